@@ -11,7 +11,19 @@ from rag.config import Config
 from rag.errors import InputError
 from rag.library import Library
 from rag.models import Embedder
-from rag.records import Answer, CatalogQuery, Citation, Event, Finished, Hit, SourcesFound, Stage, Statement, Turn
+from rag.records import (
+    Answer,
+    CatalogQuery,
+    Citation,
+    Event,
+    Finished,
+    Hit,
+    Notice,
+    SourcesFound,
+    Stage,
+    Statement,
+    Turn,
+)
 from rag.search import understand
 
 
@@ -40,9 +52,14 @@ class Asker:
         if reply.refusal is None:
             yield Stage("reading")
         said: list[Statement] = []
-        for statement in reply.statements:
-            said.append(statement)
-            yield statement
+        notices: list[str] = []
+        for event in reply.said:
+            match event:
+                case Statement():
+                    said.append(event)
+                case Notice(text):
+                    notices.append(text)
+            yield event
         # A statement on several papers shares the marks of those on each.
         citations = {one.mark: one for statement in reversed(said) for one in statement.citations}
         yield Finished(
@@ -58,6 +75,7 @@ class Asker:
                 refusal=reply.refusal,
                 told=reply.told,
                 looked_at=reply.looked_at,
+                notices=tuple(notices),
                 usage=_timings(started, found),
                 config=self.config.fingerprint,
             )

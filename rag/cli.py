@@ -398,12 +398,14 @@ def _assistant(home: str | None, profile: str | None) -> Iterator[Assistant]:
 
 def _print_answer(assistant: Assistant, question: str, history: Sequence[Turn], *, filters: bool = True) -> Answer:
     """Print an answer as it comes, then its sources."""
-    from rag.printing import closing_line, refusal_lines, source_lines, statement_lines
-    from rag.records import Finished, Statement
+    from rag.printing import closing_line, notice_lines, refusal_lines, source_lines, statement_lines
+    from rag.records import Finished, Notice, Statement
 
     for event in assistant.ask_stream(question, history, filters=filters):
         if isinstance(event, Statement):
             _print_blocks([list(statement_lines(event))])
+        elif isinstance(event, Notice):
+            _print_blocks([list(notice_lines(event))])
         elif isinstance(event, Finished):
             answer = event.answer
             if answer.refusal:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Paper, Statement
+from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Notice, Paper, Statement
 
 _WIDEST = 100
 
@@ -19,6 +19,11 @@ def statement_lines(statement: Statement) -> Iterator[str]:
         yield from _wrapped(statement.marked.removeprefix(statement.title + ": "), indent="  ")
     else:
         yield from _wrapped(statement.marked)
+
+
+def notice_lines(notice: Notice) -> Iterator[str]:
+    """What the reader must be told beside the answer."""
+    yield from _wrapped(f"Note: {notice.text}", hang="  ")
 
 
 def source_lines(answer: Answer) -> Iterator[str]:

@@ -218,7 +218,7 @@ class Answer:
 
     `refusal` is None, or the reason why the papers don't tell; `told` is how likely it is (0 to 1) that they do.
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
-    of the configuration that answered.
+    of the configuration that answered, `notices` what the reader must be told beside the answer.
     """
 
     question: str
@@ -230,6 +230,7 @@ class Answer:
     refusal: str | None = None
     told: float = 1.0
     looked_at: int = 0
+    notices: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
     config: str = ""
 
@@ -363,10 +364,19 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An event: something the reader must be told beside the answer, such as a degraded mode."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event: the whole answer."""
 
     answer: Answer
 
 
-Event = Stage | SourcesFound | Statement | Finished
+Said = Statement | Notice | Stage
+"""What comes while an answer is made."""
+Event = Said | SourcesFound | Finished

@@ -56,6 +56,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "hits": [hit_row(hit) for hit in answer.hits],
         "filters": list(answer.filters),
         "looked_at": answer.looked_at,
+        "notices": list(answer.notices),
         "timings": dict(answer.usage),
         "config": answer.config,
     }

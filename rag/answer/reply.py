@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rag.records import Hit, Statement
+from rag.records import Hit, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hits, and either the statements to come or the reason why the papers don't tell; see `Answer`."""
+    """Hits, and either what is to be said or the reason why the papers don't tell; see `Answer`."""
 
     hits: tuple[Hit, ...]
     looked_at: int
-    statements: Iterator[Statement] = field(default_factory=lambda: iter(()))
+    said: Iterator[Said] = field(default_factory=lambda: iter(()))
     refusal: str | None = None
     told: float = 1.0
     filters: tuple[str, ...] = ()
