@@ -105,7 +105,7 @@ def collect(assistant: Assistant, cases: Sequence[Case], relevance: _Rows, told:
             continue
         question = " ".join([*case.turns, case.question])
         result = search(library, assistant.embedder, question, config, _HITS)
-        asked = read_question(library, question, result.looked_at)
+        asked = read_question(library, question)
         grades = [hit.paper.id in case.relevant for hit in result.hits]
         relevance.add(relevance_features(result, asked), grades)
         told.add(told_features(result, asked), [case.answerable])

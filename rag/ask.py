@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer import Extractive, Reply, catalog_reply, refusal_text, text_reply
 from rag.config import Config
+from rag.conversation import Standalone, stand_alone
 from rag.errors import InputError
 from rag.library import Library
 from rag.models import Embedder
@@ -44,9 +45,9 @@ class Asker:
         """
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
-        standalone = standalone_question(asked, history, self.config.answer.max_question_characters)
+        standalone = stand_alone(asked, history, self.config.answer.max_question_characters)
         yield Stage(f"searching {self.library.catalog.count()} papers")
-        reply = self._reply(asked, standalone, filters=filters)
+        reply = self._reply(standalone if filters else replace(standalone, papers=()), filters=filters)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
@@ -65,13 +66,13 @@ class Asker:
         yield Finished(
             Answer(
                 question=asked,
-                standalone_question=standalone,
+                standalone_question=standalone.shown,
                 text=refusal_text(reply.refusal, reply.hits)
                 if reply.refusal
                 else "\n".join(one.marked for one in said),
                 citations=tuple(citations[mark] for mark in sorted(citations)),
                 hits=_kept(reply.hits, citations.values(), self.config.search.hits),
-                filters=reply.filters,
+                filters=(*([standalone.scope] if filters and standalone.scope else []), *reply.filters),
                 refusal=reply.refusal,
                 told=reply.told,
                 looked_at=reply.looked_at,
@@ -81,17 +82,18 @@ class Asker:
             )
         )
 
-    def _reply(self, asked: str, standalone: str, *, filters: bool) -> Reply:
-        query = self._understood(asked, standalone) if filters else CatalogQuery(standalone)
+    def _reply(self, standalone: Standalone, *, filters: bool) -> Reply:
+        query = self._understood(standalone) if filters else CatalogQuery(standalone.asked)
+        among = set(standalone.papers) or None
         if query:
-            return catalog_reply(self.library, self.embedder, self.synthesizer, query, self.config)
-        return text_reply(self.library, self.embedder, self.synthesizer, standalone, self.config)
+            return catalog_reply(self.library, self.embedder, self.synthesizer, query, self.config, among)
+        return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
 
-    def _understood(self, asked: str, standalone: str) -> CatalogQuery:
-        query = understand(asked, self.library.catalog.organisations)
+    def _understood(self, standalone: Standalone) -> CatalogQuery:
+        query = understand(standalone.asked, self.library.catalog.organisations)
         # "And when was it published?" asks for a fact of what the earlier turns were about.
-        if query.asked and not query.topic and not query.filters and standalone != asked:
-            return replace(query, topic=standalone.removesuffix(asked).strip())
+        if query.asked and not query.topic and not query.filters and standalone.topic:
+            return replace(query, topic=standalone.topic)
         return query
 
 
@@ -119,16 +121,6 @@ def checked_question(question: str, longest: int) -> str:
         raise InputError(f"the question has {len(asked):,} characters; at most {longest:,} are read, so shorten it")
     # A lone surrogate can be neither embedded nor printed.
     return asked.encode("utf-8", "replace").decode("utf-8")
-
-
-def standalone_question(question: str, history: Sequence[Turn], longest: int) -> str:
-    """The question after what the user asked in earlier turns, as far back as fits `longest` characters."""
-    asked = [question]
-    for turn in reversed(history):
-        text = turn.text.strip()
-        if turn.role == "user" and sum(map(len, asked)) + len(text) <= longest:
-            asked.insert(0, text)
-    return " ".join(asked)
 
 
 def _kept(hits: Sequence[Hit], citations: Iterable[Citation], k: int) -> tuple[Hit, ...]:

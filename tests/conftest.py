@@ -14,6 +14,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.config import load_config
+from rag.models.graph import BUILDER
 from tests.fakes import WordEmbedder
 
 SHARED = Path(os.environ.get("PAPERS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -75,7 +76,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def model_cache() -> Path:
     """The folder with the built-in embedder's files, which the README's test command fetches first."""
     cache = load_config().embedder.cache_folder
-    if not list(cache.glob("all-MiniLM-L6-v2/int8-*.onnx")):
+    if not list(cache.glob(f"all-MiniLM-L6-v2/int8-{BUILDER}.onnx")):
         pytest.fail("the embedder is not here yet; run: rag models pull")
     return cache
 

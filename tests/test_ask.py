@@ -71,12 +71,14 @@ def test_an_empty_library_does_not_tell(fake, tmp_path) -> None:
 
 
 def test_earlier_turns_make_the_standalone_question(demo) -> None:
+    question = "And what of its hybrid variant?"
     first = demo.ask("What does the GLOW paper do?")
-    answer = demo.ask("And what of its hybrid variant?", [first])
-    assert answer.standalone_question == "What does the GLOW paper do? And what of its hybrid variant?"
-    assert answer.question == "And what of its hybrid variant?"
-    same = demo.ask("And what of its hybrid variant?", [{"role": "user", "text": "What does the GLOW paper do?"}])
-    assert (same.standalone_question, same.text) == (answer.standalone_question, answer.text)
+    answer = demo.ask(question, [first])
+    assert answer.question == question
+    assert answer.standalone_question == f"And what of “{first.sources[0].paper.title}”’s hybrid variant?"
+    asked_only = demo.ask(question, [{"role": "user", "text": "What does the GLOW paper do?"}])
+    assert asked_only.standalone_question == f"What does the GLOW paper do? {question}"
+    assert asked_only.sources[0].paper == answer.sources[0].paper == first.sources[0].paper
 
 
 def test_the_same_question_gets_the_same_answer(demo) -> None:

@@ -25,16 +25,25 @@ _MOST_OF_A_TITLE = 0.7  # of the topic's term weights that a title must hold to 
 
 
 def catalog_reply(
-    library: Library, embedder: Embedder, synthesizer: Extractive, query: CatalogQuery, config: Config
+    library: Library,
+    embedder: Embedder,
+    synthesizer: Extractive,
+    query: CatalogQuery,
+    config: Config,
+    among: Collection[str] | None = None,
 ) -> Reply:
-    """The answer to a catalog query; a refusal where no paper meets it or no source tells what was asked."""
-    everything = library.catalog.facts()
+    """The answer to a catalog query over all papers, or over those in `among`.
+
+    A refusal where no paper meets it or no source tells what was asked.
+    """
+    everything = [one for one in library.catalog.facts() if among is None or one.id in among]
     met = meeting(everything, query)
     if not met:
         return _none(query, len(everything))
-    if not query.topic:
-        return _without_topic(library, query, met, len(everything))
-    among = {paper.id for paper in met} if query.conditions else None
+    if not query.topic or (among is not None and query.asked):
+        return _without_topic(library, query, met, len(everything), named=among is not None)
+    if query.conditions or among is not None:
+        among = {paper.id for paper in met}
     result = search(library, embedder, query.topic, config.search, config.answer.considered, among)
     assessment = assess(library, query.topic, result)
     if query.asked and not query.filters and not query.counted:
@@ -65,8 +74,10 @@ def _on_topic(
     return _listing(query, chosen, _foremost(result.hits, foremost), result.looked_at, told=told)
 
 
-def _without_topic(library: Library, query: CatalogQuery, met: Sequence[PaperFacts], looked_at: int) -> Reply:
-    if query.asked and not query.filters:
+def _without_topic(
+    library: Library, query: CatalogQuery, met: Sequence[PaperFacts], looked_at: int, *, named: bool
+) -> Reply:
+    if query.asked and not query.filters and not named:
         return Reply((), looked_at, refusal="the question names no paper; say which one is meant", told=0.0)
     chosen = first(met, query.order) if query.order else sorted(met, key=lambda one: one.published, reverse=True)
     with library.catalog.snapshot():

@@ -16,10 +16,11 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
     asked = assessment.asked
     if assessment.told >= threshold and (not asked.weights or len(asked.unknown) < len(asked.weights)):
         return None
+    nothing = "the one paper that was searched does not" if looked_at == 1 else f"none of the {looked_at} papers"
     if asked.unknown:
         words = ", ".join(f"“{term}”" for term in asked.unknown)
-        return f"none of the {looked_at} papers mentions {words}"
-    return f"none of the {looked_at} papers is close enough to the question"
+        return f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words}"
+    return f"{nothing} {'come' if looked_at == 1 else 'is'} close enough to the question"
 
 
 def refusal_text(reason: str, hits: Sequence[Hit]) -> str:

@@ -83,18 +83,19 @@ class Assessment:
 
 def assess(library: Library, question: str, result: SearchResult) -> Assessment:
     """Judge a search's hits."""
-    asked = read_question(library, question, result.looked_at)
+    asked = read_question(library, question)
     relevance, told = _models()
     if not result.hits:
         return Assessment(np.zeros(0), 0.0, asked)
     return Assessment(relevance(relevance_features(result, asked)), float(told(told_features(result, asked))[0]), asked)
 
 
-def read_question(library: Library, question: str, papers: int) -> AskedFor:
+def read_question(library: Library, question: str) -> AskedFor:
     """The question's content terms with their inverse document frequency as BM25 has it, and its phrases."""
     asking = set(analyse(_ASKING))
     sequence = analyse(question)
     pairs = {(a, b) for a, b in pairwise(sequence) if a not in asking and b not in asking and a != b}
+    papers = library.catalog.count()
     counts = library.frequencies([term for term in dict.fromkeys(sequence) if term not in asking])
     weights = {term: math.log1p((papers - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
     unknown = {term for term, count in counts.items() if count == 0}

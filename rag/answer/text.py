@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from rag.answer.extractive import Extractive
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import assess
@@ -12,11 +15,24 @@ from rag.models import Embedder
 from rag.search import search
 
 
-def text_reply(library: Library, embedder: Embedder, synthesizer: Extractive, question: str, config: Config) -> Reply:
-    """The answer from the papers' texts."""
-    result = search(library, embedder, question, config.search, config.answer.considered)
+def text_reply(
+    library: Library,
+    embedder: Embedder,
+    synthesizer: Extractive,
+    question: str,
+    config: Config,
+    among: Collection[str] | None = None,
+) -> Reply:
+    """The answer from the texts of the papers, or of those in `among`."""
+    result = search(library, embedder, question, config.search, config.answer.considered, among)
     assessment = assess(library, question, result)
-    if reason := reason_to_decline(assessment, result.looked_at, config.answer.told):
+    threshold = config.answer.told
+    if among is not None:
+        # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
+        # says enough.
+        assessment = replace(assessment, told=float(assessment.relevance.max(initial=0.0)))
+        threshold = config.answer.relevance
+    if reason := reason_to_decline(assessment, result.looked_at, threshold):
         return Reply(result.hits, result.looked_at, refusal=reason, told=assessment.told)
     said = synthesizer.statements(question, result, assessment)
     return Reply(result.hits, result.looked_at, said, told=assessment.told)

@@ -1,4 +1,4 @@
-"""A BERT encoder's safetensors become an ONNX file. The only door to `onnx` and to onnxruntime's quantiser.
+"""A BERT encoder's safetensors become an ONNX file. The only door to `onnx`.
 
 The graph is the BERT of Devlin et al. (2018, arXiv 1810.04805), post-norm, with onnxruntime's fused attention,
 skip layer norm and bias GELU, so that it needs no torch to make and runs at onnxruntime's full speed.
@@ -6,7 +6,6 @@ skip layer norm and bias GELU, so that it needs no torch to make and runs at onn
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BUILDER = "bert-graph-1"
+BUILDER = "bert-graph-2"
 _OPSET = 17
 _MICROSOFT = "com.microsoft"
+_BLOCK = 128  # weights that share a scale
+_LEVELS = 127  # a signed byte's, the same on both sides of 0
+_INT8_ACTIVATIONS = 4  # onnxruntime's accuracy_level of that name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +35,18 @@ class BertShape:
 def write_onnx(weights: Path, shape: BertShape, target: Path, *, int8: bool) -> None:
     """Write the encoder as one ONNX file: (input_ids, attention_mask) -> hidden (batch, tokens, dimension).
 
-    `int8` quantises the matrices dynamically, with weights reduced to 7 bits so that the result is the same on
-    processors without VNNI.
+    `int8` keeps weights in bytes with a scale for each block of 128; activations are rounded block by block as they
+    come, so that no text's vector depends on its neighbours in a batch.
     """
     import onnx
     from safetensors.numpy import load_file
 
-    model = _model(load_file(weights), shape)
+    model = _model(load_file(weights), shape, _ByteGraph() if int8 else _Graph())
     onnx.checker.check_model(model, full_check=False)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        made = Path(folder) / "fp32.onnx"
+        made = Path(folder) / "made.onnx"
         onnx.save(model, str(made))
-        if int8:
-            made = _quantise(made, Path(folder) / "int8.onnx")
         made.replace(target)
-
-
-def _quantise(source: Path, target: Path) -> Path:
-    from onnx import TensorProto
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # it advises a pre-processing step that this graph does not need
-    try:
-        quantize_dynamic(
-            source,
-            target,
-            reduce_range=True,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            # The fused operators hide their outputs' types from ONNX's shape inference.
-            extra_options={"DefaultTensorType": TensorProto.FLOAT},
-        )
-    finally:
-        root.setLevel(level)
-    return target
 
 
 class _Graph:
@@ -90,11 +68,51 @@ class _Graph:
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, domain=domain, **attributes))
         return name
 
+    def rows(self, name: str, table: NDArray[np.float32], indices: str) -> str:
+        """The table's rows that the indices name."""
+        return self.node("Gather", name, [self.weight(f"{name}.table", table), indices])
 
-def _model(weights: Mapping[str, NDArray[np.float32]], shape: BertShape) -> Any:
+    def product(self, name: str, source: str, matrix: NDArray[np.float32]) -> str:
+        """`source` times a matrix of shape (in, out)."""
+        return self.node("MatMul", name, [source, self.weight(f"{name}.matrix", matrix)])
+
+
+class _ByteGraph(_Graph):
+    """Keeps the word table and all matrices in bytes."""
+
+    def rows(self, name: str, table: NDArray[np.float32], indices: str) -> str:
+        from onnx import TensorProto
+
+        scales = _scales(table)
+        levels = self.weight(f"{name}.levels", np.rint(table / scales).astype(np.int8))
+        picked = self.node("Gather", f"{name}.picked", [levels, indices])
+        picked = self.node("Cast", f"{name}.cast", [picked], to=TensorProto.FLOAT)
+        factors = self.node("Gather", f"{name}.factors", [self.weight(f"{name}.scales", scales), indices])
+        return self.node("Mul", name, [picked, factors])
+
+    def product(self, name: str, source: str, matrix: NDArray[np.float32]) -> str:
+        inner, outer = matrix.shape
+        blocks = -(-inner // _BLOCK)
+        padded = np.zeros((outer, blocks * _BLOCK), dtype=np.float32)
+        padded[:, :inner] = matrix.T
+        padded = padded.reshape(outer, blocks, _BLOCK)
+        scales = _scales(padded)
+        # onnxruntime takes unsigned bytes with their zero in the middle.
+        levels = (np.rint(padded / scales) + 128).astype(np.uint8)
+        inputs = [source, self.weight(f"{name}.levels", levels), self.weight(f"{name}.scales", scales.reshape(-1))]
+        sizes = {"K": inner, "N": outer, "bits": 8, "block_size": _BLOCK, "accuracy_level": _INT8_ACTIVATIONS}
+        return self.node("MatMulNBits", name, inputs, domain=_MICROSOFT, **sizes)
+
+
+def _scales(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What one level stands for in each block along the last axis, which is kept; 1 for a block of zeros."""
+    largest = np.abs(array).max(axis=-1, keepdims=True)
+    return np.where(largest > 0, largest / _LEVELS, 1).astype(np.float32)
+
+
+def _model(weights: Mapping[str, NDArray[np.float32]], shape: BertShape, graph: _Graph) -> Any:
     from onnx import TensorProto, helper
 
-    graph = _Graph()
     hidden = _embeddings(graph, weights, shape)
     # onnxruntime's attention takes the mask as 32-bit integers of shape (batch, tokens).
     mask = graph.node("Cast", "mask32", ["attention_mask"], to=TensorProto.INT32)
@@ -121,11 +139,10 @@ def _port(name: str, kind: int, rank: int) -> Any:
 
 def _embeddings(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], shape: BertShape) -> str:
     """Word, position and type embeddings, summed and normalised. All tokens are of type 0 here."""
-    words = graph.weight("words", weights["embeddings.word_embeddings.weight"])
     # The type row is constant for single texts, so it is folded into the positions.
     positions = weights["embeddings.position_embeddings.weight"] + weights[_TYPES][0]
     table = graph.weight("positions", positions)
-    looked_up = graph.node("Gather", "word_rows", [words, "input_ids"])
+    looked_up = graph.rows("words", weights["embeddings.word_embeddings.weight"], "input_ids")
     size = graph.node("Shape", "size", ["input_ids"], start=1, end=2)
     start = graph.weight("zero", np.array([0], dtype=np.int64))
     rows = graph.node("Slice", "position_rows", [table, start, size])
@@ -151,31 +168,29 @@ def _layer(
 ) -> str:
     """One encoder layer: self-attention, then the feed-forward part, each with its skip and norm."""
     at = f"encoder.layer.{layer}"
-    heads = [f"{at}.attention.self.{name}" for name in ("query", "key", "value")]
-    joined = np.concatenate([weights[f"{name}.weight"].T for name in heads], axis=1)
-    biases = np.concatenate([weights[f"{name}.bias"] for name in heads])
+    query, key, value = (
+        graph.product(f"{at}.{name}", hidden, weights[f"{at}.attention.self.{name}.weight"].T)
+        for name in ("query", "key", "value")
+    )
+    biases = np.concatenate([weights[f"{at}.attention.self.{name}.bias"] for name in ("query", "key", "value")])
     attended = graph.node(
-        "Attention",
+        "MultiHeadAttention",
         f"{at}.attended",
-        [hidden, graph.weight(f"{at}.qkv", joined), graph.weight(f"{at}.qkv_bias", biases), mask],
+        [query, key, value, graph.weight(f"{at}.qkv_bias", biases), mask],
         domain=_MICROSOFT,
         num_heads=shape.heads,
     )
     mixed = _dense(graph, weights, f"{at}.attention.output.dense", attended)
     hidden = _skip_norm(graph, weights, shape, f"{at}.attention.output", mixed, hidden)
-    inner = graph.node("MatMul", f"{at}.inner", [hidden, _matrix(graph, weights, f"{at}.intermediate.dense")])
+    inner = graph.product(f"{at}.inner", hidden, weights[f"{at}.intermediate.dense.weight"].T)
     bias = graph.weight(f"{at}.inner_bias", weights[f"{at}.intermediate.dense.bias"])
     active = graph.node("BiasGelu", f"{at}.active", [inner, bias], domain=_MICROSOFT)
     outer = _dense(graph, weights, f"{at}.output.dense", active)
     return _skip_norm(graph, weights, shape, f"{at}.output", outer, hidden)
 
 
-def _matrix(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], name: str) -> str:
-    return graph.weight(f"{name}.matrix", weights[f"{name}.weight"].T)
-
-
 def _dense(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], name: str, source: str) -> str:
-    product = graph.node("MatMul", f"{name}.product", [source, _matrix(graph, weights, name)])
+    product = graph.product(f"{name}.product", source, weights[f"{name}.weight"].T)
     return graph.node("Add", f"{name}.sum", [product, graph.weight(f"{name}.b", weights[f"{name}.bias"])])
 
 

@@ -46,8 +46,7 @@ def prepare(cache: Path, folder: str, precision: Literal["int8", "fp32"], progre
 class MiniLM:
     """Sentence vectors of 384 dimensions by mean pooling (Reimers and Gurevych 2019, arXiv 1908.10084).
 
-    Texts run one by one: with int8 the activations' range is taken over a whole batch, so a batch would make a
-    text's vector depend on its neighbours, and gains little on a CPU.
+    Texts run one by one: a batch is padded to its longest text, and gains little on a CPU.
     """
 
     def __init__(self, graph: Path, max_tokens: int = 256) -> None:

@@ -32,7 +32,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Ranked hits, best first; `evidence` row for row; `looked_at` counts the papers in the library."""
+    """Ranked hits, best first; `evidence` row for row; `looked_at` counts the papers that were searched."""
 
     hits: tuple[Hit, ...]
     evidence: tuple[Evidence, ...]
@@ -78,7 +78,7 @@ def search(
         fused = fuse(scores.lexical, scores.dense, scores.sentence, config)
         order = sorted(range(len(fused)), key=lambda row: (-fused[row], scores.ids[row]))[:k]
         papers = library.catalog.papers(scores.ids[row] for row in order)
-        looked_at = library.catalog.count()
+        looked_at = library.catalog.count() if among is None else len(set(among))
     hits, evidence = [], []
     for rank, row in enumerate(order, start=1):
         own = parts[scores.ids[row]]

@@ -247,7 +247,7 @@ class TestMiniLM:
         with pytest.raises(ConfigError, match=r"set embedder\.kind to transformers"):
             opened(model="BAAI/bge-small-en-v1.5")
 
-    @pytest.mark.parametrize("name", ["int8-bert-graph-1.onnx", "tokenizer.json"])
+    @pytest.mark.parametrize("name", ["int8-bert-graph-2.onnx", "tokenizer.json"])
     def test_damaged_files_are_named(self, opened: Opener, model_cache: Path, tmp_path: Path, name: str) -> None:
         home = tmp_path / "all-MiniLM-L6-v2"
         home.mkdir()

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from rag.models.graph import BertShape, write_onnx
+from rag.models.graph import BUILDER, BertShape, write_onnx
 from tests.models.local import POSITIONS, SHAPE, VOCABULARY, write_bert
 
 Weights = dict[str, NDArray[np.float32]]
@@ -103,13 +103,12 @@ def test_a_wrong_shape_is_noticed(folder: Path, weights: Weights) -> None:
         assert np.abs(_run(session, text)[0] - bert(weights, text[0])).max() > 1e-3
 
 
-def test_int8_is_close_and_smaller(folder: Path, weights: Weights) -> None:
+def test_int8_is_close(folder: Path, weights: Weights) -> None:
     texts = _texts(3, 12, 25, POSITIONS)
     for text in texts:
         pooled = _run(_session(folder, int8=True), [text])[0].mean(0)
         exact = bert(weights, text).mean(0)
         assert pooled @ exact / np.linalg.norm(pooled) / np.linalg.norm(exact) > 0.99
-    assert (folder / "int8=True.onnx").stat().st_size < 0.6 * (folder / "int8=False.onnx").stat().st_size
 
 
 def test_nothing_is_left_beside_the_graph(tmp_path: Path) -> None:
@@ -122,11 +121,13 @@ def test_int8_of_the_built_in_model_keeps_its_vectors(model_cache: Path, tmp_pat
     from rag.models.minilm import MiniLM, prepare
 
     home = model_cache / "all-MiniLM-L6-v2"
-    vectors = []
+    vectors, sizes = [], []
     texts = ["Attention is all you need.", "We prune 90% of a language model's weights at little loss.", "mitochondria"]
     for precision in ("fp32", "int8"):
         graph = prepare(tmp_path, str(home), precision, None)
         vectors.append(MiniLM(graph).embed(texts))
-    assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.98
-    shipped = MiniLM(next(home.glob("int8-*.onnx"))).embed(texts)
+        sizes.append(graph.stat().st_size)
+    assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.995
+    assert sizes[1] < 0.3 * sizes[0]
+    shipped = MiniLM(home / f"int8-{BUILDER}.onnx").embed(texts)
     np.testing.assert_array_equal(vectors[1], shipped)

@@ -491,4 +491,4 @@ def test_the_graph_is_written_by_one_process(run: Fetcher, closed: str) -> None:
     outs = sorted(process.communicate(timeout=60)[0].split() for process in both)
     assert outs == [["True"], ["wrote", "True"]]
     left = {path.name for path in (run.cache / "all-MiniLM-L6-v2").iterdir()}
-    assert left - {"lock"} == {"int8-bert-graph-1.onnx", "tokenizer.json"}
+    assert left - {"lock"} == {"int8-bert-graph-2.onnx", "tokenizer.json"}
