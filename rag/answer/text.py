@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from rag.answer.extractive import Extractive
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import assess
 from rag.answer.reply import Reply
+from rag.answer.synthesis import Synthesizer
 from rag.config import Config
 from rag.library import Library
 from rag.models import Embedder
 from rag.search import search
 
 
-def text_reply(library: Library, embedder: Embedder, synthesizer: Extractive, question: str, config: Config) -> Reply:
+def text_reply(library: Library, embedder: Embedder, synthesizer: Synthesizer, question: str, config: Config) -> Reply:
     """The answer from the papers' texts."""
     result = search(library, embedder, question, config.search, config.answer.considered)
     assessment = assess(library, question, result)
