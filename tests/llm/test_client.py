@@ -12,6 +12,13 @@ from tests.llm.fake import breaks_down, errs, hangs_up, says, serving, stalls, t
 ASKED = [Message("system", "Answer."), Message("user", "What of ratios?")]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """The first stream imports the client's library, whose seconds are not the server's."""
+    with serving(says("x")) as server:
+        list(client(server.url).stream(ASKED))
+
+
 def client(url: str, **changes) -> LLM:
     config = load_config().llm
     return LLM(config.model_copy(update={"base_url": url, "read_seconds": 1.0, **changes}))
