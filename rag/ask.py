@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer import Extractive, Reply, catalog_reply, refusal_text, text_reply
+from rag.answer import Reply, Synthesizer, catalog_reply, refusal_text, text_reply
 from rag.config import Config
 from rag.conversation import Standalone, stand_alone
 from rag.errors import InputError
@@ -16,6 +16,7 @@ from rag.records import (
     Answer,
     CatalogQuery,
     Citation,
+    Declined,
     Event,
     Finished,
     Hit,
@@ -24,6 +25,7 @@ from rag.records import (
     Stage,
     Statement,
     Turn,
+    Written,
 )
 from rag.search import understand
 
@@ -34,7 +36,7 @@ class Asker:
 
     library: Library
     embedder: Embedder
-    synthesizer: Extractive
+    synthesizer: Synthesizer
     config: Config
 
     def stream(self, question: str, history: Sequence[Turn] = (), *, filters: bool = True) -> Iterator[Event]:
@@ -54,12 +56,17 @@ class Asker:
             yield Stage("reading")
         said: list[Statement] = []
         notices: list[str] = []
+        refusal, made_by, counts = reply.refusal, "", {}
         for event in reply.said:
             match event:
                 case Statement():
                     said.append(event)
                 case Notice(text):
                     notices.append(text)
+                case Declined(reason):
+                    refusal = reason
+                case Written():
+                    made_by, counts = f"{event.model}, prompts {event.prompts}", _counts(event)
             yield event
         # A statement on several papers shares the marks of those on each.
         citations = {one.mark: one for statement in reversed(said) for one in statement.citations}
@@ -67,18 +74,17 @@ class Asker:
             Answer(
                 question=asked,
                 standalone_question=standalone.shown,
-                text=refusal_text(reply.refusal, reply.hits)
-                if reply.refusal
-                else "\n".join(one.marked for one in said),
+                text=refusal_text(refusal, reply.hits) if refusal else "\n".join(one.marked for one in said),
                 citations=tuple(citations[mark] for mark in sorted(citations)),
                 hits=_kept(reply.hits, citations.values(), self.config.search.hits),
                 filters=(*([standalone.scope] if filters and standalone.scope else []), *reply.filters),
-                refusal=reply.refusal,
+                refusal=refusal,
                 told=reply.told,
                 looked_at=reply.looked_at,
                 notices=tuple(notices),
-                usage=_timings(started, found),
+                usage=_timings(started, found) | counts,
                 config=self.config.fingerprint,
+                made_by=made_by,
             )
         )
 
@@ -102,6 +108,12 @@ def _timings(started: float, found: float) -> dict[str, float]:
     now = time.perf_counter()
     laps = {"search_ms": found - started, "answer_ms": now - found, "total_ms": now - started}
     return {name: round(1000 * seconds, 1) for name, seconds in laps.items()}
+
+
+def _counts(written: Written) -> dict[str, float]:
+    """The server's counts of tokens, where it told them."""
+    counts = {"prompt_tokens": written.prompt_tokens, "completion_tokens": written.completion_tokens}
+    return {name: number for name, number in counts.items() if number is not None}
 
 
 def ask(asker: Asker, question: str, history: Sequence[Turn] = (), *, filters: bool = True) -> Answer:

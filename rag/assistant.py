@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag.answer import Extractive
+from rag.answer import Extractive, Generated, Synthesizer, WordOverlap
 from rag.ask import Asker, ask, checked_question
 from rag.config import Config, load_config
 from rag.errors import InputError
 from rag.ingest import IngestReport, check_embedder, embed_anew, ingest
 from rag.ingest import Progress as IngestProgress
 from rag.library import Library
+from rag.llm import LLM, open_counter
 from rag.models import Embedder, open_embedder
 from rag.models.weights import Progress as ModelProgress
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Turn
@@ -90,6 +91,15 @@ class Assistant:
     def embedder(self) -> Embedder:
         """The configured embedder, fetched where it is missing."""
         return open_embedder(self.config.embedder, self._model_progress)
+
+    @cached_property
+    def synthesizer(self) -> Synthesizer:
+        """The configured writer of answers."""
+        extractive = Extractive(self.config.answer)
+        if self.config.answer.synthesizer == "extractive":
+            return extractive
+        llm = self.config.llm
+        return Generated(LLM(llm), open_counter(llm), WordOverlap(), extractive, self.config.answer)
 
     def ingest(
         self,
@@ -170,7 +180,7 @@ class Assistant:
     def _asker(self) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
-        return Asker(library, self.embedder, Extractive(self.config.answer), self.config)
+        return Asker(library, self.embedder, self.synthesizer, self.config)
 
 
 def _by_file(ledger: Iterable[LedgerEntry]) -> dict[str, Counter[Outcome]]:

@@ -61,13 +61,31 @@ class SearchConfig(_Section):
 class AnswerConfig(_Section):
     """How hits become an answer, and when there is none."""
 
-    synthesizer: Literal["extractive"]
+    synthesizer: Literal["extractive", "generated"]
+    on_llm_failure: Literal["error", "extractive"]
+    supported: float = Field(ge=0, le=1)
     relevance: float = Field(ge=0, le=1)
     share_of_best: float = Field(ge=0, le=1)
     told: float = Field(ge=0, le=1)
     considered: int = Field(ge=1)
     sentences: int = Field(ge=1)
     max_question_characters: int = Field(ge=1)
+
+
+class LLMConfig(_Section):
+    """Which language model writes answers, and how its server is spoken to."""
+
+    base_url: str
+    api_key: str = Field(repr=False)
+    model: str
+    tokenizer: str
+    template_options: dict[str, bool | int | str]
+    context: int = Field(ge=256)
+    max_tokens: int = Field(ge=16)
+    temperature: float = Field(ge=0)
+    seed: int
+    structured: bool
+    read_seconds: float = Field(gt=0)
 
 
 class Config(BaseSettings):
@@ -82,6 +100,7 @@ class Config(BaseSettings):
     embedder: EmbedderConfig
     search: SearchConfig
     answer: AnswerConfig
+    llm: LLMConfig
 
     @classmethod
     def settings_customise_sources(
@@ -104,7 +123,12 @@ class Config(BaseSettings):
     def fingerprint(self) -> str:
         """12 hex digits that name this configuration; places and keys don't count."""
         shown = self.model_dump_json(
-            exclude={"home": True, "profile": True, "embedder": {"api_key", "cache", "folder"}}
+            exclude={
+                "home": True,
+                "profile": True,
+                "embedder": {"api_key", "cache", "folder"},
+                "llm": {"api_key", "base_url", "tokenizer"},
+            }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]
 

@@ -10,7 +10,8 @@
     │   ├── LibraryTooNew    written by a newer version
     │   ├── EmbedderMismatch vectors of another embedder
     │   └── IndexBroken      an index that can be rebuilt does not open or answer
-    └── ModelError           a model can't be had or does not fit
+    ├── ModelError           a model can't be had or does not fit
+    └── LLMError             the server of the language model fails, or its answer broke off
 
 The command line prints the message as one line and exits with status 2; it never prints a traceback.
 """
@@ -65,3 +66,7 @@ class IndexBroken(LibraryError):
 
 class ModelError(RagError):
     """A model's files can't be had, are not what they should be, or do not run."""
+
+
+class LLMError(RagError):
+    """The server of the language model can't be reached, answers wrongly, or broke off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from functools import cache
 
@@ -29,3 +30,8 @@ def fill(name: str, **values: object) -> str:
         missing, unused = sorted(wanted - values.keys()), sorted(values.keys() - wanted)
         raise ConfigError(f"prompt {name!r}: missing variables {missing}, unused variables {unused}")
     return template.format(**values)
+
+
+def fingerprint(*names: str) -> str:
+    """12 hex digits that name the wording of these prompts."""
+    return hashlib.sha256("\0".join(_template(name) for name in names).encode()).hexdigest()[:12]

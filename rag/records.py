@@ -218,7 +218,8 @@ class Answer:
 
     `refusal` is None, or the reason why the papers don't tell; `told` is how likely it is (0 to 1) that they do.
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
-    of the configuration that answered, `notices` what the reader must be told beside the answer.
+    of the configuration that answered, `notices` what the reader must be told beside the answer, `made_by` the model
+    and the prompts that wrote it, "" where no model did.
     """
 
     question: str
@@ -233,6 +234,7 @@ class Answer:
     notices: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
     config: str = ""
+    made_by: str = ""
 
     @property
     def sources(self) -> tuple[Hit, ...]:
@@ -347,20 +349,24 @@ class SourcesFound:
 class Statement:
     """An event: one finished sentence of the answer, and what its marks point to.
 
-    `title` names the paper it is about where the answer goes through several papers.
+    `title` names the paper it is about where the answer goes through several papers; `doubts` says why a sentence that
+    a model wrote may not hold.
     """
 
     text: str
     citations: tuple[Citation, ...]
     title: str | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def marked(self) -> str:
         """The sentence as it stands in the answer, with its marks."""
         # A space after every few lets a long row of marks be wrapped.
         marks = "".join(f"[{one.mark}]" + (" " if n % 5 == 0 else "") for n, one in enumerate(self.citations, start=1))
-        marks = marks.strip()
-        return f"{self.title}: {self.text} {marks}" if self.title else f"{self.text} {marks}"
+        said = f"{self.text} {marks}".rstrip()
+        if self.doubts:
+            said += f" (check: {'; '.join(self.doubts)})"
+        return f"{self.title}: {said}" if self.title else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +383,26 @@ class Finished:
     answer: Answer
 
 
-Said = Statement | Notice | Stage
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """An event: whoever reads the passages finds that they don't tell, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event: a language model has written the statements before; `prompts` is the fingerprint of its prompts.
+
+    Tokens are the server's own counts, None where it tells none.
+    """
+
+    model: str
+    prompts: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+Said = Statement | Notice | Stage | Declined | Written
 """What comes while an answer is made."""
 Event = Said | SourcesFound | Finished

@@ -59,6 +59,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "notices": list(answer.notices),
         "timings": dict(answer.usage),
         "config": answer.config,
+        "made_by": answer.made_by,
     }
 
 

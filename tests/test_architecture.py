@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = [
     ["data", "errors", "records"],
     ["config", "prompts", "tokens"],
-    ["models", "passages", "sources"],
+    ["llm", "models", "passages", "sources"],
     ["library"],
     ["search"],
     ["answer"],
@@ -29,19 +29,20 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
     "filelock": {"rag/library/locks.py", "rag/models/minilm.py"},
-    "httpx": {"rag/models/api.py", "rag/models/weights.py"},
+    "httpx": {"rag/llm/budget.py", "rag/llm/client.py", "rag/models/api.py", "rag/models/weights.py"},
     "huggingface_hub": {"rag/models/weights.py"},
-    "llama_index": {"rag/adapters.py"},
+    "llama_index": {"rag/adapters.py", "rag/llm/client.py"},
     "nltk": {"rag/passages.py"},
     "onnx": {"rag/models/graph.py"},
     "onnxruntime": {"rag/models/minilm.py"},
     "rich": {"rag/cli.py"},
+    "openai": {"rag/llm/client.py"},
     "sqlite3": {"rag/library/catalog.py", "rag/library/schema.py"},
     "tantivy": {"rag/library/terms.py"},
     "tiktoken": {"rag/tokens.py"},
     "tokenizers": {"rag/models/minilm.py"},
     "torch": {"rag/models/hf.py"},
-    "transformers": {"rag/models/hf.py"},
+    "transformers": {"rag/llm/budget.py", "rag/models/hf.py"},
     "typer": {"rag/cli.py"},
 }
 MODULES = sorted((ROOT / "rag").rglob("*.py"))

@@ -15,6 +15,13 @@ def test_the_default_profile_is_the_laptop() -> None:
     assert config.answer.synthesizer == "extractive"
 
 
+@pytest.mark.parametrize("profile", ["gpu", "cluster"])
+def test_a_profile_with_a_language_model(profile) -> None:
+    config = load_config(profile)
+    assert config.answer.synthesizer == "generated"
+    assert config.llm.max_tokens < config.llm.context
+
+
 def test_a_variable_overrides_the_profile_and_a_flag_the_variable(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("RAG_SEARCH__HITS", "7")
     monkeypatch.setenv("RAG_HOME", "/from/variable")
@@ -56,7 +63,7 @@ def test_a_wrong_profile_is_refused_by_name(tmp_path, old, new, named) -> None:
         ("RAG_NONSENSE", "", "RAG_NONSENSE"),
         ("RAG_SEARCH__HITS", "many", "search.hits"),
         ("RAG_SEARCH", "3", "RAG_SEARCH"),
-        ("RAG_PROFILE", "nowhere", "no profile 'nowhere'; known are laptop"),
+        ("RAG_PROFILE", "nowhere", "no profile 'nowhere'; known are cluster, gpu, laptop"),
         ("RAG_PROFILE", "nowhere.toml", "no profile file nowhere.toml"),
         ("RAG_PROFILE", "../configs/laptop", "no profile"),
     ],

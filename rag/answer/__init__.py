@@ -1,9 +1,21 @@
 """Hits become an answer, or the word that the papers don't tell."""
 
 from rag.answer.catalog import catalog_reply
+from rag.answer.checking import WordOverlap
 from rag.answer.extractive import Extractive
+from rag.answer.generated import Generated
 from rag.answer.refusal import refusal_text
 from rag.answer.reply import Reply
+from rag.answer.synthesis import Synthesizer
 from rag.answer.text import text_reply
 
-__all__ = ["Extractive", "Reply", "catalog_reply", "refusal_text", "text_reply"]
+__all__ = [
+    "Extractive",
+    "Generated",
+    "Reply",
+    "Synthesizer",
+    "WordOverlap",
+    "catalog_reply",
+    "refusal_text",
+    "text_reply",
+]

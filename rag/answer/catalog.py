@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from rag.answer import facts
-from rag.answer.extractive import Extractive
 from rag.answer.relevance import AskedFor, assess, coverage
 from rag.answer.reply import Reply
+from rag.answer.synthesis import Synthesizer
 from rag.config import Config
 from rag.library import Library, PaperFacts
 from rag.models import Embedder
-from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Statement, TextSpan
+from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
 from rag.search import SearchResult, first, meeting, search
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
@@ -27,7 +27,7 @@ _MOST_OF_A_TITLE = 0.7  # of the topic's term weights that a title must hold to 
 def catalog_reply(
     library: Library,
     embedder: Embedder,
-    synthesizer: Extractive,
+    synthesizer: Synthesizer,
     query: CatalogQuery,
     config: Config,
     among: Collection[str] | None = None,
@@ -56,10 +56,9 @@ def catalog_reply(
     relevant = [result.hits[row] for row in assessment.answering(config.answer)]
     if query.order or query.counted:
         return _on_topic(query, met, relevant, result, told)
-    statements = list(synthesizer.statements(query.topic, result, assessment))
-    if any(statement.title for statement in statements):
-        statements = _with_dates(statements, {hit.paper.id: hit.paper for hit in result.hits}, query)
-    return Reply(result.hits, result.looked_at, iter(statements), told=told, filters=query.filters)
+    said = synthesizer.statements(query.topic, result, assessment)
+    said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
+    return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
 
 
 def _on_topic(
@@ -153,16 +152,17 @@ def _foremost(hits: Sequence[Hit], ids: Collection[str]) -> tuple[Hit, ...]:
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, start=1))
 
 
-def _with_dates(statements: Sequence[Statement], papers: dict[str, Paper], query: CatalogQuery) -> list[Statement]:
+def _with_dates(said: Iterator[Said], papers: dict[str, Paper], query: CatalogQuery) -> Iterator[Said]:
     """Each listed sentence with the facts that let its paper through the filter."""
     fields = [field for field in facts.shown_fields(query) if field != "authors"]
-    dated = []
-    for statement in statements:
+    for statement in said:
+        if not isinstance(statement, Statement) or not statement.title:
+            yield statement
+            continue
         [citation] = statement.citations
         known = [one for field in fields if (one := facts.fact(papers[citation.paper_id], field))]
         words = "; ".join(facts.in_words(one) for one in known)
-        dated.append(_supported(statement, citation, words, known) if known else statement)
-    return dated
+        yield _supported(statement, citation, words, known) if known else statement
 
 
 def _supported(statement: Statement, citation: Citation, words: str, known: Sequence[CatalogFact]) -> Statement:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from rag.answer.extractive import Extractive
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import assess
 from rag.answer.reply import Reply
+from rag.answer.synthesis import Synthesizer
 from rag.config import Config
 from rag.library import Library
 from rag.models import Embedder
@@ -18,7 +18,7 @@ from rag.search import search
 def text_reply(
     library: Library,
     embedder: Embedder,
-    synthesizer: Extractive,
+    synthesizer: Synthesizer,
     question: str,
     config: Config,
     among: Collection[str] | None = None,

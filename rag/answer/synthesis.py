@@ -1,0 +1,18 @@
+"""What the ask path expects of whatever turns a search's hits into sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from rag.answer.relevance import Assessment
+from rag.records import Said
+from rag.search import SearchResult
+
+
+class Synthesizer(Protocol):
+    """Says an answer, sentence by sentence."""
+
+    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
+        """The answer's statements with marks counting from 1, and what must be told beside them."""
+        ...

@@ -1,0 +1,115 @@
+"""How many tokens a prompt has, and which passages fit. The door to the served model's own tokenizer.
+
+Counts are exact with the model's tokenizer and chat template; else the server's /tokenize is asked, which is exact too;
+else tiktoken estimates, and `Counter.exact` says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import httpx
+
+from rag import tokens
+from rag.config import LLMConfig
+from rag.errors import LLMError
+from rag.llm.client import Message
+
+log = logging.getLogger(__name__)
+
+_MARGIN = 1.3  # on the safe side, for models whose tokenizer is not known
+
+
+class Counter(Protocol):
+    """Counts the tokens of a whole prompt, chat template included."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the server counts the same."""
+        ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """The tokens that the server reads before the first one of the answer."""
+        ...
+
+
+class _Tokenizer:
+    exact = True
+
+    def __init__(self, config: LLMConfig) -> None:
+        # Without torch, transformers says so on standard error at its import.
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+        from transformers import AutoTokenizer
+
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(config.tokenizer or config.model)
+        self._options = dict(config.template_options)
+        if not self._tokenizer.chat_template:
+            raise ValueError("it has no chat template")
+
+    def count(self, messages: Sequence[Message]) -> int:
+        from jinja2 import TemplateError
+
+        rows = [{"role": one.role, "content": one.content} for one in messages]
+        try:
+            text = self._tokenizer.apply_chat_template(
+                rows, tokenize=False, add_generation_prompt=True, **self._options
+            )
+        except TemplateError as error:
+            raise LLMError(f"the model's chat template does not take the prompt: {error}") from None
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+class _Server:
+    exact = True
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+        self._url = f"{config.base_url.rstrip('/').removesuffix('/v1')}/tokenize"
+        self.count([Message("user", "a")])
+
+    def count(self, messages: Sequence[Message]) -> int:
+        body = {
+            "model": self._config.model,
+            "messages": [{"role": one.role, "content": one.content} for one in messages],
+            "chat_template_kwargs": dict(self._config.template_options),
+        }
+        headers = {"Authorization": f"Bearer {self._config.api_key}"} if self._config.api_key else {}
+        reply = httpx.post(self._url, json=body, headers=headers, timeout=self._config.read_seconds)
+        return int(reply.raise_for_status().json()["count"])
+
+
+class _Estimate:
+    exact = False
+
+    def count(self, messages: Sequence[Message]) -> int:
+        return int(_MARGIN * sum(tokens.count(one.content) + 8 for one in messages)) + 8
+
+
+def open_counter(config: LLMConfig) -> Counter:
+    """The best counter that can be had for the configured model."""
+    for kind in (_Tokenizer, _Server):
+        try:
+            return kind(config)
+        except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError) as error:
+            log.info("no exact count by %s: %s", kind.__name__, error)
+    log.warning("the tokens of %s are estimated: set llm.tokenizer to its folder", config.model)
+    return _Estimate()
+
+
+def fit(counter: Counter, build: Callable[[int], Sequence[Message]], most: int, budget: int) -> int:
+    """The most parts, up to `most`, with which the prompt that `build` makes has at most `budget` tokens.
+
+    Raises LLMError where not even one part fits.
+    """
+    if counter.count(build(most)) <= budget:
+        return most
+    fits, over = 0, most
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        fits, over = (middle, over) if counter.count(build(middle)) <= budget else (fits, middle)
+    if not fits:
+        raise LLMError(f"not one sentence fits the {budget} tokens left for the prompt; raise llm.context")
+    return fits

@@ -1,0 +1,133 @@
+"""The one door to llama-index's OpenAI-like client: messages in, text out in pieces, each failure one LLMError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from rag.config import LLMConfig
+from rag.errors import LLMError
+
+_CONNECT_SECONDS = 5.0
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last item of a stream: whether the model was done or cut off, and the server's counts of tokens."""
+
+    finish: Literal["stop", "length"]
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Unsaid(Exception):
+    """A failure that another try may mend."""
+
+
+class LLM:
+    """A served chat model."""
+
+    def __init__(self, config: LLMConfig) -> None:
+        self.config = config
+
+    def stream(self, messages: Sequence[Message], grammar: str | None = None) -> Iterator[str | Ended]:
+        """The answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops writing.
+
+        A refused or lost connection is tried once more before the first piece. Raises LLMError.
+        """
+        for last in (False, True):
+            said = False
+            try:
+                for piece in self._once(messages, grammar):
+                    said = True
+                    yield piece
+                return
+            except _Unsaid as error:
+                if said or last:
+                    raise LLMError(str(error)) from None
+
+    def _once(self, messages: Sequence[Message], grammar: str | None) -> Iterator[str | Ended]:
+        from llama_index.core.llms import ChatMessage
+        from llama_index.llms.openai_like import OpenAILike
+
+        config = self.config
+        timeout = httpx.Timeout(config.read_seconds, connect=min(_CONNECT_SECONDS, config.read_seconds))
+        body: dict[str, Any] = {"chat_template_kwargs": config.template_options} if config.template_options else {}
+        if grammar is not None:
+            body["structured_outputs"] = {"grammar": grammar}
+        chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
+        finish, counts = None, (None, None)
+        # A client of its own, so that leaving the block closes the connection whatever happened.
+        with self._clear_errors(), httpx.Client(timeout=timeout, verify=config.base_url.startswith("https")) as http:
+            llm = OpenAILike(
+                model=config.model,
+                api_base=config.base_url,
+                api_key=config.api_key or "none",
+                context_window=config.context,
+                is_chat_model=True,
+                max_retries=0,
+                max_tokens=config.max_tokens,
+                temperature=config.temperature,
+                http_client=http,
+            )
+            options: dict[str, Any] = {"seed": config.seed, "stream_options": {"include_usage": True}}
+            for one in llm.stream_chat(chat, extra_body=body, timeout=timeout, **options):
+                chunk: Any = one.raw
+                if chunk.choices:
+                    finish = chunk.choices[0].finish_reason or finish
+                if chunk.usage:
+                    counts = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+                if one.delta:
+                    yield one.delta
+        if finish not in ("stop", "length"):
+            raise LLMError(f"{config.base_url} broke off the answer ({finish or 'its end is missing'})")
+        yield Ended(finish, *counts)
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        import openai
+
+        url = self.config.base_url
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise LLMError(self._refused(error.status_code, error.message)) from None
+        except (openai.APITimeoutError, httpx.TimeoutException):
+            raise LLMError(f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)") from None
+        except (openai.APIConnectionError, httpx.HTTPError) as error:
+            cause = error.__cause__ or error
+            raise _Unsaid(f"the LLM server {url} can't be reached or broke off ({cause}); is vllm serve up?") from None
+        except openai.APIError as error:
+            raise LLMError(f"{url} failed while answering: {_short(error.message)}") from None
+        except (ValueError, TypeError, AttributeError):
+            raise LLMError(f"{url} did not answer as an OpenAI-compatible server") from None
+
+    def _refused(self, status: int, said: str) -> str:
+        url = self.config.base_url
+        if status in (401, 403):
+            return f"{url} refused the key; set RAG_LLM__API_KEY"
+        if status == 404:
+            return f"{url} serves no model {self.config.model!r}; set llm.model to the name it is served by"
+        if status == 400 and re.search(r"context|too long|maximum.*length", said):
+            return f"the prompt is longer than the server's context; lower llm.context to it: {_short(said)}"
+        if status == 400 and re.search(r"system role", said, re.IGNORECASE):
+            return f"the model's chat template has no system role; choose another llm.model: {_short(said)}"
+        return f"{url} answered {status}: {_short(said)}"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST]

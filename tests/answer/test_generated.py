@@ -1,0 +1,131 @@
+"""Answers that a model writes: valid marks, exact evidence, doubts in plain sight, a way on when the server fails."""
+
+import pytest
+
+from rag.assistant import Assistant
+from rag.errors import LLMError
+from rag.records import Statement
+from tests.llm.fake import hangs_up, says, serving, stalls
+from tests.llm.tiny import make_model
+
+QUESTION = "which papers study density ratios in RL?"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The folder of a tokenizer with a chat template."""
+    return make_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def asking(demo_home, tiny, monkeypatch):
+    """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
+
+    def ask(*acts, **variables):
+        settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"RAG_{name}", str(value))
+        with serving(*acts) as server:
+            monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+            with Assistant.open(home=demo_home) as assistant:
+                return assistant.ask(QUESTION), server.requests
+
+    return ask
+
+
+def prompt(requests) -> str:
+    return requests[0]["messages"][1]["content"]
+
+
+def test_a_sentence_with_its_evidence(asking) -> None:
+    answer, requests = asking(says("Coverability is enough to make density ", "ratios useful online. [", "1]"))
+    assert prompt(requests).startswith("[1] Harnessing Density Ratios for Online Reinforcement Learning (2024-01-17)\n")
+    assert prompt(requests).endswith(f"Question: {QUESTION}")
+    [citation] = answer.citations
+    [span] = citation.evidence
+    text = answer.hits[0].paper.text
+    assert "coverability" in span.text
+    assert text[span.start : span.end] == span.text
+    assert citation.support > 0.5
+    assert answer.text == "Coverability is enough to make density ratios useful online. [1]"
+    assert answer.made_by.startswith("Qwen/Qwen3-8B, prompts ")
+    assert answer.usage["prompt_tokens"] == 7
+    assert "structured_outputs" in requests[0]
+
+
+def test_doubts_are_in_plain_sight(asking) -> None:
+    answer, _ = asking(says("Bananas cost 77 cents in every shop. [1] No mark here."))
+    first, second = answer.text.splitlines()
+    assert first.endswith("[1] (check: weak support, 0.00; 77 in no cited paper)")
+    assert second == "No mark here. (check: it names no source)"
+
+
+def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:
+    answer, requests = asking(says("Density ratios help. [1][99]"), LLM__STRUCTURED="false")
+    assert "[99]" not in answer.text
+    assert answer.notices == ("1 marks that named no passage were dropped.",)
+    assert "structured_outputs" not in requests[0]
+
+
+@pytest.mark.parametrize("refusal", ["The papers don’t tell.", "The papers don't tell"])
+def test_the_model_declines(asking, refusal) -> None:
+    answer, _ = asking(says(refusal))
+    assert answer.refusal == "the model finds no answer in the passages it was given"
+    assert answer.text.startswith("The papers don’t tell: the model finds no answer")
+    assert answer.citations == ()
+
+
+def test_a_cut_off_answer_withholds_its_tail(asking) -> None:
+    answer, _ = asking(says("Density ratios help. [1] And the rest is", finish="length"))
+    assert "rest" not in answer.text
+    assert "cut off (llm.max_tokens)" in answer.notices[0]
+
+
+@pytest.mark.parametrize("act", [hangs_up, stalls("Density ratios help. [1] And")])
+def test_when_the_server_fails_the_papers_speak_and_it_is_told(asking, act) -> None:
+    answer, _ = asking(act)
+    assert "The language model failed" in answer.notices[0]
+    assert "some well-covering exploratory distribution" in answer.text
+    assert [one.mark for one in answer.citations] == list(range(1, len(answer.citations) + 1))
+
+
+def test_or_the_failure_ends_the_answer(asking) -> None:
+    with pytest.raises(LLMError, match="sent nothing for 1 s"):
+        asking(stalls("Density"), ANSWER__ON_LLM_FAILURE="error")
+
+
+def test_what_was_said_stays_when_the_server_fails(asking, demo_home, monkeypatch) -> None:
+    answer, _ = asking(stalls("Density ratios help. [1] And"))
+    assert answer.text.startswith("Density ratios help. [1]\n")
+
+
+def test_only_whole_sentences_that_fit_are_given(asking) -> None:
+    whole, all_of_it = asking(says("Density ratios help. [1]"))
+    answer, requests = asking(says("Density ratios help. [1]"), LLM__CONTEXT=500, LLM__MAX_TOKENS=128)
+    assert whole.notices == ()
+    assert "were left out, since they don't fit" in answer.notices[0]
+    given = prompt(requests).partition("\n\nQuestion:")[0]
+    assert prompt(all_of_it).startswith(given)
+    assert given.endswith(".")
+
+
+def test_a_context_too_small_for_a_sentence(asking) -> None:
+    with pytest.raises(LLMError, match="not one sentence fits the .* raise llm.context"):
+        asking(says("x"), LLM__CONTEXT=256, LLM__MAX_TOKENS=200, ANSWER__ON_LLM_FAILURE="error")
+
+
+def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
+    answer, _ = asking(says("Density ratios help. [1]"), LLM__TOKENIZER=tmp_path / "none")
+    assert "estimated" in answer.notices[0]
+
+
+def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
+    monkeypatch.setenv("RAG_LLM__READ_SECONDS", "5")
+    with serving(stalls("Density ratios help. [1] Coverage")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            events = assistant.ask_stream(QUESTION)
+            assert next(one for one in events if isinstance(one, Statement)).text == "Density ratios help."
+            events.close()

@@ -1,0 +1,137 @@
+"""A server that speaks the protocol of an OpenAI-compatible one over a real socket, failures included."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Act = Callable[["_Handler"], None]
+
+
+def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Act:
+    """Streams these pieces and ends with this finish_reason."""
+
+    def act(handler: _Handler) -> None:
+        handler.open_stream()
+        for piece in pieces:
+            handler.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+        if finish:
+            handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+            handler.event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}})
+        if done:
+            handler.line("[DONE]")
+
+    return act
+
+
+def errs(status: int, body: str, kind: str = "application/json") -> Act:
+    """Answers with a status and a body."""
+
+    def act(handler: _Handler) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", kind)
+        handler.end_headers()
+        handler.wfile.write(body.encode())
+
+    return act
+
+
+def hangs_up(handler: _Handler) -> None:
+    """Closes the connection without a word."""
+    handler.close_connection = True
+
+
+def stalls(*pieces: str) -> Act:
+    """Streams these pieces, then nothing any more, with the connection open."""
+
+    def act(handler: _Handler) -> None:
+        says(*pieces, finish=None, done=False)(handler)
+        handler.server.released.wait(10)
+
+    return act
+
+
+def breaks_down(*pieces: str) -> Act:
+    """Streams these pieces, then the error that vLLM sends when its engine dies."""
+
+    def act(handler: _Handler) -> None:
+        says(*pieces, finish=None, done=False)(handler)
+        handler.event({"error": {"message": "EngineCore encountered an issue", "type": "InternalServerError"}})
+
+    return act
+
+
+def talks_on(handler: _Handler) -> None:
+    """Streams sentences until the client goes away; notes when that was."""
+    handler.open_stream()
+    try:
+        while True:
+            handler.event({"choices": [{"index": 0, "delta": {"content": "On and on. [1] "}, "finish_reason": None}]})
+            time.sleep(0.01)
+    except OSError:
+        handler.server.left.set()
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Plays one act a request, the last one again and again; `requests` holds the bodies that came."""
+
+    daemon_threads = True
+
+    def __init__(self, *acts: Act) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.acts, self.requests = list(acts), list[dict[str, Any]]()
+        self.left, self.released = threading.Event(), threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error of the server's."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path != "/v1/chat/completions":
+            return errs(404, "{}")(self)
+        self.server.requests.append(body)
+        acts = self.server.acts
+        return (acts.pop(0) if len(acts) > 1 else acts[0])(self)
+
+    def open_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+
+    def event(self, data: dict[str, Any]) -> None:
+        self.line(json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "fake", **data}))
+
+    def line(self, text: str) -> None:
+        self.wfile.write(f"data: {text}\n\n".encode())
+        self.wfile.flush()
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def serving(*acts: Act) -> Iterator[FakeServer]:
+    """A server on a free port that plays these acts."""
+    server = FakeServer(*acts)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

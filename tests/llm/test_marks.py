@@ -1,0 +1,43 @@
+"""Sentences come out once their marks have closed, whatever the chunks."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.llm import Drafts
+
+
+def read(chunks, passages=3):
+    drafts = Drafts(passages)
+    return [one for chunk in chunks for one in drafts.feed(chunk)] + list(drafts.end()), drafts
+
+
+ANSWER = "Ratios of 0.891 help (Li et al. say). [1][3] They are bounded [2]. And last. [12][2]"
+WANTED = [("Ratios of 0.891 help (Li et al. say).", (1, 3)), ("They are bounded.", (2,)), ("And last.", (2,))]
+
+
+@given(st.lists(st.integers(0, len(ANSWER)), max_size=30))
+def test_the_chunks_make_no_difference(cuts) -> None:
+    edges = [0, *sorted(cuts), len(ANSWER)]
+    said, drafts = read([ANSWER[a:b] for a, b in pairwise(edges)])
+    assert [(one.text, one.passages) for one in said] == WANTED
+    assert (drafts.dropped, drafts.tail) == (1, "")
+
+
+@pytest.mark.parametrize("tail", ["A half sentence", "A half mark. [", "A half mark. [1", "Marks to come. "])
+def test_an_unfinished_tail_is_withheld(tail) -> None:
+    said, drafts = read(["Whole. [1] ", tail])
+    assert [one.text for one in said] == ["Whole."]
+    assert drafts.tail == tail.strip()
+
+
+def test_lists_in_one_mark_and_bullets() -> None:
+    said, _ = read(["- First one [1, 2]\n- Second one [0]\n"])
+    assert [(one.text, one.passages) for one in said] == [("First one", (1, 2)), ("Second one", ())]
+
+
+def test_other_brackets_are_text() -> None:
+    said, _ = read(["It masks. [1] [MASK] tokens stay [2]"])
+    assert [(one.text, one.passages) for one in said] == [("It masks.", (1,)), ("[MASK] tokens stay", (2,))]
