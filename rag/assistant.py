@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.answer import Extractive
+from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
 from rag.config import Config, load_config
 from rag.errors import InputError
@@ -128,6 +129,10 @@ class Assistant:
         asked = checked_question(question, self.config.answer.max_question_characters)
         asker = self._asker()
         return search(asker.library, asker.embedder, asked, self.config.search, k or self.config.search.hits).hits
+
+    def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
+        """How well texts support a sentence together, 0 to 1; needs no library."""
+        return SupportScorer(self.embedder).score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
         """A paper by its id, its arXiv id or its DOI. Raises NotFound."""
