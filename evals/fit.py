@@ -34,7 +34,7 @@ from rag.assistant import Assistant
 from rag.data import shipped
 from rag.search import search, understand
 
-_SEED = 0
+SEED = 0
 _FOLDS = 5
 _HITS = 30  # hits a question that the relevance model learns from
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
         "data": {
             "questions": {Path(one[1]).name: sha256(Path(one[1]).read_bytes()).hexdigest()[:16] for one in sets},
             "off_topic": len(off_topic),
-            "seed": _SEED,
+            "seed": SEED,
         },
         "relevance": {"features": RELEVANCE_FEATURES, **fit(relevance.sample())},
         "told": {"features": TOLD_FEATURES, **fit(told.sample())},
@@ -118,7 +118,7 @@ def fit(sample: Sample) -> dict[str, Any]:
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
     model = LogisticRegression(C=100.0, max_iter=5000)
-    folds = GroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
+    folds = GroupKFold(_FOLDS, shuffle=True, random_state=SEED)
     held_out = cross_val_predict(
         model, sample.features, sample.labels, groups=sample.groups, cv=folds, method="predict_proba"
     )[:, 1]

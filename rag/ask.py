@@ -27,7 +27,7 @@ from rag.records import (
     Turn,
     Written,
 )
-from rag.search import understand
+from rag.search import foreign, misspelt, understand
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,19 @@ class Asker:
         asked = checked_question(question, self.config.answer.max_question_characters)
         standalone = stand_alone(asked, history, self.config.answer.max_question_characters)
         yield Stage(f"searching {self.library.catalog.count()} papers")
+        language = foreign(self.library, asked) if self.config.embedder.english_only else None
+        notices: list[str] = []
+        if language is None:
+            standalone, notices = self._spelt(standalone)
         reply = self._reply(standalone if filters else replace(standalone, papers=()), filters=filters)
+        if language:
+            reply, notices = _in_a_foreign_language(reply, language)
+        yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
             yield Stage("reading")
         said: list[Statement] = []
-        notices: list[str] = []
         refusal, made_by, counts = reply.refusal, "", {}
         for event in reply.said:
             match event:
@@ -88,6 +94,14 @@ class Asker:
             )
         )
 
+    def _spelt(self, standalone: Standalone) -> tuple[Standalone, list[str]]:
+        """The question with misspelt words corrected, and which."""
+        notices = []
+        for word, meant in misspelt(self.library, self.embedder, standalone.asked):
+            standalone = standalone.corrected(word, meant)
+            notices.append(f"“{word}” is in no paper and was read as “{meant}”.")
+        return standalone, notices
+
     def _reply(self, standalone: Standalone, *, filters: bool) -> Reply:
         query = self._understood(standalone) if filters else CatalogQuery(standalone.asked)
         among = set(standalone.papers) or None
@@ -101,6 +115,17 @@ class Asker:
         if query.asked and not query.topic and not query.filters and standalone.topic:
             return replace(query, topic=standalone.topic)
         return query
+
+
+def _in_a_foreign_language(reply: Reply, code: str) -> tuple[Reply, list[str]]:
+    """An answer with a warning, or a refusal that tells the true reason."""
+    unread = f"the question seems to be in another language ({code}), and the embedder reads English only"
+    if reply.refusal is None:
+        return reply, [
+            f"{unread[0].upper()}{unread[1:]}: papers were found by names and words that they share with it."
+        ]
+    mend = "ask in English, or set embedder.kind to a model that reads the language"
+    return replace(reply, refusal=f"{unread}; {mend}"), []
 
 
 def _timings(started: float, found: float) -> dict[str, float]:

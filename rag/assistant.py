@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag.answer import Extractive, Generated, Synthesizer, WordOverlap
+from rag.answer import Extractive, Generated, Synthesizer
+from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
 from rag.config import Config, load_config
 from rag.errors import InputError
@@ -99,7 +100,7 @@ class Assistant:
         if self.config.answer.synthesizer == "extractive":
             return extractive
         llm = self.config.llm
-        return Generated(LLM(llm), open_counter(llm), WordOverlap(), extractive, self.config.answer)
+        return Generated(LLM(llm), open_counter(llm), SupportScorer(self.embedder), extractive, self.config.answer)
 
     def ingest(
         self,
@@ -138,6 +139,10 @@ class Assistant:
         asked = checked_question(question, self.config.answer.max_question_characters)
         asker = self._asker()
         return search(asker.library, asker.embedder, asked, self.config.search, k or self.config.search.hits).hits
+
+    def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
+        """How well texts support a sentence together, 0 to 1; needs no library."""
+        return SupportScorer(self.embedder).score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
         """A paper by its id, its arXiv id or its DOI. Raises NotFound."""

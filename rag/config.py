@@ -43,6 +43,11 @@ class EmbedderConfig(_Section):
     max_tokens: int = Field(ge=32)
 
     @property
+    def english_only(self) -> bool:
+        """Whether the model is known to read no other language."""
+        return self.kind == "minilm"
+
+    @property
     def cache_folder(self) -> Path:
         """The folder in which fetched weights are kept."""
         return Path(self.cache).expanduser() if self.cache else platformdirs.user_cache_path(APP) / "models"

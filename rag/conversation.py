@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.records import Turn
+from rag.search import correct
 
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _DIGITS = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th", "10th")
@@ -72,6 +73,11 @@ class Standalone:
     topic: str = ""
     papers: tuple[str, ...] = ()
     scope: str | None = None
+
+    def corrected(self, word: str, meant: str) -> Standalone:
+        """With a misspelt word replaced."""
+        shown, asked, topic = (correct(text, word, meant) for text in (self.shown, self.asked, self.topic))
+        return replace(self, shown=shown, asked=asked, topic=topic)
 
 
 def stand_alone(question: str, history: Sequence[Turn], longest: int) -> Standalone:

@@ -35,6 +35,7 @@ DOORS = {
     "nltk": {"rag/passages.py"},
     "onnx": {"rag/models/graph.py"},
     "onnxruntime": {"rag/models/minilm.py"},
+    "py3langid": {"rag/search/language.py"},
     "rich": {"rag/cli.py"},
     "openai": {"rag/llm/client.py"},
     "sqlite3": {"rag/library/catalog.py", "rag/library/schema.py"},

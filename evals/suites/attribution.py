@@ -11,12 +11,13 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evals.records import Outcome
 from evals.suites.base import Context, Item, Loaded, fingerprint
-from rag.answer.support import support
+from rag.assistant import Assistant
 
 _SEED = 20_240_117
 _SETS = ("scifact_attribution", "expertqa", "scholarqabench")
@@ -29,39 +30,40 @@ class Pair:
     id: str
     type: str
     claim: str
-    evidence: str
+    evidence: tuple[str, ...]
     supported: bool
 
 
 def load(context: Context) -> Loaded:
     """Ready to run. Raises InputError where the data is not here."""
     paths = [context.needed("attribution", name, "examples.jsonl") for name in _SETS]
-    scifact, expertqa, scholarqa = (_rows(path) for path in paths)
-    pairs = [*_scifact(scifact), *_expertqa(expertqa), *_scholarqa(scholarqa)]
-    return Loaded("attribution", pairs, _evaluate, fingerprint(*paths), 0)
+    scifact, expertqa, scholarqa = paths
+    pairs = [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
+    evaluate = partial(_evaluate, Assistant(context.config))
+    return Loaded("attribution", pairs, evaluate, fingerprint(*paths), 0)
 
 
-def _evaluate(pair: Item) -> Outcome:
+def scifact_pairs(path: Path) -> Iterator[Pair]:
+    """The pairs of SciFact's claims and abstracts in a file; evals/fit_support.py learns from those for training."""
+    for row in _rows(path):
+        supported = row["label"] == "SUPPORT"
+        yield Pair(f"scifact-{row['id']}", "scifact", row["claim"], tuple(row["evidence"]), supported)
+
+
+def _evaluate(assistant: Assistant, pair: Item) -> Outcome:
     assert isinstance(pair, Pair)
-    score = support(pair.claim, pair.evidence)
-    seen = {"question": pair.claim, "answer": f"support {score:.2f}", "evidence": pair.evidence[:600]}
-    return Outcome({"support": score, "supported": float(pair.supported)}, seen)
-
-
-def _scifact(rows: list[dict[str, Any]]) -> Iterator[Pair]:
-    for row in rows:
-        yield Pair(
-            f"scifact-{row['id']}", "scifact", row["claim"], "\n".join(row["evidence"]), row["label"] == "SUPPORT"
-        )
+    support = assistant.support(pair.claim, pair.evidence)
+    evidence = "\n".join(pair.evidence)[:600]
+    seen = {"question": pair.claim, "answer": f"support {support.score:.2f}", "evidence": evidence}
+    return Outcome({"support": support.score, "supported": float(pair.supported)}, seen)
 
 
 def _expertqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
     for row in rows:
         if row["has_passage"]:
             claim = row.get("claim_clean") or row["claim"]
-            yield Pair(
-                f"expertqa-{row['id']}", "expertqa", claim, "\n".join(row["passages"]), row["label"] == "Complete"
-            )
+            supported = row["label"] == "Complete"
+            yield Pair(f"expertqa-{row['id']}", "expertqa", claim, tuple(row["passages"]), supported)
 
 
 def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
@@ -70,10 +72,10 @@ def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
     for row in rows:
         fields.setdefault(row["subject"], []).append(row)
     for row in rows:
-        yield Pair(f"scholarqa-{row['id']}", "scholarqabench", row["claim"], "\n".join(row["evidence"]), True)
+        yield Pair(f"scholarqa-{row['id']}", "scholarqabench", row["claim"], tuple(row["evidence"]), True)
         others = [other for other in fields[row["subject"]] if not set(other["evidence"]) & set(row["evidence"])]
         if others:
-            swapped = "\n".join(draw.choice(others)["evidence"])
+            swapped = tuple(draw.choice(others)["evidence"])
             yield Pair(f"scholarqa-{row['id']}-swapped", "scholarqabench", row["claim"], swapped, False)
 
 

@@ -1,7 +1,6 @@
 """Hits become an answer, or the word that the papers don't tell."""
 
 from rag.answer.catalog import catalog_reply
-from rag.answer.checking import WordOverlap
 from rag.answer.extractive import Extractive
 from rag.answer.generated import Generated
 from rag.answer.refusal import refusal_text
@@ -14,7 +13,6 @@ __all__ = [
     "Generated",
     "Reply",
     "Synthesizer",
-    "WordOverlap",
     "catalog_reply",
     "refusal_text",
     "text_reply",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from rag.answer.checking import Checker
 from rag.answer.extractive import Extractive
 from rag.answer.relevance import Assessment
+from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counter, Draft, Drafts, Ended, Message, answer_grammar, fit
@@ -42,7 +42,7 @@ class Generated:
 
     llm: LLM
     counter: Counter
-    checker: Checker
+    checker: SupportScorer
     extractive: Extractive
     config: AnswerConfig
 
@@ -109,11 +109,11 @@ class Generated:
         for number in draft.passages:
             source = given[number - 1]
             checked = self.checker.score(draft.text, [source.text(one) for one in source.sentences])
-            best = source.sentences[checked.best]
+            best = source.sentences[checked.best or 0]
             span = TextSpan(best.start, best.end, source.hit.paper.text[best.start : best.end])
             paper = source.hit.paper
             citations.append(Citation(next(marks), paper.id, paper.title, (span,), round(checked.score, 4)))
-            strays.append(checked.numbers)
+            strays.append(checked.missing_numbers)
         return Statement(draft.text, tuple(citations), doubts=tuple(self._doubts(citations, strays)))
 
     def _doubts(self, citations: Sequence[Citation], strays: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -99,6 +99,10 @@ class Library:
         """The `k` best papers for the question's words: paper ids and BM25 scores, best first."""
         return self._reading(TermIndex.name, lambda token, _: self.terms.matching(token, question, k))
 
+    def similar(self, term: str, distance: int, k: int) -> list[str]:
+        """At most `k` papers with a term within this edit distance (1 or 2) of an analysed one."""
+        return self._reading(TermIndex.name, lambda token, _: self.terms.similar(token, term, distance, k))
+
     def frequencies(self, terms: list[str]) -> dict[str, int]:
         """In how many papers each analysed term stands."""
         return self._reading(TermIndex.name, lambda token, _: self.terms.frequencies(token, terms))

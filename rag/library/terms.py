@@ -78,6 +78,16 @@ class TermIndex:
             found = searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False).hits if clauses else []
             return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
 
+    def similar(self, token: str, term: str, distance: int, k: int) -> list[str]:
+        """At most `k` papers with a term within this edit distance of an analysed one; a swap counts as one edit."""
+        import tantivy
+
+        with self._errors(token):
+            searcher = self._searcher(token)
+            fuzzy = tantivy.Query.fuzzy_term_query(self._index(token).schema, "text", term, distance=distance)
+            found = searcher.search(fuzzy, limit=k, count=False).hits
+            return [searcher.doc(address)["id"][0] for _, address in found]
+
     def frequencies(self, token: str, terms: Sequence[str]) -> dict[str, int]:
         """In how many papers each analysed term stands."""
         with self._errors(token):

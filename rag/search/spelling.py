@@ -1,0 +1,54 @@
+"""Misspelt words of a question, corrected by the library's own vocabulary.
+
+A word is corrected only where no paper has it, the embedder does not know it as a word, and a paper has one that is
+a slip of the keyboard away (Damerau 1964): one letter changed, left out, put in, or swapped with its neighbour; two in
+long words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from rag.library import Library, analyse
+from rag.models import Embedder
+
+_WORD = re.compile(r"(?<![\w-])[^\W\d_]{5,}(?![\w-])")
+_LONG = 9  # letters from which two slips are likely
+_LIKE = 0.75  # of the letters, in order, that a correction must share
+_LOOKED_AT = 50  # papers that may hold the word meant
+
+
+def misspelt(library: Library, embedder: Embedder, question: str) -> Iterator[tuple[str, str]]:
+    """Words of the question and what was probably meant, in the question's order."""
+    words = {word: analyse(word) for word in dict.fromkeys(_WORD.findall(question))}
+    counts = library.frequencies(sorted({term for terms in words.values() for term in terms}))
+    for word, terms in words.items():
+        if len(terms) != 1 or counts[terms[0]] or _known(embedder, word):
+            continue
+        if meant := _nearest(library, word.lower(), terms[0]):
+            yield word, meant.capitalize() if word[0].isupper() else meant
+
+
+def correct(question: str, word: str, meant: str) -> str:
+    """The question with a word replaced wherever it stands by itself."""
+    return re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", lambda _: meant, question)
+
+
+def _known(embedder: Embedder, word: str) -> bool:
+    """Whether the embedder has the word in one piece, as it has those of everyday language."""
+    return embedder.count(word) - embedder.count("") <= 1
+
+
+def _nearest(library: Library, word: str, term: str) -> str | None:
+    """The word that shares most letters; of several, the one in most papers."""
+    distance = 2 if len(word) >= _LONG else 1
+    papers = library.catalog.papers(library.similar(term, distance, _LOOKED_AT))
+    found: Counter[str] = Counter()
+    for paper in papers.values():
+        found.update({one for one in _WORD.findall(paper.text.lower()) if abs(len(one) - len(word)) <= distance})
+    likeness = {one: SequenceMatcher(None, word, one, autojunk=False).ratio() for one in found if one[0] == word[0]}
+    close = [one for one, ratio in likeness.items() if ratio >= _LIKE and analyse(one) != [term]]
+    return max(close, key=lambda one: (round(likeness[one], 2), found[one], one), default=None)
