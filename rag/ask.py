@@ -88,6 +88,7 @@ class Asker:
                 told=reply.told,
                 looked_at=reply.looked_at,
                 notices=tuple(notices),
+                perhaps=() if refusal else reply.perhaps,
                 usage=_timings(started, found) | counts,
                 config=self.config.fingerprint,
                 made_by=made_by,

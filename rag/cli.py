@@ -398,7 +398,7 @@ def _assistant(home: str | None, profile: str | None) -> Iterator[Assistant]:
 
 def _print_answer(assistant: Assistant, question: str, history: Sequence[Turn], *, filters: bool = True) -> Answer:
     """Print an answer as it comes, then its sources."""
-    from rag.printing import closing_line, notice_lines, refusal_lines, source_lines, statement_lines
+    from rag.printing import closing_line, notice_lines, perhaps_lines, refusal_lines, source_lines, statement_lines
     from rag.records import Finished, Notice, Statement
 
     for event in assistant.ask_stream(question, history, filters=filters):
@@ -410,7 +410,8 @@ def _print_answer(assistant: Assistant, question: str, history: Sequence[Turn], 
             answer = event.answer
             if answer.refusal:
                 _print_blocks([list(refusal_lines(answer))])
-            _print_blocks([lines for lines in (list(source_lines(answer)), [closing_line(answer)]) if lines])
+            blocks = (list(source_lines(answer)), list(perhaps_lines(answer)), [closing_line(answer)])
+            _print_blocks([lines for lines in blocks if lines])
             return answer
     raise AssertionError("the stream ends with Finished")
 

@@ -42,6 +42,14 @@ def source_lines(answer: Answer) -> Iterator[str]:
                 yield from _wrapped(f"[{citation.mark}] {_evidence(evidence)}", indent="    ", hang="    ")
 
 
+def perhaps_lines(answer: Answer) -> Iterator[str]:
+    """The papers just below the line, where there are any."""
+    if answer.perhaps:
+        yield f"Perhaps also, of {answer.looked_at} papers"
+    for hit in answer.perhaps:
+        yield from _wrapped(f"- {hit.paper.title}", hang="  ")
+
+
 def closing_line(answer: Answer) -> str:
     """How much was searched, in what time, for which question."""
     line = f"{answer.looked_at} papers searched in {answer.usage.get('total_ms', 0):.0f} ms"

@@ -218,8 +218,9 @@ class Answer:
 
     `refusal` is None, or the reason why the papers don't tell; `told` is how likely it is (0 to 1) that they do.
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
-    of the configuration that answered, `notices` what the reader must be told beside the answer, `made_by` the model
-    and the prompts that wrote it, "" where no model did.
+    of the configuration that answered, `notices` what the reader must be told beside the answer, `perhaps` papers
+    just below the line where papers were asked for, `made_by` the model and the prompts that wrote it, "" where no
+    model did.
     """
 
     question: str
@@ -232,6 +233,7 @@ class Answer:
     told: float = 1.0
     looked_at: int = 0
     notices: tuple[str, ...] = ()
+    perhaps: tuple[Hit, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
     config: str = ""
     made_by: str = ""

@@ -57,6 +57,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "filters": list(answer.filters),
         "looked_at": answer.looked_at,
         "notices": list(answer.notices),
+        "perhaps": [{"paper_id": hit.paper.id, "title": hit.paper.title} for hit in answer.perhaps],
         "timings": dict(answer.usage),
         "config": answer.config,
         "made_by": answer.made_by,

@@ -126,3 +126,12 @@ def test_no_typed_operator_means_anything(demo, question) -> None:
 def test_a_long_question_is_read_whole(demo) -> None:
     answer = demo.ask("Tell me about the weather. " * 100 + QUESTION)
     check(demo, answer)
+
+
+def test_papers_just_below_the_line_are_offered(demo) -> None:
+    answer = demo.ask("which papers are about one-step image generation?")
+    cited = {citation.paper_id for citation in answer.citations}
+    assert answer.perhaps
+    assert not cited & {hit.paper.id for hit in answer.perhaps}
+    assert demo.ask("How many authors has Barlow Twins?").perhaps == ()
+    assert demo.ask("which papers bake apple pies?").perhaps == ()

@@ -33,6 +33,7 @@ _ASKING = """
     not than then also just really exactly much many some few more most other another way ways there on for with from
     """
 
+_PERHAPS = 5
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*\w")
 
@@ -79,6 +80,12 @@ class Assessment:
             return []
         enough = max(config.relevance, config.share_of_best * self.relevance[order[0]])
         return [row for row in order if self.relevance[row] >= enough] or order[:1]
+
+    def perhaps(self, config: AnswerConfig) -> list[int]:
+        """Rows of the few hits just below the line, most relevant first."""
+        sure = set(self.answering(config))
+        order = [int(row) for row in np.argsort(-self.relevance, kind="stable") if int(row) not in sure]
+        return [row for row in order if self.relevance[row] >= config.relevance / 2][:_PERHAPS]
 
 
 def assess(library: Library, question: str, result: SearchResult) -> Assessment:

@@ -18,3 +18,4 @@ class Reply:
     refusal: str | None = None
     told: float = 1.0
     filters: tuple[str, ...] = ()
+    perhaps: tuple[Hit, ...] = ()

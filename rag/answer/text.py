@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from rag.answer.kinds import asks_for_papers
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import assess
 from rag.answer.reply import Reply
@@ -35,4 +36,6 @@ def text_reply(
     if reason := reason_to_decline(assessment, result.looked_at, threshold):
         return Reply(result.hits, result.looked_at, refusal=reason, told=assessment.told)
     said = synthesizer.statements(question, result, assessment)
-    return Reply(result.hits, result.looked_at, said, told=assessment.told)
+    below = assessment.perhaps(config.answer) if asks_for_papers(question) else []
+    perhaps = tuple(result.hits[row] for row in below)
+    return Reply(result.hits, result.looked_at, said, told=assessment.told, perhaps=perhaps)
