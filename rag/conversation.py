@@ -47,6 +47,9 @@ _THEY = re.compile(
     r"\b(?:they|them|theirs?|these|those)\b|\bthere(?=\s*[?.,]|$)|\b(?:the|that|this) (?:[\w-]+ )?ones?\b",
     re.IGNORECASE,
 )
+_AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
+# A name ("Barlow Twins", "f-DPO"), or a clause before the one of the pronoun.
+_SUBJECT = re.compile(r"(?<=\s)[A-Z]\w+|\w[A-Z\d]|(?:\S+ ){4,}\S+(?:,| and| or| but) ")
 _GOES_ON = re.compile(
     r"\s*(?:and|but|so|or|also|then|what about|how about|what of|why|why not|in|on|for|with|without|by|of|at|since"
     r"|after|before|from)\b",
@@ -95,12 +98,20 @@ def stand_alone(question: str, history: Sequence[Turn], longest: int) -> Standal
 
 def leans(question: str) -> bool:
     """Whether a question can't be understood without the turns before it."""
-    if any(rule.search(question) for rule in (_IT, _THEY, _SOME, _PAIR, _ORDINAL, _MARK)):
+    if any(_back(rule, question) for rule in (_IT, _THEY)):
+        return True
+    if any(rule.search(question) for rule in (_SOME, _PAIR, _ORDINAL, _MARK)):
         return True
     if _GOES_ON.match(question) and not _OPENS.match(question):
         return True
     # "How fast?" has no subject, "What is GLOW?" has one.
     return len(question.split()) <= _FEW_WORDS and question.rstrip().endswith("?") and question[1:].islower()
+
+
+def _back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:
+    """A pronoun that means something of earlier turns: nothing that the question itself named before it."""
+    match = rule.search(question)
+    return None if match is None or _SUBJECT.search(question, 0, match.start()) else match
 
 
 def _topic(history: Sequence[Turn], longest: int) -> str:
@@ -143,7 +154,7 @@ def _one_of(question: str, last: Turn, papers: Sequence[str]) -> tuple[str, re.M
         marked = [one.paper_id for one in last.citations if one.mark == wanted]
         return (marked[0], match) if marked else None
     if len(papers) == 1:
-        match = _IT.search(question) or re.search(r"\b(?:they|their)\b", question, re.IGNORECASE)
+        match = _back(_IT, question) or _back(_AUTHORS, question)
         return (papers[0], match) if match else None
     if (match := _PAIR.search(question)) and len(papers) == 2:
         return papers[match[1].lower() == "latter"], match

@@ -81,6 +81,9 @@ def test_a_leaning_question_keeps_the_topic(question) -> None:
         "In which paper are adapters merged?",
         "Why does label smoothing hurt distillation?",
         "What is GLOW?",
+        "Does Barlow Twins need large batches, or does it work without them?",
+        "How does f-DPO choose its divergence?",
+        "Why does label smoothing hurt distillation and when does it help?",
     ],
 )
 def test_a_question_of_its_own_changes_the_topic(question) -> None:

@@ -68,9 +68,15 @@ class _Server:
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
         self._url = f"{config.base_url.rstrip('/').removesuffix('/v1')}/tokenize"
-        self.count([Message("user", "a")])
+        self._ask([Message("user", "a")])
 
     def count(self, messages: Sequence[Message]) -> int:
+        try:
+            return self._ask(messages)
+        except (ValueError, KeyError, TypeError, httpx.HTTPError) as error:
+            raise LLMError(f"{self._url} does not count the prompt any more ({error}); is the server up?") from None
+
+    def _ask(self, messages: Sequence[Message]) -> int:
         body = {
             "model": self._config.model,
             "messages": [{"role": one.role, "content": one.content} for one in messages],
