@@ -21,13 +21,16 @@ from rag.records import (
     Finished,
     Hit,
     Notice,
+    Scope,
     SourcesFound,
     Stage,
     Statement,
     Turn,
     Written,
 )
-from rag.search import foreign, misspelt, understand
+from rag.search import foreign, misspelt, understand, within
+
+_EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +42,26 @@ class Asker:
     synthesizer: Synthesizer
     config: Config
 
-    def stream(self, question: str, history: Sequence[Turn] = (), *, filters: bool = True) -> Iterator[Event]:
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+    ) -> Iterator[Event]:
         """Answer as events; the last one is `Finished`.
 
-        `filters` lets the question narrow the papers ("from 2023"); without, all its words are searched for. Raises
-        InputError, LibraryError, ModelError.
+        `filters` lets the question narrow the papers ("from 2023"); without, all its words are searched for. `scope`
+        narrows them further. Raises InputError, LibraryError, ModelError.
         """
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
         standalone = stand_alone(asked, history, self.config.answer.max_question_characters)
-        yield Stage(f"searching {self.library.catalog.count()} papers")
+        if not filters or standalone.scope in scope.without:
+            standalone = replace(standalone, papers=(), scope=None)
+        among = self._among(standalone, scope)
+        yield Stage(f"searching {self.library.catalog.count() if among is None else len(among)} papers")
         language = foreign(self.library, asked) if self.config.embedder.english_only else None
         notices: list[str] = []
         if language is None:
             standalone, notices = self._spelt(standalone)
-        reply = self._reply(standalone if filters else replace(standalone, papers=()), filters=filters)
+        reply = self._reply(standalone, scope, among, filters=filters)
         if language:
             reply, notices = _in_a_foreign_language(reply, language)
         yield from map(Notice, notices)
@@ -83,7 +91,7 @@ class Asker:
                 text=refusal_text(refusal, reply.hits) if refusal else "\n".join(one.marked for one in said),
                 citations=tuple(citations[mark] for mark in sorted(citations)),
                 hits=_kept(reply.hits, citations.values(), self.config.search.hits),
-                filters=(*([standalone.scope] if filters and standalone.scope else []), *reply.filters),
+                filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
                 refusal=refusal,
                 told=reply.told,
                 looked_at=reply.looked_at,
@@ -92,6 +100,8 @@ class Asker:
                 usage=_timings(started, found) | counts,
                 config=self.config.fingerprint,
                 made_by=made_by,
+                statements=() if refusal else tuple(said),
+                scope=scope,
             )
         )
 
@@ -103,11 +113,25 @@ class Asker:
             notices.append(f"“{word}” is in no paper and was read as “{meant}”.")
         return standalone, notices
 
-    def _reply(self, standalone: Standalone, *, filters: bool) -> Reply:
+    def _among(self, standalone: Standalone, scope: Scope) -> frozenset[str] | None:
+        """The papers that the conversation and the scope leave; None where they restrict nothing."""
+        among = within(self.library.catalog, scope)
+        if not standalone.papers:
+            return among
+        return frozenset(standalone.papers) if among is None else among.intersection(standalone.papers)
+
+    def _reply(self, standalone: Standalone, scope: Scope, among: frozenset[str] | None, *, filters: bool) -> Reply:
+        if among is not None and not among:
+            met = ", ".join([*scope.filters, *([standalone.scope] if standalone.scope else [])])
+            return Reply((), 0, refusal=f"no paper of the library is within the scope ({met})", told=0.0)
         query = self._understood(standalone) if filters else CatalogQuery(standalone.asked)
-        among = set(standalone.papers) or None
         if query:
-            return catalog_reply(self.library, self.embedder, self.synthesizer, query, self.config, among)
+            # A scope of chosen papers says which are meant where the question names none.
+            pointed = bool(standalone.papers or (scope.papers and not query.topic))
+            left = query.less(scope.without)
+            return catalog_reply(
+                self.library, self.embedder, self.synthesizer, left, self.config, among, pointed=pointed
+            )
         return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
 
     def _understood(self, standalone: Standalone) -> CatalogQuery:
@@ -142,9 +166,11 @@ def _counts(written: Written) -> dict[str, float]:
     return {name: number for name, number in counts.items() if number is not None}
 
 
-def ask(asker: Asker, question: str, history: Sequence[Turn] = (), *, filters: bool = True) -> Answer:
+def ask(
+    asker: Asker, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+) -> Answer:
     """The answer at the end of the stream."""
-    for event in asker.stream(question, history, filters=filters):
+    for event in asker.stream(question, history, filters=filters, scope=scope):
         if isinstance(event, Finished):
             return event.answer
     raise AssertionError("the stream ends with Finished")

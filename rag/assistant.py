@@ -20,11 +20,12 @@ from rag.library import Library
 from rag.llm import LLM, open_counter
 from rag.models import Embedder, open_embedder
 from rag.models.weights import Progress as ModelProgress
-from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Turn
+from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
 from rag.search import search
 from rag.sources import find
 from rag.wire import turns_from
 
+_EVERYTHING = Scope()
 History = Sequence[Turn | Answer | Mapping[str, Any]]
 
 
@@ -120,17 +121,19 @@ class Assistant:
             self.__dict__["library"] = Library(self.config.folder, create=True)
         return ingest(self.library, lambda: self.embedder, files, page_year, progress)
 
-    def ask(self, question: str, history: History = (), *, filters: bool = True) -> Answer:
+    def ask(self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING) -> Answer:
         """Answer a question; `history` holds earlier turns, or earlier answers.
 
         What the question asks of the catalog ("from 2023", "the newest") filters and orders the papers and is shown in
-        `Answer.filters`; `filters=False` searches for all its words instead.
+        `Answer.filters`; `filters=False` searches for all its words instead. `scope` restricts the papers further.
         """
-        return ask(self._asker(), question, turns_from(history), filters=filters)
+        return ask(self._asker(), question, turns_from(history), filters=filters, scope=scope)
 
-    def ask_stream(self, question: str, history: History = (), *, filters: bool = True) -> Iterator[Event]:
+    def ask_stream(
+        self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+    ) -> Iterator[Event]:
         """Answer a question as events; the last one is `Finished` and holds the answer."""
-        return self._asker().stream(question, turns_from(history), filters=filters)
+        return self._asker().stream(question, turns_from(history), filters=filters, scope=scope)
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
         """The `k` best papers for a question (by default as many as configured)."""

@@ -19,7 +19,7 @@ from rag.errors import InputError, RagError
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
-    from rag.records import Answer, Turn
+    from rag.records import Answer, Scope, Turn
 
 app = typer.Typer(
     help="Questions over scientific papers, answered with the exact sentences that support each claim.",
@@ -95,19 +95,32 @@ def ask(
     no_filters: Annotated[
         bool, typer.Option("--no-filters", help="Search for all words; let none of them filter or order the papers.")
     ] = False,
+    from_year: Annotated[int | None, typer.Option("--from-year", metavar="YEAR", help="Only papers since.")] = None,
+    to_year: Annotated[int | None, typer.Option("--to-year", metavar="YEAR", help="Only papers until.")] = None,
+    sources: Annotated[
+        list[str] | None, typer.Option("--source", metavar="FILE", help="Only papers of this file; may be repeated.")
+    ] = None,
+    organisations: Annotated[
+        list[str] | None, typer.Option("--organisation", metavar="NAME", help="Only papers by it; may be repeated.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated.")
+    ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the papers; every sentence of the answer shows the sentences that support it."""
+    from rag.records import Scope
     from rag.wire import answer_row
 
+    scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
     with _assistant(home, profile) as assistant:
         turns = _read_history(history)
         if as_json:
-            _print_json(answer_row(assistant.ask(question, turns, filters=not no_filters)))
+            _print_json(answer_row(assistant.ask(question, turns, filters=not no_filters, scope=scope)))
         else:
-            _print_answer(assistant, question, turns, filters=not no_filters)
+            _print_answer(assistant, question, turns, filters=not no_filters, scope=scope)
 
 
 @app.command()
@@ -396,12 +409,19 @@ def _assistant(home: str | None, profile: str | None) -> Iterator[Assistant]:
         yield assistant
 
 
-def _print_answer(assistant: Assistant, question: str, history: Sequence[Turn], *, filters: bool = True) -> Answer:
+def _print_answer(
+    assistant: Assistant,
+    question: str,
+    history: Sequence[Turn],
+    *,
+    filters: bool = True,
+    scope: Scope | None = None,
+) -> Answer:
     """Print an answer as it comes, then its sources."""
     from rag.printing import closing_line, notice_lines, perhaps_lines, refusal_lines, source_lines, statement_lines
-    from rag.records import Finished, Notice, Statement
+    from rag.records import Finished, Notice, Scope, Statement
 
-    for event in assistant.ask_stream(question, history, filters=filters):
+    for event in assistant.ask_stream(question, history, filters=filters, scope=scope or Scope()):
         if isinstance(event, Statement):
             _print_blocks([list(statement_lines(event))])
         elif isinstance(event, Notice):

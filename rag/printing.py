@@ -55,6 +55,8 @@ def closing_line(answer: Answer) -> str:
     line = f"{answer.looked_at} papers searched in {answer.usage.get('total_ms', 0):.0f} ms"
     if answer.standalone_question != answer.question:
         line += f"; understood as: {answer.standalone_question}"
+    if answer.scope.filters:
+        line += f"; only papers {', '.join(answer.scope.filters)}"
     if answer.filters:
         line += f"; filtered by: {', '.join(answer.filters)} (--no-filters searches for all words)"
     return line

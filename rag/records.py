@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -213,14 +213,68 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What the reader restricts a question to; empty fields restrict nothing.
+
+    `sources` are names of files without their folders, `organisations` as printed, `papers` ids; `without` holds
+    filters that the question itself implies, as `Answer.filters` prints them, and that the reader has taken away.
+    """
+
+    first_year: int | None = None
+    last_year: int | None = None
+    sources: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
+    papers: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What narrows the papers, in words."""
+        papers = f"{len(self.papers)} chosen paper{'' if len(self.papers) == 1 else 's'}"
+        words = {
+            f"since {self.first_year}": self.first_year is not None,
+            f"until {self.last_year}": self.last_year is not None,
+            f"from {' or '.join(self.sources)}": self.sources,
+            f"by {' or '.join(self.organisations)}": self.organisations,
+            papers: self.papers,
+        }
+        return tuple(said for said, restricts in words.items() if restricts)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An event: one finished sentence of the answer, and what its marks point to.
+
+    `title` names the paper it is about where the answer goes through several papers; `doubts` says why a sentence that
+    a model wrote may not hold.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    title: str | None = None
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def marked(self) -> str:
+        """The sentence as it stands in the answer, with its marks."""
+        # A space after every few lets a long row of marks be wrapped.
+        marks = "".join(f"[{one.mark}]" + (" " if n % 5 == 0 else "") for n, one in enumerate(self.citations, start=1))
+        said = f"{self.text} {marks}".rstrip()
+        if self.doubts:
+            said += f" (check: {'; '.join(self.doubts)})"
+        return f"{self.title}: {said}" if self.title else said
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it.
 
-    `refusal` is None, or the reason why the papers don't tell; `told` is how likely it is (0 to 1) that they do.
+    `statements` are the sentences of `text` one by one, none in a refusal. `refusal` is None, or the reason why the
+    papers don't tell; `told` is how likely it is (0 to 1) that they do.
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
     of the configuration that answered, `notices` what the reader must be told beside the answer, `perhaps` papers
     just below the line where papers were asked for, `made_by` the model and the prompts that wrote it, "" where no
-    model did.
+    model did, `scope` what the reader had restricted it to.
     """
 
     question: str
@@ -237,6 +291,8 @@ class Answer:
     usage: Mapping[str, float] = field(default_factory=dict)
     config: str = ""
     made_by: str = ""
+    statements: tuple[Statement, ...] = ()
+    scope: Scope = Scope()
 
     @property
     def sources(self) -> tuple[Hit, ...]:
@@ -306,6 +362,12 @@ class CatalogQuery:
         """What narrows the papers, in words."""
         return (*map(str, self.conditions), *([str(self.order)] if self.order else []))
 
+    def less(self, filters: Collection[str]) -> CatalogQuery:
+        """Without the filters of these words; what asked for nothing else then asks for the papers there are."""
+        order = None if self.order and str(self.order) in filters else self.order
+        left = replace(self, conditions=tuple(one for one in self.conditions if str(one) not in filters), order=order)
+        return left if left or left.topic or left == self else replace(left, counted=True)
+
     def __bool__(self) -> bool:
         return bool(self.conditions or self.order or self.asked or self.counted)
 
@@ -345,30 +407,6 @@ class SourcesFound:
 
     hits: tuple[Hit, ...]
     looked_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """An event: one finished sentence of the answer, and what its marks point to.
-
-    `title` names the paper it is about where the answer goes through several papers; `doubts` says why a sentence that
-    a model wrote may not hold.
-    """
-
-    text: str
-    citations: tuple[Citation, ...]
-    title: str | None = None
-    doubts: tuple[str, ...] = ()
-
-    @property
-    def marked(self) -> str:
-        """The sentence as it stands in the answer, with its marks."""
-        # A space after every few lets a long row of marks be wrapped.
-        marks = "".join(f"[{one.mark}]" + (" " if n % 5 == 0 else "") for n, one in enumerate(self.citations, start=1))
-        said = f"{self.text} {marks}".rstrip()
-        if self.doubts:
-            said += f" (check: {'; '.join(self.doubts)})"
-        return f"{self.title}: {said}" if self.title else said
 
 
 @dataclass(frozen=True, slots=True)

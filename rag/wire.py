@@ -6,11 +6,12 @@ The keys are a promise to programs: they are tested and only ever added to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
-from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Paper, TextSpan, Turn
+from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Paper, Statement, TextSpan, Turn
 
 
 def paper_row(paper: Paper) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "refusal": answer.refusal,
         "told": round(answer.told, 4),
         "citations": [citation_row(citation) for citation in answer.citations],
+        "statements": [statement_row(statement) for statement in answer.statements],
         "hits": [hit_row(hit) for hit in answer.hits],
         "filters": list(answer.filters),
         "looked_at": answer.looked_at,
@@ -61,6 +63,17 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "timings": dict(answer.usage),
         "config": answer.config,
         "made_by": answer.made_by,
+        "scope": asdict(answer.scope),
+    }
+
+
+def statement_row(statement: Statement) -> dict[str, Any]:
+    """A sentence of an answer: its text, its title, its marks, and what is in doubt."""
+    return {
+        "text": statement.text,
+        "title": statement.title,
+        "marks": [citation.mark for citation in statement.citations],
+        "doubts": list(statement.doubts),
     }
 
 

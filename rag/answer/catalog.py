@@ -31,8 +31,10 @@ def catalog_reply(
     query: CatalogQuery,
     config: Config,
     among: Collection[str] | None = None,
+    *,
+    pointed: bool = False,
 ) -> Reply:
-    """The answer to a catalog query over all papers, or over those in `among`.
+    """The answer to a catalog query over all papers, or over those in `among`; `pointed` says that those are meant.
 
     A refusal where no paper meets it or no source tells what was asked.
     """
@@ -40,8 +42,8 @@ def catalog_reply(
     met = meeting(everything, query)
     if not met:
         return _none(query, len(everything))
-    if not query.topic or (among is not None and query.asked):
-        return _without_topic(library, query, met, len(everything), named=among is not None)
+    if not query.topic or (pointed and query.asked):
+        return _without_topic(library, query, met, len(everything), named=pointed)
     if query.conditions or among is not None:
         among = {paper.id for paper in met}
     result = search(library, embedder, query.topic, config.search, config.answer.considered, among)

@@ -15,6 +15,8 @@ from rag.library import Library
 from rag.models import Embedder
 from rag.search import search
 
+_FEW = 10  # papers
+
 
 def text_reply(
     library: Library,
@@ -28,7 +30,7 @@ def text_reply(
     result = search(library, embedder, question, config.search, config.answer.considered, among)
     assessment = assess(library, question, result)
     threshold = config.answer.told
-    if among is not None:
+    if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
         # says enough.
         assessment = replace(assessment, told=float(assessment.relevance.max(initial=0.0)))

@@ -157,6 +157,13 @@ class Catalog:
         query = "SELECT DISTINCT record ->> '$.organisation' AS name FROM papers WHERE name IS NOT NULL"
         return [row[0] for row in self._rows(query)]
 
+    def sources(self) -> dict[str, set[str]]:
+        """The ids of the papers that were seen in each file, by the file's name without its folder."""
+        papers: dict[str, set[str]] = {}
+        for source, paper in self._rows("SELECT DISTINCT source, paper_id FROM sightings ORDER BY source"):
+            papers.setdefault(Path(source).name, set()).add(paper)
+        return papers
+
     def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
         """Passages by id; unknown ids are left out."""
         rows = self._among('SELECT id, paper_id, start, "end" FROM passages WHERE id IN ({})', list(ids))

@@ -2,8 +2,20 @@
 
 from rag.search.engine import Evidence, SearchResult, search
 from rag.search.language import foreign
+from rag.search.scoping import within
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
 from rag.search.understanding import understand
 
-__all__ = ["Evidence", "SearchResult", "correct", "first", "foreign", "meeting", "misspelt", "search", "understand"]
+__all__ = [
+    "Evidence",
+    "SearchResult",
+    "correct",
+    "first",
+    "foreign",
+    "meeting",
+    "misspelt",
+    "search",
+    "understand",
+    "within",
+]
