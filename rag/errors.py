@@ -4,7 +4,7 @@
     ├── ConfigError          a profile, a variable or a value is wrong
     ├── InputError           a question, a file or an argument is wrong
     │   └── SourceError      a file can't be read as papers; knows file and line
-    ├── NotFound             no such paper
+    ├── NotFound             no such paper, or no such conversation
     ├── LibraryError         the library's folder is unusable
     │   ├── LibraryBusy      another process is writing
     │   ├── LibraryTooNew    written by a newer version
@@ -41,7 +41,7 @@ class SourceError(InputError):
 
 
 class NotFound(RagError):
-    """The library holds no such paper."""
+    """There is no such paper in the library, or no such conversation of this user."""
 
 
 class LibraryError(RagError):

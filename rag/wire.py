@@ -1,14 +1,18 @@
-"""Records as plain JSON objects, the form that programs read from the command line; and turns back from it.
+"""Records as plain JSON objects, the form that programs read from the command line; and turns and answers back from it.
 
 The keys are a promise to programs: they are tested and only ever added to.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from rag.errors import InputError
 from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Paper, Statement, TextSpan, Turn
@@ -98,6 +102,29 @@ def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
         "title": entry.title,
         "reason": entry.reason,
     }
+
+
+def kept_row(answer: Answer) -> dict[str, Any]:
+    """A whole answer for keeping, its papers included; `answer_from` gives it back."""
+    row: dict[str, Any] = _kept().dump_python(answer, mode="json")
+    return row
+
+
+def answer_from(row: Any) -> Answer:
+    """The answer of `kept_row`; keys that are not known are left out. Raises InputError where the row is damaged."""
+    try:
+        return _kept().validate_json(json.dumps(row), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the row"
+        raise InputError(f"the kept answer is damaged at {where}: {first['msg']}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the kept answer is no JSON: {error}") from None
+
+
+@cache
+def _kept() -> TypeAdapter[Answer]:
+    return TypeAdapter(Answer)
 
 
 def turns_from(history: Sequence[Turn | Answer | Mapping[str, Any]]) -> list[Turn]:

@@ -9,18 +9,18 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.errors import LibraryError, NotFound
+from rag.errors import NotFound
 from rag.library import codec
 from rag.library.codec import Vectors
 from rag.library.merging import merge
-from rag.library.schema import MIGRATIONS, migrate, schema_version
+from rag.library.schema import MIGRATIONS, described, migrate, schema_version
 from rag.models.base import EmbedderIdentity
 from rag.records import ExternalId, LedgerEntry, Outcome, Paper, Passage, Sentence, Sighting
 
@@ -73,7 +73,7 @@ class Catalog:
             self._db.execute("PRAGMA synchronous = NORMAL")
             schema_version(self._db)  # reads the file, and so finds one that is no catalog
         except sqlite3.Error as error:
-            raise _described(error, path) from None
+            raise described(error, path) from None
 
     @property
     def current(self) -> bool:
@@ -417,18 +417,4 @@ class Catalog:
         try:
             yield
         except sqlite3.Error as error:
-            raise _described(error, self.path) from None
-
-
-def _described(error: sqlite3.Error, path: Path) -> LibraryError:
-    code: Mapping[int, str] = {
-        sqlite3.SQLITE_FULL: "the disk is full; what was stored before is safe",
-        sqlite3.SQLITE_IOERR: "reading or writing failed (is the disk full?); what was stored before is safe",
-        sqlite3.SQLITE_READONLY: "the folder can't be written to; give another --home",
-        sqlite3.SQLITE_CANTOPEN: "the folder can't be opened for writing; give another --home",
-        sqlite3.SQLITE_NOTADB: "this file is not a library's catalog; restore it from a copy or remove it",
-        sqlite3.SQLITE_CORRUPT: "the catalog is damaged; restore it from a copy",
-        sqlite3.SQLITE_BUSY: "another process held the catalog for over 30 s; try again",
-    }
-    primary = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    return LibraryError(f"{path}: {code.get(primary, str(error))}")
+            raise described(error, self.path) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +88,21 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] =
 def schema_version(connection: sqlite3.Connection) -> int:
     """The catalog's schema version; 0 for an empty file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def described(error: sqlite3.Error, path: Path, what: str = "catalog") -> LibraryError:
+    """An error of SQLite in words that a user can act on; `what` names the file."""
+    code: Mapping[int, str] = {
+        sqlite3.SQLITE_FULL: "the disk is full; what was stored before is safe",
+        sqlite3.SQLITE_IOERR: "reading or writing failed (is the disk full?); what was stored before is safe",
+        sqlite3.SQLITE_READONLY: "the folder can't be written to; give another --home",
+        sqlite3.SQLITE_CANTOPEN: "the folder can't be opened for writing; give another --home",
+        sqlite3.SQLITE_NOTADB: f"this file is not a library's {what}; restore it from a copy or remove it",
+        sqlite3.SQLITE_CORRUPT: f"the {what} is damaged; restore it from a copy",
+        sqlite3.SQLITE_BUSY: f"another process held the {what} for over 30 s; try again",
+    }
+    primary = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return LibraryError(f"{path}: {code.get(primary, str(error))}")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
