@@ -106,6 +106,9 @@ def ask(
     only: Annotated[
         list[str] | None, typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated.")
     ] = None,
+    export_to: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Also write it to a .md, .bib or .json file.")
+    ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -118,9 +121,14 @@ def ask(
     with _assistant(home, profile) as assistant:
         turns = _read_history(history)
         if as_json:
-            _print_json(answer_row(assistant.ask(question, turns, filters=not no_filters, scope=scope)))
+            answer = assistant.ask(question, turns, filters=not no_filters, scope=scope)
+            _print_json(answer_row(answer))
         else:
-            _print_answer(assistant, question, turns, filters=not no_filters, scope=scope)
+            answer = _print_answer(assistant, question, turns, filters=not no_filters, scope=scope)
+    if export_to:
+        from rag.exporting import export
+
+        export(export_to, [answer])
 
 
 @app.command()

@@ -19,7 +19,7 @@ ROOMS = [
     ["answer"],
     ["conversation", "ingest", "ask", "journal", "wire"],
     ["assistant"],
-    ["adapters", "printing"],
+    ["adapters", "exporting", "printing"],
     ["cli"],
     ["__main__"],
 ]

@@ -52,6 +52,14 @@ def test_an_answer_with_its_sources(rag, demo_home) -> None:
     assert "48 papers searched" in ran.out
 
 
+def test_an_answer_within_a_scope_is_exported(rag, demo_home, tmp_path) -> None:
+    ran = rag("ask", "--home", demo_home, "--from-year", 2024, "--export", tmp_path / "a.md", QUESTION)
+    assert ran.code == 0
+    assert "only papers since 2024" in ran.out
+    assert "[1]" in (tmp_path / "a.md").read_text()
+    one_line(rag("ask", "--home", demo_home, "--json", "--paper", "p-x", QUESTION), "no paper 'p-x'")
+
+
 def test_an_answer_for_programs(rag, demo_home) -> None:
     answer = json.loads(rag("ask", "--home", demo_home, "--json", QUESTION).out)
     assert {
