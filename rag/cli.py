@@ -43,6 +43,8 @@ class _RunByDefault(TyperGroup):
 
 evaluation = typer.Typer(help="Measure how good the answers are.", cls=_RunByDefault)
 app.add_typer(evaluation, name="eval")
+feedback = typer.Typer(help="What readers think of the answers.", no_args_is_help=True)
+app.add_typer(feedback, name="feedback")
 
 Home = Annotated[
     str | None, typer.Option("--home", metavar="FOLDER", help="The library's folder (RAG_HOME; by default the user's).")
@@ -373,6 +375,22 @@ def eval_baselines(
     for done in peers.run(suites or ["demo"], only, home=home, profile=profile, data=data, say=_say):
         terminal.print_figures(done)
         typer.echo(f"{done.folder}\n")
+
+
+@feedback.command("export")
+def feedback_export(
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, or a new .jsonl file.")],
+    home: Home = None,
+    profile: Profile = None,
+) -> None:
+    """Write the feedback as a suite: rag eval FOLDER then asks the same questions again."""
+    from evals.feedback import write_suite
+    from rag.journal import Journal
+
+    with _assistant(home, profile) as assistant:
+        judged = Journal(assistant.config.folder).feedback()
+        cases, apart = write_suite(assistant.papers(), judged, target)
+    typer.echo(f"{cases} judged questions and {apart} apart, without a judgement of papers, in {target}")
 
 
 def _say(line: str) -> None:

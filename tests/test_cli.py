@@ -60,6 +60,10 @@ def test_an_answer_within_a_scope_is_exported(rag, demo_home, tmp_path) -> None:
     one_line(rag("ask", "--home", demo_home, "--json", "--paper", "p-x", QUESTION), "no paper 'p-x'")
 
 
+def test_no_feedback_yet(rag, demo_home, tmp_path) -> None:
+    one_line(rag("feedback", "export", tmp_path / "suite", "--home", demo_home), "there is no feedback yet")
+
+
 def test_an_answer_for_programs(rag, demo_home) -> None:
     answer = json.loads(rag("ask", "--home", demo_home, "--json", QUESTION).out)
     assert {
