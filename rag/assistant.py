@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rag.answer import Extractive, Generated, Synthesizer
 from rag.answer.support import Support, SupportScorer
@@ -18,12 +18,17 @@ from rag.ingest import IngestReport, check_embedder, embed_anew, ingest
 from rag.ingest import Progress as IngestProgress
 from rag.library import Library
 from rag.llm import LLM, open_counter
+from rag.mapping import positions
 from rag.models import Embedder, open_embedder
 from rag.models.weights import Progress as ModelProgress
+from rag.overview import Overview, overview
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
-from rag.search import search
+from rag.search import search, similar
 from rag.sources import find
+from rag.suggesting import follow_ups, suggestions
 from rag.wire import turns_from
+
+T = TypeVar("T")
 
 _EVERYTHING = Scope()
 History = Sequence[Turn | Answer | Mapping[str, Any]]
@@ -61,6 +66,7 @@ class Assistant:
     def __init__(self, config: Config, model_progress: ModelProgress | None = None) -> None:
         self.config = config
         self._model_progress = model_progress
+        self._made: dict[str, tuple[int, Any]] = {}
 
     @classmethod
     def open(
@@ -137,11 +143,31 @@ class Assistant:
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
         """The `k` best papers for a question (by default as many as configured)."""
-        if k is not None and k < 1:
-            raise InputError(f"k must be 1 or more, not {k}")
+        if k is not None:
+            _at_least_one(k)
         asked = checked_question(question, self.config.answer.max_question_characters)
         asker = self._asker()
         return search(asker.library, asker.embedder, asked, self.config.search, k or self.config.search.hits).hits
+
+    def similar(self, identity: str, k: int = 5) -> tuple[Hit, ...]:
+        """The `k` papers most like a paper, by their stored vectors. Raises NotFound."""
+        return similar(self.library, identity, _at_least_one(k))
+
+    def overview(self) -> Overview:
+        """What the library holds, and since when."""
+        return overview(self.library.catalog)
+
+    def suggestions(self, k: int = 6) -> tuple[str, ...]:
+        """At most `k` good questions on the library, each of which is answered; found once for each state of it."""
+        return self._once(f"suggestions {k}", lambda: suggestions(self._asker(), _at_least_one(k)))
+
+    def follow_ups(self, answer: Answer, k: int = 3) -> tuple[str, ...]:
+        """At most `k` questions that go on from an answer; each is answered with it as the history."""
+        return follow_ups(self._asker(), answer, _at_least_one(k))
+
+    def positions(self) -> dict[str, tuple[float, float]]:
+        """A map of the library: each paper's place, between -1 and 1; drawn once for each state of it."""
+        return self._once("positions", lambda: positions(self.library.catalog))
 
     def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
         """How well texts support a sentence together, 0 to 1; needs no library."""
@@ -185,10 +211,24 @@ class Assistant:
             failures=tuple(catalog.failures()),
         )
 
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        """What was made of the library before, unless papers have changed since."""
+        generation = self.library.catalog.generation()
+        if self._made.get(name, (None,))[0] != generation:
+            self._made[name] = (generation, make())
+        made: T = self._made[name][1]
+        return made
+
     def _asker(self) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
         return Asker(library, self.embedder, self.synthesizer, self.config)
+
+
+def _at_least_one(k: int) -> int:
+    if k < 1:
+        raise InputError(f"k must be 1 or more, not {k}")
+    return k
 
 
 def _by_file(ledger: Iterable[LedgerEntry]) -> dict[str, Counter[Outcome]]:

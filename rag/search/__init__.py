@@ -2,6 +2,7 @@
 
 from rag.search.engine import Evidence, SearchResult, search
 from rag.search.language import foreign
+from rag.search.likeness import similar
 from rag.search.scoping import within
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
@@ -16,6 +17,7 @@ __all__ = [
     "meeting",
     "misspelt",
     "search",
+    "similar",
     "understand",
     "within",
 ]
