@@ -305,6 +305,39 @@ def demo(
         _print_answer(assistant, question, [])
 
 
+@app.command()
+def ui(
+    home: Home = None,
+    profile: Profile = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to serve at.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="The port (by default the first free from 7860).")
+    ] = None,
+    auth: Annotated[
+        Path | None, typer.Option("--auth", metavar="FILE", help="Ask for a name and a password; see `rag user`.")
+    ] = None,
+    share: Annotated[bool, typer.Option("--share", help="Put the page on the internet by Gradio's relay.")] = False,
+    browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve the chat, the library and the evaluation as pages in the browser."""
+    from ui.server import Address, serve
+
+    address = Address(host, port, auth, share, browser).checked()
+    with _assistant(home, profile) as assistant:
+        serve(assistant, address, typer.echo)
+
+
+@app.command()
+def user(
+    file: Annotated[Path, typer.Argument(metavar="FILE")], name: Annotated[str, typer.Argument(metavar="NAME")]
+) -> None:
+    """Set a user's password in a password file for `rag ui --auth FILE` (htpasswd's bcrypt format)."""
+    from ui.users import keep_user
+
+    keep_user(file, name, typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    typer.echo(f"{name} can log in with {file}")
+
+
 DataFolder = Annotated[
     Path | None,
     typer.Option("--data", metavar="FOLDER", help="Where the data sets lie (by default ../shared/datasets)."),

@@ -93,6 +93,14 @@ class LLMConfig(_Section):
     read_seconds: float = Field(gt=0)
 
 
+class UIConfig(_Section):
+    """What the pages in the browser allow."""
+
+    places: int = Field(ge=1)
+    questions_per_minute: int = Field(ge=1)
+    upload_megabytes: int = Field(ge=1)
+
+
 class Config(BaseSettings):
     """Everything that can be set, checked and frozen."""
 
@@ -106,6 +114,7 @@ class Config(BaseSettings):
     search: SearchConfig
     answer: AnswerConfig
     llm: LLMConfig
+    ui: UIConfig
 
     @classmethod
     def settings_customise_sources(
@@ -131,6 +140,7 @@ class Config(BaseSettings):
             exclude={
                 "home": True,
                 "profile": True,
+                "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
                 "llm": {"api_key", "base_url", "tokenizer"},
             }

@@ -50,6 +50,7 @@ DOORS = {
     "typer": {"rag/cli.py"},
 }
 MODULES = sorted((ROOT / "rag").rglob("*.py"))
+FACES = sorted((ROOT / "ui").rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
@@ -77,6 +78,25 @@ def test_imports_go_down_only(path: Path) -> None:
     assert not {name for name in above if LEVEL[room_of(name)] > LEVEL[own]}
     # The command line stands above the faces and the evaluation.
     assert own == "cli" or not any(name.split(".")[0] in {"ui", "evals"} for name in imported(path))
+
+
+@pytest.mark.parametrize("path", FACES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_faces_draw_only(path: Path) -> None:
+    """No retrieval and no prompt in ui/: what it needs comes from the assistant, as records."""
+    below = {
+        "config",
+        "library",
+        "llm",
+        "models",
+        "passages",
+        "prompts",
+        "search",
+        "answer",
+        "sources",
+        "ask",
+        "ingest",
+    }
+    assert not {name for name in imported(path) if room_of(name) in below}
 
 
 @pytest.mark.parametrize("library", DOORS)

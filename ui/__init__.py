@@ -1,1 +1,1 @@
-"""The chat in the browser: events and drawing only."""
+"""The face in the browser: Gradio events and drawing only; no retrieval, no prompts."""

@@ -1,0 +1,138 @@
+"""The page, served by `rag ui` in a process of its own, and a real browser that reaches nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDE = {"width": 1440, "height": 900}
+
+
+class Server:
+    """`rag ui` on a free port; `log` holds what it said."""
+
+    def __init__(self, home: Path, log: Path, *arguments: str, **environment: str) -> None:
+        self.home, self.log, self.arguments, self.environment = home, log, arguments, environment
+        self.url = ""
+        self.start()
+
+    def start(self) -> None:
+        port = ["--port", self.url.rstrip("/").rpartition(":")[2]] if self.url else []
+        command = [sys.executable, "-m", "rag", "ui", "--home", str(self.home), *self.arguments, *port]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
+        with self.log.open("w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT)
+        deadline = time.monotonic() + 120
+        while not (said := re.search(r"the page is at (\S+)", self.log.read_text(encoding="utf-8"))):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(self.log.read_text(encoding="utf-8"))
+            time.sleep(0.1)
+        self.url = said[1]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Serves a home: `serve(home, "--auth", file, RAG_...="...")`."""
+    servers: list[Server] = []
+
+    def start(home: Path, *arguments: str, **environment: str) -> Server:
+        servers.append(Server(home, tmp_path / f"server{len(servers)}.log", *arguments, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser, one for all tests."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # As root, chromium has no sandbox to offer.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Opens a page as a new reader: `visit(url, width=390)`.
+
+    Whatever a page does that it must not (a request to another host, a script's error, a dialog, a word on the
+    console) fails the test at its end.
+    """
+    wrongs: list[str] = []
+    contexts: list[Any] = []
+
+    def open_page(url: str, viewport: dict[str, int] = WIDE, **options: Any) -> Any:
+        context = chromium.new_context(viewport=viewport, accept_downloads=True, **options)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
+        page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
+        page.on("console", lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrongs == []
+
+
+def _same_host(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:"))
+
+
+def _harmless(said: Any) -> bool:
+    return said.type not in {"error", "warning"} or "net::ERR_CONNECTION_REFUSED" in said.text
+
+
+@pytest.fixture
+def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
+    """Keeps a screenshot, in PAPERS_SCREENSHOTS where that is set: `shoot(page, "name")`."""
+    folder = Path(os.environ.get("PAPERS_SCREENSHOTS", tmp_path))
+
+    def keep(page: Any, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png")
+
+    return keep
+
+
+@contextmanager
+def patient(seconds: float = 30) -> Iterator[Callable[[Callable[[], bool]], None]]:
+    """Waits until something holds: `until(lambda: ...)`."""
+
+    def until(holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.05)
+
+    yield until

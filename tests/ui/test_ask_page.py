@@ -1,0 +1,401 @@
+"""The Ask page in a real browser, with the laptop profile over the bundled sample."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui.conftest import Server
+
+pytestmark = pytest.mark.browser
+QUESTION = "which papers study density ratios in RL?"
+TITLE = "Harnessing Density Ratios for Online Reinforcement Learning"
+
+
+@pytest.fixture
+def server(demo_copy: Path, serve: Callable[..., Server]) -> Server:
+    """The page over a library that a test may change."""
+    return serve(demo_copy)
+
+
+def ready(page: Any) -> Any:
+    """The page, once its welcome is there."""
+    page.wait_for_selector(".welcome", state="attached")
+    return page
+
+
+def ask(page: Any, question: str = QUESTION) -> Any:
+    """Ask, and wait for the end of the answer; the turn."""
+    page.fill("#question", question)
+    page.keyboard.press("Enter")
+    return answered(page)
+
+
+def answered(page: Any) -> Any:
+    """The last turn, once it is over."""
+    page.wait_for_selector(".send:not([hidden])")
+    page.wait_for_selector(".turn:last-child .under, .turn:last-child .error")
+    return page.locator(".turn").last
+
+
+def text_of(locator: Any) -> str:
+    return " ".join(locator.inner_text().split())
+
+
+def test_the_first_visit_shows_the_library_and_questions_that_work(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    assert "papers" in text_of(page.locator(".glance"))
+    assert "without a language model" in page.inner_text(".welcome")
+    page.wait_for_function("document.querySelectorAll('.try button').length === 6")
+    shoot(page, "first-visit")
+    page.locator(".try button").first.click()
+    turn = answered(page)
+    assert turn.locator(".said").count() >= 1
+    assert turn.locator(".refusal").count() == 0
+
+
+def test_a_mark_leads_to_the_very_sentence_and_back(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    turn = ask(page)
+    assert TITLE in turn.inner_text()
+    shoot(page, "answer")
+    said = turn.locator(".said").first
+    quoted = text_of(said.locator("> bdi"))
+    chip = said.locator(".mark").first
+    chip.hover()
+    assert quoted in text_of(page.locator(".tip"))
+    shoot(page, "tip")
+    chip.click()
+    marked = page.locator('.sources mark[data-marks~="1"]').first
+    assert text_of(marked) == quoted
+    assert marked.is_visible()
+    assert marked.evaluate("node => node === document.activeElement")
+    assert "flash" in marked.get_attribute("class")
+    shoot(page, "evidence")
+    marked.click()
+    assert page.evaluate("document.activeElement.dataset.mark") == "1"
+    assert "flash" in said.get_attribute("class")
+    # Only what is cited is listed openly.
+    marks = set(turn.locator(".said .mark").all_inner_texts())
+    assert {text for text in page.locator(".card.cited .number").all_inner_texts()} == marks
+    assert not page.locator(".also .card").first.is_visible()
+
+
+def test_the_keyboard_is_enough(server, visit) -> None:
+    page = ready(visit(server.url))
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "question"
+    page.keyboard.type("one line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("another")
+    assert page.input_value("#question") == "one line\nanother"
+    assert page.locator(".turn").count() == 0
+    page.fill("#question", QUESTION)
+    page.keyboard.press("Enter")
+    turn = answered(page)
+    turn.locator(".mark").first.focus()
+    page.wait_for_selector(".tip:not([hidden])")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.tagName === 'MARK'")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.className === 'mark'")
+
+
+def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    ask(page, "Which papers are about label smoothing?")
+    ask(page)
+    turn = page.locator(".turn").first
+    turn.locator('[data-act="edit"]').click()
+    turn.locator("textarea").fill(QUESTION)
+    shoot(page, "edit")
+    turn.locator('[type="submit"]').first.click()
+    turn = answered(page)
+    assert page.locator(".turn").count() == 1
+    assert TITLE in turn.inner_text()
+    turn.locator('[data-act="retry"]').click()
+    turn = answered(page)
+    assert page.locator(".turn").count() == 1
+    follow = turn.locator(".follow button").first
+    follow.wait_for()
+    follow.click()
+    turn = answered(page)
+    assert page.locator(".turn").count() == 2
+    assert turn.locator(".refusal").count() == 0
+    turn = ask(page, "What is it about?")
+    assert "Read as:" in turn.inner_text() or turn.locator(".chips").count()
+
+
+def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    turn = ask(page, "Which papers from 2024 study density ratios?")
+    chip = turn.locator(".chip").first
+    assert "2024" in chip.inner_text()
+    shoot(page, "implied-filter")
+    assert {date[:4] for date in dates(page)} == {"2024"}
+    shoot(page, "implied-filter")
+    chip.locator("button").click()
+    turn = answered(page)
+    assert turn.locator(".chip").count() == 0
+    page.click(".scope summary")
+    page.fill(".scope [name=last_year]", "2022")
+    page.keyboard.press("Tab")
+    assert "2022" in text_of(page.locator(".scope-chips"))
+    shoot(page, "narrowed")
+    ask(page, "Which papers study language models?")
+    assert max(date[:4] for date in dates(page)) <= "2022"
+    page.click(".scope-chips button")
+    assert page.locator(".scope-chips .chip").count() == 0
+    ask(page)
+    page.locator('.card [data-act="only"]').first.click()
+    turn = ask(page, "What is shown?")
+    assert {card.get_attribute("data-paper") for card in page.locator(".card").all()} == {
+        page.locator(".card").first.get_attribute("data-paper")
+    }
+
+
+def dates(page: Any) -> list[str]:
+    """The dates of the cards that are shown."""
+    import re
+
+    return [found for text in page.locator(".card .meta").all_inner_texts() for found in re.findall(r"\b\d{4}\b", text)]
+
+
+def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    ask(page, "Which of them is the newest?")
+    address = page.url
+    assert "#conversation=" in address
+    assert server.stop() == 0
+    server.start()
+    page.reload()
+    page.wait_for_selector(".turn:nth-child(2) .under")
+    assert page.locator(".turn").count() == 2
+    page.locator(".turn").first.locator(".mark").first.click()
+    page.wait_for_function("document.activeElement.tagName === 'MARK'")
+    shoot(page, "after-restart")
+    item = page.locator(".talks-list li")
+    assert item.count() == 1
+    page.once("dialog", lambda dialog: dialog.accept("Density ratios"))
+    item.hover()
+    item.locator('[data-act="rename"]').click()
+    page.wait_for_selector(".talks-list >> text=Density ratios")
+    page.fill(".talks-search", "no such words")
+    page.wait_for_selector(".talks-list >> text=No conversation has")
+    page.fill(".talks-search", "harnessing")
+    page.wait_for_selector(".talks-list >> text=Density ratios")
+    page.click('[data-act="fresh"]')
+    assert page.locator(".turn").count() == 0
+    page.click(".talks-list .open")
+    page.wait_for_selector(".turn:nth-child(2) .under")
+    page.once("dialog", lambda dialog: dialog.accept())
+    item.hover()
+    item.locator('[data-act="delete"]').click()
+    page.wait_for_selector(".talks-list >> text=will be kept here")
+
+
+def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> None:
+    page = ready(visit(server.url))
+    turn = ask(page)
+    texts = {}
+    for kind in ("md", "bib", "json"):
+        turn.locator('[data-act="menu"]').click()
+        with page.expect_download() as download:
+            turn.locator(f'[data-kind="{kind}"]').click()
+        assert download.value.suggested_filename == f"answer.{kind}"
+        texts[kind] = Path(download.value.path()).read_text(encoding="utf-8")
+    assert TITLE in texts["md"]
+    assert texts["bib"].startswith("@")
+    assert json.loads(texts["json"])
+    turn.locator('[data-act="copy"]').click()
+    page.wait_for_selector(".said-aloud.on")
+    assert TITLE in page.evaluate("navigator.clipboard.readText()")
+    page.locator('.card [data-act="similar"]').first.click()
+    page.wait_for_selector(".similar li")
+    turn.locator(".thumb", has_text="Not helpful").click()
+    turn.locator(".word input").fill("misses a paper")
+    turn.locator(".word button").click()
+    page.wait_for_selector(".said-aloud >> text=Kept")
+    page.reload()
+    page.wait_for_selector('.thumb[data-good="0"][aria-pressed="true"]')
+    assert page.input_value(".word input") == "misses a paper"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1100, 1440])
+def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, width, scheme) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = ready(visit(server.url, {"width": width, "height": 850}, color_scheme=scheme))
+    page.wait_for_selector(".try button")
+    for step in ("welcome", "answer"):
+        if step == "answer":
+            ask(page)
+            page.wait_for_selector(".turn .sources, .pane .sources", state="visible")
+            page.wait_for_timeout(700)
+        shoot(page, f"{step}-{width}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page, context=".desk")
+        serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
+        assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious] == []
+    assert page.locator(".composer").is_visible()
+
+
+def test_two_readers_do_not_see_each_other(server, visit) -> None:
+    first, second = ready(visit(server.url)), ready(visit(server.url))
+    ask(first)
+    second.reload()
+    ready(second)
+    assert second.locator(".talks-list li").count() == 0
+    # Nor by the other's address.
+    second.goto(first.url)
+    second.reload()
+    second.wait_for_selector(".said-aloud.on")
+    assert second.locator(".turn").count() == 0
+
+
+def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, serve, visit, tmp_path, shoot) -> None:
+    from ui.users import keep_user
+
+    file = tmp_path / "users"
+    for name in ("anna", "ben"):
+        keep_user(file, name, f"{name} knows it")
+    server = serve(demo_copy, "--auth", str(file))
+    page = visit(server.url)
+    page.wait_for_selector("input[type=password]")
+    shoot(page, "login")
+    assert page.locator(".desk").count() == 0
+    log_in(page, "anna")
+    ask(page)
+    other = visit(server.url)
+    other.wait_for_selector("input[type=password]")
+    log_in(other, "ben")
+    assert other.locator(".talks-list li").count() == 0
+    again = visit(server.url)
+    again.wait_for_selector("input[type=password]")
+    log_in(again, "anna")
+    again.wait_for_selector(".talks-list li")
+
+
+def log_in(page: Any, name: str) -> None:
+    page.locator("input").first.fill(name)
+    page.locator("input[type=password]").fill(f"{name} knows it")
+    page.keyboard.press("Enter")
+    ready(page)
+
+
+def test_errors_are_told_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -> None:
+    empty = ready(visit(serve(tmp_path / "nothing-here").url))
+    assert "rag ingest" in empty.inner_text(".welcome")
+    turn = ask(empty, "What is this?")
+    assert "rag ingest" in turn.inner_text() or "papers" in turn.locator(".error").inner_text()
+    shoot(empty, "no-library")
+    page = ready(visit(serve(demo_copy, RAG_UI__QUESTIONS_PER_MINUTE="1").url))
+    turn = ask(page, "word " * 1500)
+    assert "characters" in turn.locator(".error").inner_text()
+    turn = ask(page)
+    assert "questions a minute" in turn.locator(".error").inner_text()
+    shoot(page, "too-many")
+
+
+def test_no_file_of_the_server_is_to_be_read(server, visit) -> None:
+    import httpx
+
+    secrets = ["/etc/passwd", str(server.home / "journal.db"), str(server.home / "catalog.db"), "pyproject.toml"]
+    page = ready(visit(server.url))
+    ask(page)
+    for path in secrets:
+        for address in (f"gradio_api/file={path}", f"file={path}", f"gradio_api/file/{path}"):
+            assert httpx.get(f"{server.url}{address}").status_code in {403, 404}, address
+
+
+def test_a_damaged_journal_is_said_and_left_alone(demo_copy, serve, visit) -> None:
+    (demo_copy / "journal.db").write_bytes(b"not a database" * 100)
+    page = visit(serve(demo_copy).url)
+    page.wait_for_selector(".desk")
+    page.wait_for_selector(".welcome", state="attached")
+    assert (demo_copy / "journal.db").read_bytes() == b"not a database" * 100
+    turn = ask(page)
+    assert TITLE in turn.inner_text() or "journal" in turn.inner_text()
+    assert "not kept" in turn.inner_text()
+
+
+def test_hostile_texts_do_nothing(serve, visit, write_papers, tmp_path, model_cache, shoot) -> None:
+    from rag.assistant import Assistant
+
+    papers = [
+        {"title": f"{text} grokking {n}", "abstract": f"Grokking is {text} late."} for n, text in enumerate(HOSTILE)
+    ]
+    home = tmp_path / "hostile"
+    with Assistant.open(home=home) as assistant:
+        assistant.ingest([write_papers("hostile.jsonl", *papers)])
+    page = ready(visit(serve(home, RAG_UI__QUESTIONS_PER_MINUTE="100").url))
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    ask(page, "Which papers study grokking?")
+    page.locator(".mark").first.hover()
+    shoot(page, "hostile")
+    for text in HOSTILE[:6]:
+        ask(page, f"What is {text} grokking?")
+    for summary in page.locator(".pane summary:visible").all():
+        summary.click()
+    page.reload()
+    page.wait_for_selector(".turn .under")
+    assert page.evaluate("window.hacked === undefined")
+    assert page.locator(".desk :is(img, iframe, script, object, embed, svg, style, link)").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+HOSTILE = [
+    "<img src=x onerror=window.hacked=1>",
+    "<script>window.hacked=1</script>",
+    "<svg onload=window.hacked=1>",
+    "<iframe src=javascript:window.hacked=1></iframe>",
+    "<a href=javascript:window.hacked=1>click</a>",
+    "![x](http://198.51.100.7/x.png)",
+    "[x](javascript:window.hacked=1)",
+    "<img src=http://198.51.100.7/pixel.gif>",
+    "<link rel=stylesheet href=http://198.51.100.7/x.css>",
+    "<style>@import 'http://198.51.100.7/x.css'; body{display:none}</style>",
+    "</bdi></p></article><script>window.hacked=1</script>",
+    "'\" onmouseover=window.hacked=1 x='",
+    "${window.hacked=1}",
+    "{{constructor.constructor('window.hacked=1')()}}",
+    "`${window.hacked=1}`",
+    "@children {{#each value}}x{{/each}}",
+    r"$\href{javascript:window.hacked=1}{x}$",
+    r"$\text{<img src=x onerror=window.hacked=1/>}$",
+    r"\(\text{</math><img src=x onerror=window.hacked=1>}\)",
+    r"$$\unicode{x3c}script\unicode{x3e}$$",
+    "\u202eeneg si siht\u202c",
+    "\u2067rtl isolate never closed",
+    "<base href=http://198.51.100.7/>",
+    "<meta http-equiv=refresh content='0;url=http://198.51.100.7/'>",
+    "<form action=http://198.51.100.7/><input autofocus onfocus=window.hacked=1></form>",
+    "<details open ontoggle=window.hacked=1>",
+    "<math><mtext><img src=x onerror=window.hacked=1></mtext></math>",
+    "&lt;img src=x onerror=window.hacked=1&gt;",
+    "x" * 400,
+    "data:text/html,<script>window.hacked=1</script>",
+]
+
+
+@pytest.mark.timeout(600)
+def test_the_library_can_be_narrowed_by_its_own_names(daily_home, serve, visit, tmp_path) -> None:
+    home = Path(shutil.copytree(daily_home, tmp_path / "daily"))
+    page = ready(visit(serve(home).url))
+    page.wait_for_selector(".scope", state="attached")
+    assert page.locator(".scope [name=organisations] option").count() > 3
+    page.click(".scope summary")
+    name = page.locator(".scope [name=organisations] option").nth(1).get_attribute("value")
+    page.select_option(".scope [name=organisations]", name)
+    turn = ask(page, "Which papers are there on language models?")
+    assert turn.locator(".error").count() == 0
+    cards = page.locator(".card .meta").all_inner_texts()
+    assert cards
+    assert all(name in card for card in cards)

@@ -1,0 +1,65 @@
+"""Who may ask when."""
+
+import threading
+
+import pytest
+
+from rag.errors import InputError
+from ui.service import Line, Pace
+
+
+def test_questions_wait_in_the_order_they_came() -> None:
+    line = Line(places=1)
+    served: list[int] = []
+    places: dict[int, list[int]] = {number: [] for number in range(3)}
+    seen = threading.Semaphore(0)
+
+    def ask(number: int) -> None:
+        with line.ticket() as ticket:
+            for before in ticket.places():
+                places[number].append(before)
+                seen.release()
+            served.append(number)
+
+    threads = []
+    with line.ticket() as first:
+        assert list(first.places()) == []
+        for number in range(3):
+            threads.append(threading.Thread(target=ask, args=(number,)))
+            threads[-1].start()
+            assert seen.acquire(timeout=10)  # each knows its place before the next comes
+        assert served == []
+    for thread in threads:
+        thread.join(10)
+    assert served == [0, 1, 2]
+    assert [told[0] for told in places.values()] == [1, 2, 3]
+    assert all(told == sorted(told, reverse=True) for told in places.values())
+
+
+def test_who_leaves_the_line_gives_the_place_away() -> None:
+    line = Line(places=1)
+    with line.ticket() as first:
+        assert list(first.places()) == []
+        with line.ticket() as second:
+            assert next(second.places()) == 1
+        with line.ticket() as third:
+            assert next(third.places()) == 1
+    with line.ticket() as fourth:
+        assert list(fourth.places()) == []
+
+
+def test_several_places_are_served_at_once() -> None:
+    line = Line(places=2)
+    with line.ticket() as first, line.ticket() as second, line.ticket() as third:
+        assert list(first.places()) == []
+        assert list(second.places()) == []
+        assert next(third.places()) == 2
+
+
+def test_one_question_too_many_is_told_when_to_come_back() -> None:
+    pace = Pace(questions_per_minute=2)
+    pace.take("anna")
+    pace.take("anna")
+    with pytest.raises(InputError, match=r"2 questions a minute .* again in \d+ s"):
+        pace.take("anna")
+    pace.take("ben")

@@ -1,0 +1,256 @@
+"""The pages and their events: each event of the Ask page returns what has changed, which static/desk.js puts in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from rag.errors import InputError, RagError
+from rag.exporting import as_json, bibtex, markdown
+from rag.journal import KeptTurn
+from rag.overview import Overview
+from rag.records import Scope
+from ui import drawing
+from ui.asking import Asked, answering
+from ui.drawing import Drawn
+from ui.service import Service
+
+HERE = Path(__file__).parent
+_TOKEN = "ask-the-papers-reader"
+_SHOWN_FILTERS = 200
+
+
+def ask_page() -> gr.HTML:
+    """The Ask page. Its value is what the page shall take up next, by name; its template never changes."""
+    return gr.HTML(
+        value={},
+        html_template=(HERE / "templates" / "desk.html").read_text(encoding="utf-8"),
+        js_on_load=(HERE / "static" / "desk.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="desk",
+    )
+
+
+def build(service: Service) -> gr.Blocks:
+    """The pages of one server."""
+    blocks = gr.Blocks(title="Ask the papers", analytics_enabled=False, fill_width=True)
+    with blocks:
+        # A fixed key and secret: a reader is known again after the server has been restarted.
+        token = gr.BrowserState(None, storage_key=_TOKEN, secret=_TOKEN)
+        with gr.Tabs(elem_id="pages"), gr.Tab("Ask", id="ask"):
+            desk = ask_page()
+        _wire(service, blocks, desk, token)
+    return blocks
+
+
+def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserState) -> None:
+    def hello(given: str | None, request: gr.Request) -> tuple[str, dict[str, Any]]:
+        known = given if isinstance(given, str) and len(given) >= 16 else secrets.token_urlsafe(24)
+        return known, {"hello": _hello(service), "talks": _talks(service, _user(known, request))}
+
+    quiet: dict[str, Any] = {
+        "queue": True,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+        "trigger_mode": "multiple",
+        "concurrency_limit": None,
+    }
+    blocks.load(hello, [token], [token, desk], **quiet)
+
+    def on(name: str, act: Callable[[Service, str, dict[str, Any]], Any]) -> None:
+        def handle(given: str | None, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
+            try:
+                return act(service, _user(given, request), _sent(event)) or {}
+            except RagError as error:
+                return {"tell": str(error)}
+
+        getattr(desk, name)(handle, [token], [desk], **quiet)
+
+    def ask(given: str | None, request: gr.Request, event: gr.EventData) -> Iterator[dict[str, Any]]:
+        user, sent = _user(given, request), _sent(event)
+        asked = Asked(
+            user=user,
+            conversation=_text(sent, "conversation"),
+            number=_number(sent),
+            run=_text(sent, "run"),
+            question=_text(sent, "question"),
+            scope=_scope(sent.get("scope")),
+        )
+        for conversation, drawn in answering(service, asked):
+            turn = drawing.parts(drawn) | {"conversation": conversation, "run": asked.run}
+            yield {"turn": turn} | ({} if drawn.stage else {"talks": _talks(service, user)})
+
+    desk.ask(ask, [token], [desk], **quiet)
+    for name, act in _ACTS.items():
+        on(name, act)
+
+
+# --- what the page asks for
+
+
+def _stop(service: Service, user: str, sent: dict[str, Any]) -> None:
+    service.stopped.add((user, _text(sent, "run")))
+
+
+def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    conversation = _text(sent, "conversation")
+    turns = service.journal.turns(user, conversation)
+    title = next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
+    drawn = [drawing.parts(_drawn(turn)) for turn in turns]
+    return {"open": {"conversation": conversation, "title": title, "turns": drawn}, "talks": _talks(service, user)}
+
+
+def _rename(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    service.journal.rename(user, _text(sent, "conversation"), _text(sent, "title")[:200])
+    return {"talks": _talks(service, user)}
+
+
+def _delete(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    service.journal.delete(user, _text(sent, "conversation"))
+    return {"talks": _talks(service, user)}
+
+
+def _find(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    return {"talks": _talks(service, user, _text(sent, "matching"))}
+
+
+def _judge(service: Service, user: str, sent: dict[str, Any]) -> None:
+    good = sent.get("good")
+    word = _text(sent, "word")[:500]
+    service.journal.judge(user, _text(sent, "conversation"), _number(sent), good if good is None else bool(good), word)
+
+
+def _export(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    conversation = _text(sent, "conversation")
+    turns = service.journal.turns(user, conversation)
+    name = "conversation"
+    if sent.get("number") is not None:
+        turns = tuple(turn for turn in turns if turn.number == _number(sent))
+        name = "answer"
+    if not turns:
+        raise InputError("there is no answer to export yet")
+    match kind := _text(sent, "kind"):
+        case "md":
+            text = markdown([turn.answer for turn in turns], turns[0].answer.question)
+        case "bib":
+            cited = {hit.paper.id: hit.paper for turn in turns for hit in turn.answer.sources}
+            text = bibtex(list(cited.values()))
+        case "json":
+            text = as_json(turns)
+        case _:
+            raise InputError(f"the format {kind!r} is none of md, bib and json")
+    return {"download": {"name": f"{name}.{kind}", "text": text}}
+
+
+def _similar(service: Service, _user: str, sent: dict[str, Any]) -> dict[str, Any]:
+    paper = _text(sent, "paper")
+    return {"similar": {"paper": paper, "html": drawing.similar_papers(service.assistant.similar(paper))}}
+
+
+_ACTS: dict[str, Callable[[Service, str, dict[str, Any]], dict[str, Any] | None]] = {
+    "stop": _stop,
+    "open": _open,
+    "rename": _rename,
+    "delete": _delete,
+    "find": _find,
+    "judge": _judge,
+    "export": _export,
+    "similar": _similar,
+}
+
+
+# --- what it is answered with
+
+
+def _hello(service: Service) -> dict[str, Any]:
+    overview: Overview | None = None
+    suggestions: tuple[str, ...] = ()
+    problem = ""
+    try:
+        overview = service.assistant.overview()
+        suggestions = service.assistant.suggestions() if overview.papers else ()
+    except RagError as error:
+        problem = str(error)
+    html = drawing.welcome(
+        overview=overview, suggestions=suggestions, problem=problem, profile=_profile(service.assistant.config)
+    )
+    return {
+        "html": html,
+        "sources": list(overview.sources)[:_SHOWN_FILTERS] if overview else [],
+        "organisations": list(overview.organisations)[:_SHOWN_FILTERS] if overview else [],
+    }
+
+
+def _profile(config: Any) -> str:
+    if config.answer.synthesizer == "extractive":
+        return (
+            f"Profile {config.profile}: answers are the papers' own sentences, chosen without a language model. "
+            "Nothing leaves this machine."
+        )
+    return f"Profile {config.profile}: answers are written by {config.llm.model} and checked against the papers."
+
+
+def _talks(service: Service, user: str, matching: str = "") -> str:
+    try:
+        return drawing.conversation_list(service.journal.conversations(user, matching), matching)
+    except RagError as error:
+        return drawing.conversation_list((), matching, problem=str(error))
+
+
+def _drawn(turn: KeptTurn) -> Drawn:
+    return Drawn.of(turn.number, turn.answer, turn.good, turn.word)
+
+
+# --- what it sends
+
+
+def _user(token: str | None, request: gr.Request) -> str:
+    """Who asks: the name given at the login, or the secret that only this browser holds."""
+    if request.username:
+        return f"user:{request.username}"
+    if not token:
+        raise gr.Error("this browser keeps no data for the page, so conversations can't be kept; allow it and reload")
+    return f"browser:{token}"
+
+
+def _sent(event: gr.EventData) -> dict[str, Any]:
+    return dict(event._data or {})
+
+
+def _text(sent: dict[str, Any], name: str) -> str:
+    value = sent.get(name, "")
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a text")
+    # A lone surrogate can be neither embedded nor kept.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _number(sent: dict[str, Any]) -> int:
+    number = sent.get("number")
+    if not isinstance(number, int) or not 1 <= number <= 1_000_000:
+        raise InputError("the turn's number must be 1 or more")
+    return number
+
+
+def _scope(given: Any) -> Scope:
+    given = given if isinstance(given, dict) else {}
+
+    def year(name: str) -> int | None:
+        value = given.get(name)
+        return value if isinstance(value, int) else None
+
+    def texts(name: str) -> tuple[str, ...]:
+        return tuple(one for one in given.get(name) or () if isinstance(one, str))[:1000]
+
+    return Scope(
+        first_year=year("first_year"),
+        last_year=year("last_year"),
+        sources=texts("sources"),
+        organisations=texts("organisations"),
+        papers=texts("papers"),
+        without=texts("without"),
+    )

@@ -1,0 +1,141 @@
+"""A question from the page becomes a turn that is drawn while it is answered, and kept in the journal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.errors import RagError
+from rag.records import Answer, Event, Finished, Notice, Scope, SourcesFound, Stage, Statement
+from ui.drawing import Drawn
+from ui.service import Service
+
+_LOG = logging.getLogger(__name__)
+_STOPPED = "Stopped before the answer was finished."
+_LEFT = "The page was left before the answer was finished."
+_HISTORY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as the page sends it.
+
+    `conversation` is "" for a new one; `number` is the turn's place, which an edited question shares with the one it
+    replaces; `run` names this asking, so that it can be stopped.
+    """
+
+    user: str
+    conversation: str
+    number: int
+    run: str
+    question: str
+    scope: Scope
+
+
+def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
+    """The conversation and the turn, each time that there is more to see; errors are shown in the turn."""
+    drawn = Drawn(asked.number, asked.question, stage="asking")
+    conversation = asked.conversation
+    try:
+        service.pace.take(asked.user)
+        earlier = _earlier(service, asked)
+        with service.line.ticket() as ticket:
+            for before in ticket.places():
+                yield conversation, replace(drawn, stage=_place(before))
+            for state in _drawing(service, asked, earlier, drawn):
+                drawn = state
+                if drawn.answer is None:
+                    yield conversation, drawn
+        conversation, drawn = _kept(service, asked, drawn)
+        yield conversation, drawn
+        if drawn.answer and not drawn.answer.refusal:
+            yield conversation, replace(drawn, follow_ups=service.assistant.follow_ups(drawn.answer))
+    except RagError as error:
+        yield conversation, replace(drawn, stage="", error=str(error))
+    except Exception as error:  # noqa: BLE001 (the page must say so, whatever it is)
+        _LOG.exception("a question could not be answered")
+        words = f"something went wrong here ({type(error).__name__}); the server's log has the details"
+        yield conversation, replace(drawn, stage="", error=words)
+    finally:
+        service.stopped.discard((asked.user, asked.run))
+
+
+def _earlier(service: Service, asked: Asked) -> list[Answer]:
+    if not asked.conversation:
+        return []
+    turns = service.journal.turns(asked.user, asked.conversation)
+    return [turn.answer for turn in turns if turn.number < asked.number][-_HISTORY:]
+
+
+def _drawing(service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn) -> Iterator[Drawn]:
+    """The turn after each event; the last one has an answer, if only what was said until it was stopped."""
+    events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope)
+    try:
+        for event in events:
+            drawn = _after(event, drawn)
+            yield drawn
+            if drawn.answer is None and (asked.user, asked.run) in service.stopped:
+                yield _broken_off(drawn, asked, _STOPPED)
+                return
+    except GeneratorExit:
+        if drawn.said and drawn.answer is None:
+            _kept(service, asked, _broken_off(drawn, asked, _LEFT))
+        raise
+    except RagError as error:
+        # What was said before the failure stays.
+        if not drawn.said:
+            raise
+        yield _broken_off(drawn, asked, f"The answer broke off: {error}")
+
+
+def _after(event: Event, drawn: Drawn) -> Drawn:
+    match event:
+        case Stage(text):
+            looked = f"searched {drawn.looked_at} papers, " if drawn.looked_at else ""
+            return replace(drawn, stage=looked + text)
+        case SourcesFound(hits, looked_at):
+            return replace(drawn, hits=hits, looked_at=looked_at, stage=f"searched {looked_at} papers")
+        case Notice(text):
+            return replace(drawn, notices=(*drawn.notices, text))
+        case Statement():
+            return replace(drawn, said=(*drawn.said, event), stage="writing and checking")
+        case Finished(answer):
+            return Drawn.of(drawn.number, answer)
+    return drawn
+
+
+def _broken_off(drawn: Drawn, asked: Asked, why: str) -> Drawn:
+    citations = {one.mark: one for statement in drawn.said for one in statement.citations}
+    return Drawn.of(
+        drawn.number,
+        Answer(
+            question=asked.question,
+            standalone_question=asked.question,
+            text="\n".join(one.marked for one in drawn.said),
+            citations=tuple(citations[mark] for mark in sorted(citations)),
+            hits=drawn.hits,
+            looked_at=drawn.looked_at,
+            notices=(*drawn.notices, why),
+            statements=drawn.said,
+            scope=asked.scope,
+        ),
+    )
+
+
+def _kept(service: Service, asked: Asked, drawn: Drawn) -> tuple[str, Drawn]:
+    """The answer is in the journal before it is shown as finished; where that fails, the turn says so."""
+    if drawn.answer is None:
+        return asked.conversation, drawn
+    try:
+        conversation = asked.conversation or service.journal.start(asked.user, asked.question[:120])
+        service.journal.cut(asked.user, conversation, asked.number)
+        number = service.journal.add(asked.user, conversation, drawn.answer)
+    except RagError as error:
+        _LOG.warning("an answer was not kept: %s", error)
+        return asked.conversation, replace(drawn, notices=(*drawn.notices, f"This turn is not kept: {error}"))
+    return conversation, replace(drawn, number=number)
+
+
+def _place(before: int) -> str:
+    return "1 question is before yours" if before == 1 else f"{before} questions are before yours"

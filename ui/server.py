@@ -1,0 +1,132 @@
+"""`rag ui`: the pages, served on this machine until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Gradio reads this when it is imported; nothing may leave the machine.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+
+from rag.assistant import Assistant
+from rag.errors import InputError, RagError
+from rag.journal import Journal
+from ui.app import build
+from ui.service import Line, Pace, Service
+from ui.users import Users
+
+_LOG = logging.getLogger(__name__)
+HERE = Path(__file__).parent
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Answers that wait in line hold a thread each.
+_THREADS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the pages are served, and to whom: `users` is a password file, None lets everybody in who reaches it."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    users: Path | None = None
+    share: bool = False
+    browser: bool = False
+
+    def checked(self) -> Address:
+        """Itself. Raises InputError where it would open the papers to everybody."""
+        if self.share and self.users is None:
+            raise InputError("--share puts the page on the internet: give it a password file with --auth")
+        return self
+
+
+def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = print) -> None:
+    """Serve the pages until SIGINT or SIGTERM. Raises InputError for an address that can't be had."""
+    address = address.checked()
+    users = Users.read(address.users) if address.users else None
+    if users is None and address.host not in _LOOPBACK:
+        say(f"everybody who reaches {address.host} can read the papers and ask; --auth FILE asks for a password")
+    service = _service(assistant)
+    blocks = build(service)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        url = _launch(blocks, address, users, assistant)
+        say(f"the page is at {url} (Ctrl+C stops it)")
+        threading.Thread(target=_warm, args=(service,), daemon=True).start()
+        stop.wait()
+    finally:
+        blocks.close(verbose=False)
+        service.assistant.close()
+
+
+def _service(assistant: Assistant) -> Service:
+    limits = assistant.config.ui
+    try:
+        # The first question shall not wait for it.
+        assistant.search("what are these papers about")
+    except RagError as error:
+        _LOG.warning("%s", error)
+    return Service(assistant, Journal(assistant.config.folder), Line(limits.places), Pace(limits.questions_per_minute))
+
+
+def _warm(service: Service) -> None:
+    """The questions of the first page, which are tried out before they are offered."""
+    try:
+        service.assistant.suggestions()
+    except RagError as error:
+        _LOG.warning("no questions can be suggested: %s", error)
+
+
+def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant: Assistant) -> str:
+    options: dict[str, Any] = {
+        "server_name": address.host,
+        "server_port": address.port,
+        "share": address.share,
+        "inbrowser": address.browser,
+        "auth": users.admits if users else None,
+        "theme": _theme(),
+        "css_paths": sorted((HERE / "static").glob("*.css")),
+        "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "footer_links": [],
+        "max_threads": _THREADS,
+        "max_file_size": f"{assistant.config.ui.upload_megabytes}mb",
+        "quiet": True,
+        "show_error": True,
+        "ssr_mode": False,
+        "prevent_thread_lock": True,
+    }
+    try:
+        _, url, shared = blocks.launch(**options)
+    except OSError as error:
+        where = f"{address.host}:{address.port}" if address.port else address.host
+        raise InputError(
+            f"the page can't be served at {where} ({error}); choose another with --host or --port"
+        ) from None
+    return shared or url
+
+
+def _theme() -> gr.themes.Base:
+    # Gradio's own copies of the fonts; their semibold files lack letters.
+    font = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
+    mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700))
+    theme = gr.themes.Base(font=[font, "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"])
+    return theme.set(
+        body_background_fill="var(--paper)",
+        body_background_fill_dark="var(--paper)",
+        body_text_color="var(--ink)",
+        body_text_color_dark="var(--ink)",
+        color_accent="var(--accent)",
+        button_primary_background_fill="var(--accent)",
+        button_primary_background_fill_dark="var(--accent)",
+        button_primary_text_color="var(--on-accent)",
+        button_primary_text_color_dark="var(--on-accent)",
+    )
