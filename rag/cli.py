@@ -95,6 +95,7 @@ def ask(
     no_filters: Annotated[
         bool, typer.Option("--no-filters", help="Search for all words; let none of them filter or order the papers.")
     ] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -107,7 +108,7 @@ def ask(
         if as_json:
             _print_json(answer_row(assistant.ask(question, turns, filters=not no_filters)))
         else:
-            _print_answer(assistant, question, turns, filters=not no_filters)
+            _print_answer(assistant, question, turns, filters=not no_filters, whole=whole)
 
 
 @app.command()
@@ -396,21 +397,32 @@ def _assistant(home: str | None, profile: str | None) -> Iterator[Assistant]:
         yield assistant
 
 
-def _print_answer(assistant: Assistant, question: str, history: Sequence[Turn], *, filters: bool = True) -> Answer:
-    """Print an answer as it comes, then its sources."""
-    from rag.printing import closing_line, notice_lines, perhaps_lines, refusal_lines, source_lines, statement_lines
+def _print_answer(
+    assistant: Assistant, question: str, history: Sequence[Turn], *, filters: bool = True, whole: bool = False
+) -> Answer:
+    """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
+    from rag import printing
     from rag.records import Finished, Notice, Statement
 
+    most = None if whole else printing.MOST_LISTED
+    listed: list[str] = []
     for event in assistant.ask_stream(question, history, filters=filters):
         if isinstance(event, Statement):
-            _print_blocks([list(statement_lines(event))])
+            listed += [event.title] if event.title and event.title not in listed else []
+            if most is None or len(listed) <= most:
+                _print_blocks([list(printing.statement_lines(event))])
         elif isinstance(event, Notice):
-            _print_blocks([list(notice_lines(event))])
+            _print_blocks([list(printing.notice_lines(event))])
         elif isinstance(event, Finished):
             answer = event.answer
-            if answer.refusal:
-                _print_blocks([list(refusal_lines(answer))])
-            blocks = (list(source_lines(answer)), list(perhaps_lines(answer)), [closing_line(answer)])
+            left = len(listed) - most if most is not None else 0
+            blocks = (
+                list(printing.refusal_lines(answer)) if answer.refusal else [],
+                [printing.rest_line(left)] if left > 0 else [],
+                list(printing.source_lines(answer, most)),
+                list(printing.perhaps_lines(answer)),
+                [printing.closing_line(answer)],
+            )
             _print_blocks([lines for lines in blocks if lines])
             return answer
     raise AssertionError("the stream ends with Finished")
