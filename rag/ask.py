@@ -27,7 +27,7 @@ from rag.records import (
     Turn,
     Written,
 )
-from rag.search import foreign, misspelt, understand
+from rag.search import foreign, misspelt, understand, without_instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,18 @@ class Asker:
         """
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
-        standalone = stand_alone(asked, history, self.config.answer.max_question_characters)
+        sought, orders = without_instructions(asked)
+        standalone = stand_alone(sought, history, self.config.answer.max_question_characters)
         yield Stage(f"searching {self.library.catalog.count()} papers")
-        language = foreign(self.library, asked) if self.config.embedder.english_only else None
+        language = foreign(self.library, sought) if self.config.embedder.english_only else None
         notices: list[str] = []
         if language is None:
             standalone, notices = self._spelt(standalone)
         reply = self._reply(standalone if filters else replace(standalone, papers=()), filters=filters)
         if language:
             reply, notices = _in_a_foreign_language(reply, language)
+        if orders:
+            notices.append(f"Instructions in the question were not followed: “{' '.join(orders)}”.")
         yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)

@@ -1,9 +1,21 @@
 """A question becomes hits."""
 
 from rag.search.engine import Evidence, SearchResult, search
+from rag.search.instructions import without_instructions
 from rag.search.language import foreign
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
 from rag.search.understanding import understand
 
-__all__ = ["Evidence", "SearchResult", "correct", "first", "foreign", "meeting", "misspelt", "search", "understand"]
+__all__ = [
+    "Evidence",
+    "SearchResult",
+    "correct",
+    "first",
+    "foreign",
+    "meeting",
+    "misspelt",
+    "search",
+    "understand",
+    "without_instructions",
+]
