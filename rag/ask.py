@@ -28,7 +28,7 @@ from rag.records import (
     Turn,
     Written,
 )
-from rag.search import foreign, misspelt, understand, within
+from rag.search import foreign, misspelt, understand, within, without_instructions
 
 _EVERYTHING = Scope()
 
@@ -52,18 +52,20 @@ class Asker:
         """
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
-        standalone = stand_alone(asked, history, self.config.answer.max_question_characters)
+        sought, notices = _without_orders(asked)
+        standalone = stand_alone(sought, history, self.config.answer.max_question_characters)
         if not filters or standalone.scope in scope.without:
             standalone = replace(standalone, papers=(), scope=None)
         among = self._among(standalone, scope)
         yield Stage(f"searching {self.library.catalog.count() if among is None else len(among)} papers")
-        language = foreign(self.library, asked) if self.config.embedder.english_only else None
-        notices: list[str] = []
+        language = foreign(self.library, sought) if self.config.embedder.english_only else None
         if language is None:
-            standalone, notices = self._spelt(standalone)
+            standalone, corrected = self._spelt(standalone)
+            notices += corrected
         reply = self._reply(standalone, scope, among, filters=filters)
         if language:
-            reply, notices = _in_a_foreign_language(reply, language)
+            reply, told = _in_a_foreign_language(reply, language)
+            notices += told
         yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
@@ -140,6 +142,12 @@ class Asker:
         if query.asked and not query.topic and not query.filters and standalone.topic:
             return replace(query, topic=standalone.topic)
         return query
+
+
+def _without_orders(asked: str) -> tuple[str, list[str]]:
+    """The question without instructions to the assistant, and what is said of them."""
+    sought, orders = without_instructions(asked)
+    return sought, [f"Instructions in the question were not followed: “{' '.join(orders)}”."] if orders else []
 
 
 def _in_a_foreign_language(reply: Reply, code: str) -> tuple[Reply, list[str]]:

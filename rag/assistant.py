@@ -19,7 +19,7 @@ from rag.ingest import Progress as IngestProgress
 from rag.library import Library
 from rag.llm import LLM, open_counter
 from rag.mapping import positions
-from rag.models import Embedder, open_embedder
+from rag.models import Embedder, open_cross_encoder, open_embedder
 from rag.models.weights import Progress as ModelProgress
 from rag.overview import Overview, overview
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
@@ -107,7 +107,11 @@ class Assistant:
         if self.config.answer.synthesizer == "extractive":
             return extractive
         llm = self.config.llm
-        return Generated(LLM(llm), open_counter(llm), SupportScorer(self.embedder), extractive, self.config.answer)
+        return Generated(LLM(llm), open_counter(llm), self._checker, extractive, self.config.answer)
+
+    @cached_property
+    def _checker(self) -> SupportScorer:
+        return SupportScorer(self.embedder, open_cross_encoder(self.config.support))
 
     def ingest(
         self,
@@ -171,7 +175,7 @@ class Assistant:
 
     def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
         """How well texts support a sentence together, 0 to 1; needs no library."""
-        return SupportScorer(self.embedder).score(sentence, [evidence] if isinstance(evidence, str) else evidence)
+        return self._checker.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
         """A paper by its id, its arXiv id or its DOI. Raises NotFound."""

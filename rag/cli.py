@@ -111,6 +111,7 @@ def ask(
     export_to: Annotated[
         Path | None, typer.Option("--export", metavar="FILE", help="Also write it to a .md, .bib or .json file.")
     ] = None,
+    whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -126,7 +127,7 @@ def ask(
             answer = assistant.ask(question, turns, filters=not no_filters, scope=scope)
             _print_json(answer_row(answer))
         else:
-            answer = _print_answer(assistant, question, turns, filters=not no_filters, scope=scope)
+            answer = _print_answer(assistant, question, turns, filters=not no_filters, scope=scope, whole=whole)
     if export_to:
         from rag.exporting import export
 
@@ -475,21 +476,31 @@ def _print_answer(
     *,
     filters: bool = True,
     scope: Scope | None = None,
+    whole: bool = False,
 ) -> Answer:
-    """Print an answer as it comes, then its sources."""
-    from rag.printing import closing_line, notice_lines, perhaps_lines, refusal_lines, source_lines, statement_lines
+    """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
+    from rag import printing
     from rag.records import Finished, Notice, Scope, Statement
 
+    most = None if whole else printing.MOST_LISTED
+    listed: list[str] = []
     for event in assistant.ask_stream(question, history, filters=filters, scope=scope or Scope()):
         if isinstance(event, Statement):
-            _print_blocks([list(statement_lines(event))])
+            listed += [event.title] if event.title and event.title not in listed else []
+            if most is None or len(listed) <= most:
+                _print_blocks([list(printing.statement_lines(event))])
         elif isinstance(event, Notice):
-            _print_blocks([list(notice_lines(event))])
+            _print_blocks([list(printing.notice_lines(event))])
         elif isinstance(event, Finished):
             answer = event.answer
-            if answer.refusal:
-                _print_blocks([list(refusal_lines(answer))])
-            blocks = (list(source_lines(answer)), list(perhaps_lines(answer)), [closing_line(answer)])
+            left = len(listed) - most if most is not None else 0
+            blocks = (
+                list(printing.refusal_lines(answer)) if answer.refusal else [],
+                [printing.rest_line(left)] if left > 0 else [],
+                list(printing.source_lines(answer, most)),
+                list(printing.perhaps_lines(answer)),
+                [printing.closing_line(answer)],
+            )
             _print_blocks([lines for lines in blocks if lines])
             return answer
     raise AssertionError("the stream ends with Finished")

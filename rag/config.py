@@ -77,6 +77,13 @@ class AnswerConfig(_Section):
     max_question_characters: int = Field(ge=1)
 
 
+class SupportConfig(_Section):
+    """What checks sentences against their evidence: the built-in score, or a cross-encoder."""
+
+    model: str
+    max_tokens: int = Field(ge=32)
+
+
 class LLMConfig(_Section):
     """Which language model writes answers, and how its server is spoken to."""
 
@@ -113,6 +120,7 @@ class Config(BaseSettings):
     embedder: EmbedderConfig
     search: SearchConfig
     answer: AnswerConfig
+    support: SupportConfig
     llm: LLMConfig
     ui: UIConfig
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Notice, Paper, Statement
 
 _WIDEST = 100
+MOST_LISTED = 20
+"""Papers that an answer lists in a terminal unless all are asked for."""
+_MOST_MARKS = 10
 
 
 def statement_lines(statement: Statement) -> Iterator[str]:
@@ -17,6 +20,9 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     if statement.title:
         yield from _wrapped(statement.title + ":")
         yield from _wrapped(statement.marked.removeprefix(statement.title + ": "), indent="  ")
+    elif len(statement.citations) > _MOST_MARKS:
+        first, last = statement.citations[0].mark, statement.citations[-1].mark
+        yield from _wrapped(f"{statement.text} [{first}] to [{last}]")
     else:
         yield from _wrapped(statement.marked)
 
@@ -26,20 +32,25 @@ def notice_lines(notice: Notice) -> Iterator[str]:
     yield from _wrapped(f"Note: {notice.text}", hang="  ")
 
 
-def source_lines(answer: Answer) -> Iterator[str]:
-    """The sources of an answer, each with the very sentences that its marks point to."""
+def source_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
+    """The sources of an answer, or so many of them, each with the very sentences that its marks point to."""
     by_paper: dict[str, list[Citation]] = {}
     for citation in answer.citations:
         by_paper.setdefault(citation.paper_id, []).append(citation)
     if by_paper:
         yield "Sources"
-    for hit in answer.sources:
+    for hit in answer.sources[:most]:
         citations = by_paper[hit.paper.id]
         yield from _wrapped(f"{_marks(citations)} {hit.paper.title}", hang="    ")
         yield from _wrapped(facts(hit.paper), indent="    ")
         for citation in citations:
             for evidence in citation.evidence:
                 yield from _wrapped(f"[{citation.mark}] {_evidence(evidence)}", indent="    ", hang="    ")
+
+
+def rest_line(papers: int) -> str:
+    """How many papers of the answer were not printed."""
+    return f"... and {papers} more; --all prints them"
 
 
 def perhaps_lines(answer: Answer) -> Iterator[str]:

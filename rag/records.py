@@ -323,15 +323,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which papers come first: the highest of a field, or the lowest."""
+    """Which papers come first: the highest of a field, or the lowest, and how many of them."""
 
     field: Field
     descending: bool
+    number: int = 1
 
     def __str__(self) -> str:
+        many = f"{self.number} with the " if self.number > 1 else ""
         if self.field == "published":
-            return "newest" if self.descending else "oldest"
-        return f"{'most' if self.descending else 'fewest'} {_NAMES[self.field].removeprefix('number of ')}"
+            return many.removesuffix("with the ") + ("newest" if self.descending else "oldest")
+        return many + f"{'most' if self.descending else 'fewest'} {_NAMES[self.field].removeprefix('number of ')}"
 
 
 _NAMES = {

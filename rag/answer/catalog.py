@@ -69,9 +69,9 @@ def _on_topic(
     """The papers on a topic: all of them to be counted, or those that come first."""
     if query.order is None:
         return _listing(query, relevant, result.hits, result.looked_at, told=told)
-    ids = {hit.paper.id for hit in relevant}
-    foremost = {one.id for one in first([one for one in met if one.id in ids], query.order)}
-    chosen = [hit for hit in relevant if hit.paper.id in foremost]
+    by_id = {hit.paper.id: hit for hit in relevant}
+    foremost = [one.id for one in first([one for one in met if one.id in by_id], query.order)]
+    chosen = [by_id[paper] for paper in foremost]
     return _listing(query, chosen, _foremost(result.hits, foremost), result.looked_at, told=told)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from rag.answer.kinds import asks_for_number, asks_for_papers, asks_to_compare
+from rag.answer.premise import contradicting
+from rag.answer.quoting import chosen, says_the_same
 from rag.answer.relevance import Assessment, coverage
 from rag.config import AnswerConfig
-from rag.records import Citation, Hit, Sentence, Statement, TextSpan
+from rag.records import Citation, Hit, Notice, Sentence, Statement, TextSpan
 from rag.search import Evidence, SearchResult
 
 # What counts beside a sentence's cosine to the question: the question's words in it, and a figure where one is asked
@@ -17,6 +19,7 @@ from rag.search import Evidence, SearchResult
 _WORDS = 0.2
 _FIGURE = 0.3
 _SCRAP = 4  # words
+_FIRST = 0.01  # what puts a sentence before the best one
 _FEW = 2  # more relevant papers than these are listed, not quoted at length
 _COMPARED = 3  # papers that a comparison sets side by side
 
@@ -27,20 +30,25 @@ class Extractive:
 
     config: AnswerConfig
 
-    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Statement]:
-        """One statement a sentence, marks counting from 1.
+    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Notice | Statement]:
+        """One statement a quote, marks counting from 1; before them a notice where the question got something wrong.
 
         A question for papers gets every relevant paper, one sentence each under its title; a comparison gets two of
-        each paper; any other the few sentences that answer best.
+        each paper; any other the few sentences that answer best, the best one first.
         """
         shares, with_title = self._shares(question, assessment)
         number = asks_for_number(question)
-        mark = 0
+        said: list[Statement] = []
         for row, most in shares:
             hit = result.hits[row]
-            for sentence in self._chosen(hit, result.evidence[row], assessment, most, number=number):
-                mark += 1
-                yield _quoted(hit, sentence, mark, with_title=with_title)
+            scores = _scores(hit, result.evidence[row], assessment, number=number)
+            if not said and (denying := _denying(question, hit, list(scores), assessment)):
+                yield Notice(f"“{hit.paper.title}” seems to say otherwise than the question takes for granted.")
+                scores[denying] = max(scores.values()) + _FIRST
+            for sentences in chosen(hit.paper.text, scores, most):
+                quote = _quoted(hit, sentences, len(said) + 1, with_title=with_title)
+                said.append(_unless_said(quote, said))
+                yield said[-1]
 
     def _shares(self, question: str, assessment: Assessment) -> tuple[list[tuple[int, int]], bool]:
         """How many sentences to quote of which hit, and whether papers are named before their sentences."""
@@ -53,19 +61,23 @@ class Extractive:
             return [(rows[0], self.config.sentences)], False
         return [(rows[0], max(1, self.config.sentences - 1)), (rows[1], 1)], True
 
-    def _chosen(
-        self, hit: Hit, evidence: Evidence, assessment: Assessment, most: int, *, number: bool
-    ) -> list[Sentence]:
-        """The paper's best sentences, in the order in which they stand there."""
-        text, parts = hit.paper.text, evidence.parts.sentences
-        scores = {
-            sentence: float(cosine) + _bonus(text[sentence.start : sentence.end], assessment, number=number)
-            for sentence, cosine in zip(parts, evidence.cosines, strict=True)
-            # The title names the paper; it is quoted only where there is nothing else.
-            if sentence.start > 0 or len(parts) == 1
-        }
-        best = sorted(scores, key=lambda sentence: (-scores[sentence], sentence.start))
-        return sorted(best[:most], key=lambda sentence: sentence.start)
+
+def _scores(hit: Hit, evidence: Evidence, assessment: Assessment, *, number: bool) -> dict[Sentence, float]:
+    """How well each of the paper's sentences answers."""
+    text, parts = hit.paper.text, evidence.parts.sentences
+    return {
+        sentence: float(cosine) + _bonus(text[sentence.start : sentence.end], assessment, number=number)
+        for sentence, cosine in zip(parts, evidence.cosines, strict=True)
+        # The title names the paper; it is quoted only where there is nothing else.
+        if sentence.start > 0 or len(parts) == 1
+    }
+
+
+def _denying(question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment) -> Sentence | None:
+    """The sentence of the best paper that denies what the question takes for granted."""
+    texts = [hit.paper.text[one.start : one.end] for one in sentences]
+    number = contradicting(question, texts, assessment.asked)
+    return None if number is None else sentences[number]
 
 
 def _bonus(text: str, assessment: Assessment, *, number: bool) -> float:
@@ -75,9 +87,18 @@ def _bonus(text: str, assessment: Assessment, *, number: bool) -> float:
     return _WORDS * coverage(text, assessment.asked) + figure + empty
 
 
-def _quoted(hit: Hit, sentence: Sentence, mark: int, *, with_title: bool) -> Statement:
-    text = hit.paper.text[sentence.start : sentence.end]
-    span = TextSpan(sentence.start, sentence.end, text)
+def _quoted(hit: Hit, sentences: Sequence[Sentence], mark: int, *, with_title: bool) -> Statement:
+    paper = hit.paper
+    spans = tuple(TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in sentences)
     # A sentence quoted word for word is supported by itself.
-    citation = Citation(mark, hit.paper.id, hit.paper.title, (span,), support=1.0)
-    return Statement(" ".join(text.split()), (citation,), hit.paper.title if with_title else None)
+    citation = Citation(mark, paper.id, paper.title, spans, support=1.0)
+    text = " ".join(word for span in spans for word in span.text.split())
+    return Statement(text, (citation,), paper.title if with_title else None)
+
+
+def _unless_said(quote: Statement, said: Sequence[Statement]) -> Statement:
+    """The quote, or a word that it says what another paper's quote has said."""
+    earlier = next((one for one in said if says_the_same(one.text, quote.text)), None)
+    if earlier is None:
+        return quote
+    return replace(quote, text=f"It says the same as “{earlier.citations[0].title}”.")

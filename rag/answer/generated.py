@@ -155,8 +155,11 @@ def _messages(question: str, sources: Sequence[Source], sentences: int) -> list[
     return [Message("system", rules), Message("user", asked)]
 
 
-def _renumbered(statements: Iterator[Statement], after: int) -> Iterator[Statement]:
-    for one in statements:
+def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said]:
+    for one in said:
+        if isinstance(one, Notice):
+            yield one
+            continue
         citations = tuple(replace(citation, mark=citation.mark + after) for citation in one.citations)
         yield replace(one, citations=citations)
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from rag.answer.relevance import Logistic
 from rag.answer.wording import directions, negated, numbers, split
 from rag.data import shipped
+from rag.errors import ModelError
 from rag.library import analyse
-from rag.models import Embedder
+from rag.models import CrossEncoder, Embedder
 from rag.models.base import Vectors, normalise
 from rag.passages import pieces
 
@@ -53,9 +54,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class SupportScorer:
-    """Scores with an embedder's vectors."""
+    """Scores with an embedder's vectors, or with a cross-encoder where there is one."""
 
     embedder: Embedder
+    cross: CrossEncoder | None = None
 
     def score(self, sentence: str, evidence: Sequence[str]) -> Support:
         """How well texts support a sentence together; 1 where one of them says it word for word.
@@ -68,11 +70,32 @@ class SupportScorer:
         quoted = next((n for n, said in enumerate(parts) if _says(said, sentence)), None)
         if quoted is not None:
             return Support(1.0, quoted, missing)
+        if self.cross is not None:
+            return self._entailed(self.cross, sentence, evidence, missing)
         compared = self.compare(sentence, evidence)
         if compared is None:
             return Support(0.0, None, missing)
         best = next(n for n, said in enumerate(parts) if compared.nearest in said)
         return Support(float(_model()(compared.features[np.newaxis])[0]), best, missing)
+
+    def _entailed(
+        self, cross: CrossEncoder, sentence: str, evidence: Sequence[str], missing: tuple[str, ...]
+    ) -> Support:
+        """The best of each text and of all together, cut where they are longer than the model reads (Laban 2022)."""
+        texts = [(number, text) for number, text in enumerate(evidence) if re.search(r"\w", text)]
+        if not texts or not re.search(r"\w", sentence):
+            return Support(0.0, None, missing)
+        room = cross.max_tokens
+        if (own := cross.count("", sentence)) > room // 2:
+            raise ModelError(
+                f"a sentence of {own} tokens leaves too little of support.max_tokens ({room}) for evidence"
+            )
+        joined = " ".join(text for _, text in texts)
+        premises = [(number, piece) for number, text in texts for piece in _cut(cross, text, sentence, room)]
+        whole = _cut(cross, joined, sentence, room) if len(texts) > 1 else []
+        scores = cross.entails([*(piece for _, piece in premises), *whole], sentence)
+        best = premises[int(scores[: len(premises)].argmax())][0]
+        return Support(float(scores.max()), best, missing)
 
     def compare(self, sentence: str, evidence: Sequence[str]) -> Compared | None:
         """What the model looks at, or None where the sentence or the evidence has no word."""
@@ -101,6 +124,11 @@ class SupportScorer:
         vectors = self.embedder.embed([piece for one in read for piece in one])
         starts = np.cumsum([0, *(len(one) for one in read[:-1])])
         return normalise(np.add.reduceat(vectors, starts))
+
+
+def _cut(cross: CrossEncoder, text: str, sentence: str, room: int) -> list[str]:
+    """The text in pieces that fit beside the sentence."""
+    return list(pieces(text, lambda piece: cross.count(piece, sentence), room))
 
 
 def missing_numbers(sentence: str, evidence: Sequence[str]) -> tuple[str, ...]:

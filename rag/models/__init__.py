@@ -1,13 +1,13 @@
-"""Texts become vectors. `open_embedder` is the only way in; each model's library is imported by its own module."""
+"""Texts become vectors, and pairs of texts scores. `open_...` are the only ways in; each library has its own module."""
 
 from __future__ import annotations
 
-from rag.config import EmbedderConfig
+from rag.config import EmbedderConfig, SupportConfig
 from rag.errors import ConfigError
-from rag.models.base import Embedder, EmbedderIdentity
+from rag.models.base import CrossEncoder, Embedder, EmbedderIdentity
 from rag.models.weights import Progress
 
-__all__ = ["Embedder", "EmbedderIdentity", "open_embedder"]
+__all__ = ["CrossEncoder", "Embedder", "EmbedderIdentity", "open_cross_encoder", "open_embedder"]
 
 _BUILT_IN = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -25,6 +25,15 @@ def open_embedder(config: EmbedderConfig, progress: Progress | None = None) -> E
             from rag.models.api import ApiEmbedder
 
             return ApiEmbedder(config.base_url, config.model, config.api_key, config.max_tokens)
+
+
+def open_cross_encoder(config: SupportConfig) -> CrossEncoder | None:
+    """The configured cross-encoder, or None where none is. Raises ModelError."""
+    if not config.model:
+        return None
+    from rag.models.hf import TransformersCrossEncoder
+
+    return TransformersCrossEncoder(config.model, config.max_tokens)
 
 
 def _minilm(config: EmbedderConfig, progress: Progress | None) -> Embedder:

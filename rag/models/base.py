@@ -56,6 +56,23 @@ class Embedder(Protocol):
         ...
 
 
+class CrossEncoder(Protocol):
+    """Reads a premise and a hypothesis together and says how surely the one entails the other."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The tokens that a pair may have, special tokens included."""
+        ...
+
+    def count(self, premise: str, hypothesis: str) -> int:
+        """The tokens of a pair, special tokens included."""
+        ...
+
+    def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
+        """Probabilities from 0 to 1, shape (len(premises),); ModelError for a pair of too many tokens."""
+        ...
+
+
 def normalise(vectors: Vectors) -> Vectors:
     """Scale each row to length 1; a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,11 +1,12 @@
-"""Any sentence-transformers model through transformers and torch (the extra `hf`). The only door to torch."""
+"""Sentence-transformers models and cross-encoders through transformers (the extra `hf`). The only door to torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rag.errors import ModelError
 from rag.models.base import EmbedderIdentity, Vectors, normalise
 
 _BATCH = 8
+_YES = re.compile(r"(?:entail|support|consistent)", re.IGNORECASE)
 
 
 class TransformersEmbedder:
@@ -24,23 +26,13 @@ class TransformersEmbedder:
     """
 
     def __init__(self, model: str, max_tokens: int) -> None:
-        try:
-            import torch
-            from transformers import AutoModel, AutoTokenizer
-        except ImportError:
-            raise ModelError("this embedder needs torch: pip install 'ask-the-papers[hf]'") from None
-        self._torch: Any = torch
+        self._torch, self._tokenizer, self._model = _load("embedder", model, "AutoModel")
         model = os.path.expanduser(model)
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
-            self._model: Any = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
             weights = _file(model, "model.safetensors")
             pooling = _pooling(model)
-        except ModelError:
-            raise
-        except Exception as error:  # noqa: BLE001 - damaged files raise whatever their reader raises
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"the embedder {model} can't be loaded: {reason}") from None
+        except (OSError, ValueError) as error:
+            raise _damaged("embedder", model, error) from None
         longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
         if max_tokens > longest:
             raise ModelError(f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}")
@@ -82,6 +74,84 @@ class TransformersEmbedder:
         pooled = first if self._identity.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
         vectors: Vectors = pooled.float().numpy()
         return vectors
+
+
+class TransformersCrossEncoder:
+    """A model of natural language inference, or of factual consistency: a sequence classifier over a pair of texts.
+
+    Of several classes the one that is named for entailment (or support, or consistency) counts, by softmax; a single
+    class counts by its sigmoid. `model` is a folder or a name on the model hub. Raises ModelError where torch or the
+    model is missing, and where no class is known.
+    """
+
+    def __init__(self, model: str, max_tokens: int) -> None:
+        name = "AutoModelForSequenceClassification"
+        self._torch, self._tokenizer, self._model = _load("support model", model, name)
+        longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
+        if max_tokens > longest:
+            raise ModelError(f"support.max_tokens is {max_tokens}, but {model} reads at most {longest}")
+        self._max_tokens = max_tokens
+        self._class = _entailment(model, self._model.config.id2label)
+
+    @property
+    def max_tokens(self) -> int:
+        """The tokens that a pair may have, special tokens included."""
+        return self._max_tokens
+
+    def count(self, premise: str, hypothesis: str) -> int:
+        """The tokens of a pair, special tokens included."""
+        return len(self._tokenizer(premise, hypothesis, truncation=False, verbose=False)["input_ids"])
+
+    def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
+        """Probabilities from 0 to 1, shape (len(premises),); ModelError for a pair of too many tokens."""
+        scores = np.zeros(len(premises), dtype=np.float32)
+        order = sorted(range(len(premises)), key=lambda row: len(premises[row]))
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            scores[rows] = self._classified([premises[row] for row in rows], hypothesis)
+        return scores
+
+    def _classified(self, premises: list[str], hypothesis: str) -> Vectors:
+        pairs = premises, [hypothesis] * len(premises)
+        batch = self._tokenizer(*pairs, padding=True, truncation=False, return_tensors="pt", verbose=False)
+        if (longest := batch["input_ids"].shape[1]) > self._max_tokens:
+            raise ModelError(f"a pair of {longest} tokens exceeds the support model's {self._max_tokens}")
+        with self._torch.inference_mode():
+            logits = self._model(**batch).logits.float()
+        single = logits.shape[1] == 1
+        scores: Vectors = (logits.sigmoid() if single else logits.softmax(-1))[:, self._class].numpy()
+        return scores
+
+
+def _load(role: str, model: str, auto: str) -> tuple[Any, Any, Any]:
+    """Torch, and the tokenizer and the model in full precision."""
+    try:
+        import torch
+        import transformers
+    except ImportError:
+        raise ModelError(f"this {role} needs torch: pip install 'ask-the-papers[hf]'") from None
+    model = os.path.expanduser(model)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+        return torch, tokenizer, getattr(transformers, auto).from_pretrained(model, dtype=torch.float32).eval()
+    except Exception as error:  # noqa: BLE001 - damaged files raise whatever their reader raises
+        raise _damaged(role, model, error) from None
+
+
+def _damaged(role: str, model: str, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ModelError(f"the {role} {model} can't be loaded: {reason}")
+
+
+def _entailment(model: str, labels: Mapping[int, str]) -> int:
+    """The class that says yes."""
+    if len(labels) == 1:
+        return 0
+    yes = [number for number, label in labels.items() if _YES.match(label)]
+    if len(yes) != 1:
+        known = ", ".join(labels.values())
+        raise ModelError(f"the support model {model} has the classes {known}; one must be named entailment or support")
+    return yes[0]
 
 
 def _pooling(model: str) -> str:

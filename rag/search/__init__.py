@@ -1,6 +1,7 @@
 """A question becomes hits."""
 
 from rag.search.engine import Evidence, SearchResult, search
+from rag.search.instructions import without_instructions
 from rag.search.language import foreign
 from rag.search.likeness import similar
 from rag.search.scoping import within
@@ -20,4 +21,5 @@ __all__ = [
     "similar",
     "understand",
     "within",
+    "without_instructions",
 ]

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rag.library import Library, analyse
+from rag.search.understanding import understand
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -21,8 +22,8 @@ def foreign(library: Library, question: str) -> str | None:
 
     Names and misspelt words look foreign too, so it takes many words that no paper has and a sure verdict.
     """
-    if question.isascii() and not _mostly_unknown(library, question):
-        return None  # saves loading the model
+    if question.isascii() and (understand(question) or not _mostly_unknown(library, question)):
+        return None  # what the catalog's rules read is English; and it saves loading the model
     code, probability = _identifier().classify(question)
     return str(code) if code != "en" and probability >= _SURE else None
 

@@ -23,12 +23,13 @@ def meeting(facts: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts
 
 
 def first(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
-    """The papers that come first by a field, ties included; papers without the fact are no candidates."""
+    """The papers that come first by a field, foremost first, ties included; without the fact none is a candidate."""
     known = [paper for paper in facts if _value(paper, order.field) not in (None, ())]
+    known.sort(key=lambda paper: _value(paper, order.field), reverse=order.descending)  # type: ignore[arg-type,return-value]
     if not known:
         return []
-    best = (max if order.descending else min)(_value(paper, order.field) for paper in known)  # type: ignore[type-var]
-    return [paper for paper in known if _value(paper, order.field) == best]
+    last = _value(known[min(order.number, len(known)) - 1], order.field)
+    return [paper for n, paper in enumerate(known) if n < order.number or _value(paper, order.field) == last]
 
 
 def _meets(paper: PaperFacts, condition: Condition) -> bool:

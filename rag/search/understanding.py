@@ -8,52 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from rag.records import CatalogQuery, Condition, Field, Order, Relation
+from rag.search.dates import PAPERS, dated
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NUMBERS = [
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 ]
 
 # Parts of the rules. Groups hold the values.
-_YEAR = r"((?:19[5-9]|20[0-4])\d)"
-_MONTH = rf"((?:{'|'.join(_MONTHS)})[a-z]*)\.?"
-_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
-_DATES = (
-    rf"{_MONTH} {_DAY},? {_YEAR}",
-    rf"{_DAY} (?:of )?{_MONTH},? {_YEAR}",
-    rf"{_MONTH},? {_YEAR}",
-    rf"{_YEAR}-(\d\d)(?:-(\d\d))?",
-    _YEAR,
-)
-_DATE = rf"(?:{'|'.join(_DATES)})(?!\w)"
 _NUMBER = rf"(?<![\d,.])(\d{{1,4}}|{'|'.join(_NUMBERS)}|a single)"
 _PEOPLE = r"(?:co-?)?(?:authors?|people|persons?|researchers?|writers?)\b"
-_PAPERS = r"(?:papers?|entr(?:y|ies)|articles?|works?|publications?|preprints?)\b"
-_OUT = r"(?:(?:published|posted|appeared|released|dated|out|came out) )?"
 _KNOWN_FACTS = (
     r"(?:dates?|years?|authors?(?: counts?| numbers?)?|number of authors|organi[sz]ations?|comments?)"
     r"(?! (?:are|is|was)\b)"
 )
 _WITHOUT = r"\b(?:without|with no|with neither|lack(?:s|ing)?|missing|no|that have no) (?:any |an? |known |printed )*"
 
-_PERIODS = (
-    rf"\b(?:between|from) {_YEAR} (?:and|to|until|through|till|-) {_YEAR}\b",
-    rf"\b{_YEAR}\s?[-–]\s?{_YEAR}\b",
-)
-_DATE_RULES: tuple[tuple[Relation, str], ...] = (
-    ("<=", rf"\b(?:until|till|up to|no later than|by the end of) {_DATE}"),
-    ("<=", rf"\b{_DATE} (?:or|and) (?:earlier|before)\b"),
-    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|pre-?) ?{_DATE}"),
-    (">=", rf"\b(?:since|starting (?:in|from)|as of) {_DATE}"),
-    (">=", rf"\b(?:from )?{_DATE} (?:onwards?\b|or later\b|or newer\b|on(?=\s*(?:[?.,;]|$)))"),
-    (">", rf"\b(?:from )?(?:after|newer than|later than|post-?) ?{_DATE}"),
-    ("=", rf"\b{_OUT}(?:in|from|of|on|during|dated) {_DATE}"),
-    ("=", rf"\b{_DATE}(?:'s)? {_PAPERS}"),
-)
 _AUTHORS = r"(?:co-?)?authors?\b"
+_COUNT_PERIOD = rf"\b(?:with |by |of )?(?:between |from )?{_NUMBER}(?:\s?[-–]\s?| (?:to|and) ){_NUMBER} {_AUTHORS}"
 _COUNT_RULES: tuple[tuple[Relation, str], ...] = (
     (">=", rf"\b(?:at least|no fewer than|no less than) {_NUMBER} {_AUTHORS}"),
     (">=", rf"{_NUMBER} or more {_AUTHORS}"),
@@ -65,7 +40,7 @@ _COUNT_RULES: tuple[tuple[Relation, str], ...] = (
     ("=", rf"\bby (?:just |only |exactly )?{_NUMBER} {_PEOPLE}"),
 )
 _ABOUT_PAPERS = (
-    rf"\b{_PAPERS}|\b(?:anything|everything|list|show|newest|oldest|latest|published|posted|appeared|you have)\b"
+    rf"\b{PAPERS}|\b(?:anything|everything|list|show|newest|oldest|latest|published|posted|appeared|you have)\b"
 )
 _ALONE = r"\b(?:single|sole|solo|lone)[- ]?(?:authored|authors?|person)\b|\bsolo[- ](?:work|papers?)\b"
 _ORDER_RULES: tuple[tuple[Field, bool, str], ...] = (
@@ -75,15 +50,21 @@ _ORDER_RULES: tuple[tuple[Field, bool, str], ...] = (
     ("author_count", False, r"\b(?:smallest|shortest) (?:author list|team)\b"),
     ("comments", True, r"\b(?:most|highest number of) (?:comments|discussion|replies)\b"),
     ("comments", True, r"\bmost (?:discussed|commented)(?: on| upon)?\b"),
-    ("published", False, rf"\b(?:oldest|earliest)\b|\bfirst (?:published|posted|ever)\b|^first (?=.*{_PAPERS})"),
+    ("published", False, rf"\b(?:oldest|earliest)\b|\bfirst (?:published|posted|ever)\b|^first (?=.*{PAPERS})"),
     (
         "published",
         True,
         r"\bnewest\b|\bmost recent(?:ly (?:published|posted|added))?\b(?! (?:trend|advance|idea|method)s?)",
     ),
-    ("published", True, rf"\blatest (?=(?:[\w-]+ ){{0,3}}{_PAPERS})"),
+    ("published", True, rf"\blatest (?=(?:[\w-]+ ){{0,3}}{PAPERS})"),
 )
 _APPEARING = r"(?:post(?:ed)?|publish(?:ed)?|appear(?:ed)?|released?|submitted|c[oa]me out|put online|uploaded|dated)"
+# The order itself has been taken out and left its mark.
+_HOW_MANY = (
+    rf"(?:\b(?:which|what|the|top|list|show|give me) )?{_NUMBER} +·(?: {PAPERS})?",
+    rf"· +{_NUMBER} {PAPERS}",
+    rf"\b(?:which|what|the|top|list|show|give me) {_NUMBER} {PAPERS}",
+)
 _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ("author_count", rf"\bhow many {_PEOPLE}|\bnumber of {_PEOPLE}|\bauthors? (?:count|number)s?\b"),
     ("comments", r"\bhow many comments\b|\bnumber of comments\b|\bcomment counts?\b"),
@@ -103,7 +84,7 @@ _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ("published", r"\band when(?: (?:was|did) (?:it|they|this)\b.*)?[?.]*$|- when[?.]*$"),
 )
 _MAY_NAME = r"\b(?:[Bb]y|[Ff]rom|[Oo]f|[Aa]t) \S*[A-Z]"
-_COUNTED = rf"\bhow many (?:of (?:the|these|those|your) )?{_PAPERS}"
+_COUNTED = rf"\bhow many (?:of (?:the|these|those|your) )?{PAPERS}"
 # Words of the asking. What a question leaves beside these is its topic.
 _FILLERS = [
     *("which", "what", "what's", "who", "who's", "whose", "when", "when's", "where", "how", "is", "are", "was", "were"),
@@ -156,7 +137,7 @@ def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple
     """Read a question; `organisations` gives those that the library knows, as printed, and is asked only if need be."""
     reader = _Reader(question)
     conditions = [*_missing(reader), *_dates(reader), *_counts(reader), *_organisations(reader, organisations)]
-    order = next((Order(field, descending) for field, descending, rule in _ORDER_RULES if reader.take(rule)), None)
+    order = _order(reader)
     asked = tuple(dict.fromkeys(field for field, rule in _FIELD_RULES if reader.take(rule)))
     counted = reader.take(_COUNTED) is not None
     if not (conditions or order or asked or counted):
@@ -186,31 +167,23 @@ class _Reader:
 
 
 def _dates(reader: _Reader) -> Iterator[Condition]:
-    if not re.search(_ABOUT_PAPERS, reader.text, re.IGNORECASE):
-        return  # "in 2010" then dates what the question is about
-    for rule in _PERIODS:
-        if span := reader.take(rule):
-            yield Condition("published", ">=", span[1])
-            yield Condition("published", "<=", span[2])
-            return
-    for relation, rule in _DATE_RULES:
-        if match := reader.take(rule):
-            yield Condition("published", relation, _iso(match))
+    # "In 2010" otherwise dates what the question is about.
+    return dated(reader.take) if re.search(_ABOUT_PAPERS, reader.text, re.IGNORECASE) else iter(())
 
 
-def _iso(match: re.Match[str]) -> str:
-    """The date of a match as YYYY, YYYY-MM or YYYY-MM-DD."""
-    groups = [group for group in match.groups() if group]
-    year = next(group for group in groups if re.fullmatch(r"\d{4}", group))
-    rest = [group for group in groups if group != year]
-    month = next((group for group in rest if group[:3].lower() in _MONTHS), None)
-    if month is None:
-        return "-".join([year, *rest])
-    days = [int(group) for group in rest if group.isdigit()]
-    return f"{year}-{_MONTHS.index(month[:3].lower()) + 1:02d}" + (f"-{days[0]:02d}" if days else "")
+def _order(reader: _Reader) -> Order | None:
+    """What comes first, and how many: "the three newest", "which two papers have the most authors"."""
+    order = next((Order(field, descending) for field, descending, rule in _ORDER_RULES if reader.take(rule)), None)
+    if order and (many := next((match for rule in _HOW_MANY if (match := reader.take(rule))), None)):
+        return replace(order, number=int(_number(many[1])))
+    return order
 
 
 def _counts(reader: _Reader) -> Iterator[Condition]:
+    if span := reader.take(_COUNT_PERIOD):
+        yield Condition("author_count", ">=", _number(span[1]))
+        yield Condition("author_count", "<=", _number(span[2]))
+        return
     for relation, rule in _COUNT_RULES:
         if match := reader.take(rule):
             yield Condition("author_count", relation, _number(match[1]))

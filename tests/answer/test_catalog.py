@@ -18,6 +18,9 @@ from rag.records import CatalogFact
             "2 of the 48 papers",
         ),
         ("the newest paper on class-incremental learning", ["G-ACIL"], "2024-03-22"),
+        ("the two oldest papers", ["Preserving Statistical Validity", "The Z-loss"], "2 of the 48 papers (2 oldest)"),
+        ("papers with 9 to 10 authors", ["Distribution Backtracking", "FuXi-ENS"], "10 authors"),
+        ("papers from 20 January to January 24, 2024", ["Out-of-Distribution", "Is Temperature"], "2024-01-22"),
     ],
 )
 def test_facts_with_their_evidence(demo, question, titles, said) -> None:
@@ -90,6 +93,12 @@ def test_an_organisation_is_named_by_a_name_only(fake, write_papers) -> None:
     assert fake.ask("what do the papers say of the gain?").filters == ()
     assert fake.ask("papers by OpenBMB").filters == ("organisation = OpenBMB",)
     assert fake.ask("papers from The Chinese University of Hong Kong").citations[0].title == "One"
+
+
+def test_months_are_no_foreign_words(demo) -> None:
+    answer = demo.ask("papers from November 2023 to February 2024")
+    assert answer.filters == ("date >= 2023-11", "date <= 2024-02")
+    assert answer.notices == ()
 
 
 def test_a_bare_count_shows_a_few(demo) -> None:

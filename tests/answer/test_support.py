@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rag.answer.support import Support, SupportScorer
 from rag.answer.wording import directions, negated, numbers, split
 from rag.assistant import Assistant
-from tests.fakes import WordEmbedder
+from rag.errors import ModelError
+from tests.fakes import WordCrossEncoder, WordEmbedder
 
 EVIDENCE = (
     "Statins and memory. We followed 1,204 patients for two years. Statins did not impair memory in older adults. "
@@ -139,3 +140,21 @@ def test_directions() -> None:
 def test_split_minds_abbreviations_and_lines() -> None:
     text = "As Smith et al. Show, e.g. Figure 3 of J. Doe is right. 12 mice lived!\nThe end"
     assert split(text) == ["As Smith et al. Show, e.g. Figure 3 of J. Doe is right.", "12 mice lived!", "The end"]
+
+
+def test_a_cross_encoder_takes_the_best_of_each_text_and_of_all_together() -> None:
+    crossed = SupportScorer(WordEmbedder(), WordCrossEncoder())
+    evidence = ["statins help nobody", "aspirin helps the old", "bananas"]
+    assert crossed.score("aspirin helps", evidence) == Support(1.0, 1, ())
+    assert crossed.score("bananas and aspirin", evidence).score == pytest.approx(2 / 3)
+    assert crossed.score("Statins help nobody", ["Statins help nobody"]) == Support(1.0, 0, ())
+    assert crossed.score("12 cats", evidence) == Support(0.0, 0, ("12",))
+    assert crossed.score("", evidence) == crossed.score("cats", [" ", "."]) == Support(0.0, None, ())
+
+
+def test_a_cross_encoder_reads_long_evidence_in_pieces() -> None:
+    crossed = SupportScorer(WordEmbedder(), WordCrossEncoder(max_tokens=32))
+    long = " ".join(f"word{number}" for number in range(200))
+    assert crossed.score("word199 word198", ["nothing", long]) == Support(1.0, 1, ())
+    with pytest.raises(ModelError, match=r"^a sentence of 203 tokens leaves too little of support\.max_tokens \(32\)"):
+        crossed.score(long, ["nothing"])

@@ -3,8 +3,12 @@
 import pytest
 
 from rag.library import PaperFacts
-from rag.records import CatalogQuery, Condition, Order
+from rag.records import CatalogQuery, Condition, Field, Order
 from rag.search import first, meeting, understand
+
+
+def between(field: Field, lowest: str, highest: str) -> tuple[Condition, Condition]:
+    return Condition(field, ">=", lowest), Condition(field, "<=", highest)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,22 @@ from rag.search import first, meeting, understand
         ("who is the first author of DistillSpec?", CatalogQuery("DistillSpec", asked=("authors",))),
         ("how many papers do you have on diffusion?", CatalogQuery("diffusion", counted=True)),
         ("papers by OpenBMB", CatalogQuery("", (Condition("organisation", "=", "OpenBMB"),))),
+        ("the three newest papers", CatalogQuery("", order=Order("published", True, 3))),
+        ("show the 5 oldest papers on RLHF", CatalogQuery("RLHF", order=Order("published", False, 5))),
+        ("which two papers have the most authors?", CatalogQuery("", order=Order("author_count", True, 2))),
+        ("newest three papers on distillation", CatalogQuery("distillation", order=Order("published", True, 3))),
+        ("papers with 2-4 authors", CatalogQuery("", between("author_count", "2", "4"))),
+        ("papers with between 5 and 10 authors", CatalogQuery("", between("author_count", "5", "10"))),
+        ("papers with two to four authors", CatalogQuery("", between("author_count", "2", "4"))),
+        ("papers from March 2024", CatalogQuery("", (Condition("published", "=", "2024-03"),))),
+        ("papers from January to March 2024", CatalogQuery("", between("published", "2024-01", "2024-03"))),
+        ("papers in Jan-Mar 2024 on RL", CatalogQuery("RL", between("published", "2024-01", "2024-03"))),
+        (
+            "papers between November 2023 and February 2024",
+            CatalogQuery("", between("published", "2023-11", "2024-02")),
+        ),
+        ("papers from March 5 to May 7, 2024", CatalogQuery("", between("published", "2024-03-05", "2024-05-07"))),
+        ("papers from 2023-03 to 2024", CatalogQuery("", between("published", "2023-03", "2024"))),
         (
             "entries without any date or author count",
             CatalogQuery("", (Condition("published", "missing"), Condition("author_count", "missing"))),
@@ -52,6 +72,8 @@ def test_what_is_asked_of_the_catalog(question, expected) -> None:
         "a single gradient step in few-shot learning",
         "Which model has the lowest word error rate?",
         "does the ImageNet 2012 model transfer?",
+        "Did the three models gain 2-4 points?",
+        "How did cases from January to March 2020 spread?",
     ],
 )
 def test_what_is_asked_of_the_texts(question) -> None:
@@ -95,6 +117,9 @@ def test_conditions(condition, ids) -> None:
         (Order("published", descending=True), ["day"]),
         (Order("author_count", descending=True), ["month", "year"]),
         (Order("comments", descending=True), ["day"]),
+        (Order("published", descending=True, number=2), ["day", "month"]),
+        (Order("author_count", descending=False, number=3), ["old", "day", "month", "year"]),
+        (Order("comments", descending=True, number=9), ["day", "year"]),
     ],
 )
 def test_the_first_with_ties(order, ids) -> None:
