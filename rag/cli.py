@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 models = typer.Typer(help="The embedder's files.", no_args_is_help=True)
 app.add_typer(models, name="models")
+llm = typer.Typer(help="The language model's server.", no_args_is_help=True)
+app.add_typer(llm, name="llm")
 
 
 class _RunByDefault(TyperGroup):
@@ -260,6 +262,34 @@ def pull(profile: Profile = None) -> None:
     with _assistant(None, profile) as assistant:
         identity = assistant.embedder.identity
     typer.echo(f"{assistant.config.embedder.model} is ready ({identity.precision}, {identity.dimension} dimensions)")
+
+
+@llm.callback()
+def _llm() -> None:
+    """Keeps `serve` a command of its own, though there is no other yet."""
+
+
+@llm.command()
+def serve(
+    flags: Annotated[list[str] | None, typer.Argument(metavar="-- FLAG...", help="More flags for vllm serve.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Don't look at the GPUs first.")] = False,
+    log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the server's log goes.")] = None,
+    profile: Profile = None,
+) -> None:
+    """Start vLLM for the profile's model and keep it until Ctrl-C; `--profile gpu` where none is set."""
+    import shlex
+
+    import platformdirs
+
+    from rag.config import APP, load_config
+    from rag.llm import serving
+
+    config = load_config(profile).llm
+    line = serving.command_line(config, flags or ())
+    typer.echo(shlex.join(line))
+    if not force:
+        serving.check_cards(config, serving.cards())
+    serving.serve(line, config, log or platformdirs.user_log_path(APP) / "vllm.log", _say)
 
 
 @app.command()

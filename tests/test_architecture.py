@@ -29,7 +29,13 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
     "filelock": {"rag/library/locks.py", "rag/models/minilm.py"},
-    "httpx": {"rag/llm/budget.py", "rag/llm/client.py", "rag/models/api.py", "rag/models/weights.py"},
+    "httpx": {
+        "rag/llm/budget.py",
+        "rag/llm/client.py",
+        "rag/llm/serving.py",
+        "rag/models/api.py",
+        "rag/models/weights.py",
+    },
     "huggingface_hub": {"rag/models/weights.py"},
     "llama_index": {"rag/adapters.py", "rag/llm/client.py"},
     "nltk": {"rag/passages.py"},

@@ -171,15 +171,16 @@ def test_a_server_that_goes_away_is_one_clear_error_and_comes_back(
         gone = time.monotonic()
         with pytest.raises(LLMError) as error:
             list(events)
-        out, err = process.communicate(timeout=30)
         assert time.monotonic() - gone < READ_SECONDS + 2
+        out, err = process.communicate(timeout=READ_SECONDS + 5)  # with the end of a process on a busy machine
+        if how is signal.SIGSTOP:
+            server.signal(signal.SIGCONT)
         for said in (str(error.value), err.strip().removeprefix("rag: ")):
             assert re.search(r"broke off|sent nothing for 3 s|failed while answering|can't be reached", said), said
             assert "\n" not in said
         assert process.returncode == 2
         assert "Traceback" not in out + err
         if how is signal.SIGSTOP:
-            server.signal(signal.SIGCONT)
             until(lambda: server.running() == 0, 30)
         else:
             server.stop()
