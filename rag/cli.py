@@ -97,19 +97,49 @@ def ask(
     no_filters: Annotated[
         bool, typer.Option("--no-filters", help="Search for all words; let none of them filter or order the papers.")
     ] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from.")
+    ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the papers; every sentence of the answer shows the sentences that support it."""
+    from rag import bundle
     from rag.wire import answer_row
 
     with _assistant(home, profile) as assistant:
         turns = _read_history(history)
         if as_json:
-            _print_json(answer_row(assistant.ask(question, turns, filters=not no_filters)))
+            answer = assistant.ask(question, turns, filters=not no_filters)
+            _print_json(answer_row(answer))
         else:
-            _print_answer(assistant, question, turns, filters=not no_filters)
+            answer = _print_answer(assistant, question, turns, filters=not no_filters)
+        if save is not None:
+            bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rag ask --save wrote.")],
+    home: Home = None,
+    profile: Profile = None,
+) -> None:
+    """Ask a saved question again and show what differs; status 1 where the answer does."""
+    from rag import bundle
+    from rag.wire import turns_from
+
+    before = bundle.load(file)
+    known = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
+    with _assistant(home, known) as assistant:
+        turns = turns_from(before.history)
+        answer = assistant.ask(before.question, turns, filters=before.filters)
+        after = bundle.pack(answer, turns, assistant.config, filters=before.filters)
+    for line in bundle.differences(before, after):
+        typer.echo(line)
+    if not bundle.same_answer(before, after):
+        raise typer.Exit(_FAILED)
+    typer.echo("the same answer")
 
 
 @app.command()

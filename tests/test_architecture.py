@@ -17,7 +17,7 @@ ROOMS = [
     ["library"],
     ["search"],
     ["answer"],
-    ["conversation", "ingest", "ask", "wire"],
+    ["bundle", "conversation", "ingest", "ask", "wire"],
     ["assistant"],
     ["adapters", "printing"],
     ["cli"],
