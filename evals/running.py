@@ -95,7 +95,10 @@ def _describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
         "name": config.profile,
         "fingerprint": sha256("\n".join(parts).encode()).hexdigest()[:16],
         "suites": suites,
-        "config": {"fingerprint": config.fingerprint, **config.model_dump(exclude={"embedder": {"api_key"}})},
+        "config": {
+            "fingerprint": config.fingerprint,
+            **config.model_dump(exclude={"embedder": {"api_key"}, "llm": {"api_key"}}),
+        },
         "code": runs.code_fingerprint(),
         "versions": runs.versions(),
         "started": runs.now(),

@@ -17,7 +17,7 @@ from rag.errors import InputError
 from rag.ingest import IngestReport, check_embedder, embed_anew, ingest
 from rag.ingest import Progress as IngestProgress
 from rag.library import Library
-from rag.llm import LLM, open_counter
+from rag.llm import LLM, Counters
 from rag.mapping import positions
 from rag.models import Embedder, open_cross_encoder, open_embedder
 from rag.models.weights import Progress as ModelProgress
@@ -107,7 +107,7 @@ class Assistant:
         if self.config.answer.synthesizer == "extractive":
             return extractive
         llm = self.config.llm
-        return Generated(LLM(llm), open_counter(llm), self._checker, extractive, self.config.answer)
+        return Generated(LLM(llm), Counters(llm), self._checker, extractive, self.config.answer)
 
     @cached_property
     def _checker(self) -> SupportScorer:

@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 models = typer.Typer(help="The embedder's files.", no_args_is_help=True)
 app.add_typer(models, name="models")
+llm = typer.Typer(help="The language model's server.", no_args_is_help=True)
+app.add_typer(llm, name="llm")
 
 
 class _RunByDefault(TyperGroup):
@@ -112,11 +114,15 @@ def ask(
         Path | None, typer.Option("--export", metavar="FILE", help="Also write it to a .md, .bib or .json file.")
     ] = None,
     whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from.")
+    ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the papers; every sentence of the answer shows the sentences that support it."""
+    from rag import bundle
     from rag.records import Scope
     from rag.wire import answer_row
 
@@ -128,10 +134,35 @@ def ask(
             _print_json(answer_row(answer))
         else:
             answer = _print_answer(assistant, question, turns, filters=not no_filters, scope=scope, whole=whole)
+        if save is not None:
+            bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
     if export_to:
         from rag.exporting import export
 
         export(export_to, [answer])
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rag ask --save wrote.")],
+    home: Home = None,
+    profile: Profile = None,
+) -> None:
+    """Ask a saved question again and show what differs; status 1 where the answer does."""
+    from rag import bundle
+    from rag.wire import turns_from
+
+    before = bundle.load(file)
+    known = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
+    with _assistant(home, known) as assistant:
+        turns = turns_from(before.history)
+        answer = assistant.ask(before.question, turns, filters=before.filters, scope=before.scope)
+        after = bundle.pack(answer, turns, assistant.config, filters=before.filters)
+    for line in bundle.differences(before, after):
+        typer.echo(line)
+    if not bundle.same_answer(before, after):
+        raise typer.Exit(_FAILED)
+    typer.echo("the same answer")
 
 
 @app.command()
@@ -284,6 +315,34 @@ def pull(profile: Profile = None) -> None:
     with _assistant(None, profile) as assistant:
         identity = assistant.embedder.identity
     typer.echo(f"{assistant.config.embedder.model} is ready ({identity.precision}, {identity.dimension} dimensions)")
+
+
+@llm.callback()
+def _llm() -> None:
+    """Keeps `serve` a command of its own, though there is no other yet."""
+
+
+@llm.command()
+def serve(
+    flags: Annotated[list[str] | None, typer.Argument(metavar="-- FLAG...", help="More flags for vllm serve.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Don't look at the GPUs first.")] = False,
+    log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the server's log goes.")] = None,
+    profile: Profile = None,
+) -> None:
+    """Start vLLM for the profile's model and keep it until Ctrl-C; `--profile gpu` where none is set."""
+    import shlex
+
+    import platformdirs
+
+    from rag.config import APP, load_config
+    from rag.llm import serving
+
+    config = load_config(profile).llm
+    line = serving.command_line(config, flags or ())
+    typer.echo(shlex.join(line))
+    if not force:
+        serving.check_cards(config, serving.cards())
+    serving.serve(line, config, log or platformdirs.user_log_path(APP) / "vllm.log", _say)
 
 
 @app.command()

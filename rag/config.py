@@ -98,6 +98,11 @@ class LLMConfig(_Section):
     seed: int
     structured: bool
     read_seconds: float = Field(gt=0)
+    vllm_command: str
+    tensor_parallel: int = Field(ge=1)
+    quantization: str
+    ngram_tokens: int = Field(ge=0)
+    gpu_gigabytes: float = Field(gt=0)
 
 
 class UIConfig(_Section):
@@ -150,7 +155,7 @@ class Config(BaseSettings):
                 "profile": True,
                 "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
-                "llm": {"api_key", "base_url", "tokenizer"},
+                "llm": {"api_key", "base_url", "tokenizer", "vllm_command"},
             }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]
@@ -173,7 +178,7 @@ def load_config(profile: str | None = None, home: str | Path | None = None) -> C
     except ValueError as error:  # pydantic-settings: a section's variable that holds no JSON
         raise ConfigError(f"a RAG_ variable can't be read: {error}") from None
     config = config if home is None else config.model_copy(update={"home": str(home)})
-    for place in (config.home, config.embedder.cache, config.embedder.folder):
+    for place in (config.home, config.embedder.cache, config.embedder.folder, config.llm.vllm_command):
         expanded(place)
     return config
 

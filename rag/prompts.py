@@ -32,6 +32,11 @@ def fill(name: str, **values: object) -> str:
     return template.format(**values)
 
 
+def wordings() -> dict[str, str]:
+    """The text of every prompt, by its name."""
+    return {path.stem: _template(path.stem) for path in sorted(shipped("prompts").glob("*.md"))}
+
+
 def fingerprint(*names: str) -> str:
     """12 hex digits that name the wording of these prompts."""
     return hashlib.sha256("\0".join(_template(name) for name in names).encode()).hexdigest()[:12]

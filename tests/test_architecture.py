@@ -17,7 +17,7 @@ ROOMS = [
     ["library"],
     ["search"],
     ["answer"],
-    ["conversation", "ingest", "ask", "journal", "mapping", "overview", "wire"],
+    ["bundle", "conversation", "ingest", "ask", "journal", "mapping", "overview", "wire"],
     ["suggesting"],
     ["assistant"],
     ["adapters", "exporting", "printing"],
@@ -30,7 +30,13 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
     "filelock": {"rag/library/locks.py", "rag/models/minilm.py"},
-    "httpx": {"rag/llm/budget.py", "rag/llm/client.py", "rag/models/api.py", "rag/models/weights.py"},
+    "httpx": {
+        "rag/llm/budget.py",
+        "rag/llm/client.py",
+        "rag/llm/serving.py",
+        "rag/models/api.py",
+        "rag/models/weights.py",
+    },
     "huggingface_hub": {"rag/models/weights.py"},
     "llama_index": {"rag/adapters.py", "rag/llm/client.py"},
     "nltk": {"rag/passages.py"},

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from rag.cli import app, models
+from rag.cli import app, llm, models
 from rag.data import shipped
 from rag.wire import answer_row, hit_row, paper_row
 
@@ -28,7 +28,8 @@ def test_every_command_is_documented_and_no_other() -> None:
     documented = set(re.findall(r"\brag ([a-z]+)", README))
     assert names(app) <= documented
     assert f"rag models {next(iter(names(models)))}" in README
-    assert documented - {"models", "eval", "feedback", "import"} <= names(app)
+    assert f"rag llm {next(iter(names(llm)))}" in README
+    assert documented - {"models", "llm", "eval", "feedback", "import"} <= names(app)
 
 
 def test_the_keys_are_the_ones_promised(demo) -> None:

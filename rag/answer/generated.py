@@ -13,7 +13,7 @@ from rag.answer.relevance import Assessment
 from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
-from rag.llm import LLM, Counter, Draft, Drafts, Ended, Message, answer_grammar, fit
+from rag.llm import LLM, Counters, Draft, Drafts, Ended, Message, answer_grammar, fit
 from rag.prompts import fill, fingerprint
 from rag.records import Citation, Declined, Hit, Notice, Said, Sentence, Statement, TextSpan, Written
 from rag.search import SearchResult
@@ -41,7 +41,7 @@ class Generated:
     """Lets a served model answer; `extractive` takes over where it fails, if the configuration says so."""
 
     llm: LLM
-    counter: Counter
+    counters: Counters
     checker: SupportScorer
     extractive: Extractive
     config: AnswerConfig
@@ -65,13 +65,14 @@ class Generated:
         whole = sum(len(source.sentences) - 1 or 1 for source in sources)
         build = partial(_messages, question, sources)
         config = self.llm.config
-        fits = fit(self.counter, build, whole, config.context - config.max_tokens - _ROOM)
+        counter = self.counters.best()
+        fits = fit(counter, build, whole, config.context - config.max_tokens - _ROOM)
         given = _first(sources, fits)
         if fits < whole:
             left = f"{whole - fits} of {whole} sentences of the {len(sources)} relevant papers"
             yield Notice(f"{left} were left out, since they don't fit the model's context.")
-        if not self.counter.exact:
-            yield Notice("The prompt's length is estimated, since the model's tokenizer is not at hand.")
+        if not counter.exact:
+            yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
         drafts, marks = Drafts(len(given)), count(1)
         grammar = answer_grammar(len(given), refusal) if config.structured else None
         ended: Ended | None = None

@@ -1,8 +1,8 @@
 """A served language model: its client, the budget of its prompt, and the form of its answers."""
 
-from rag.llm.budget import Counter, fit, open_counter
+from rag.llm.budget import Counter, Counters, fit
 from rag.llm.client import LLM, Ended, Message
 from rag.llm.grammar import answer_grammar
 from rag.llm.marks import Draft, Drafts
 
-__all__ = ["LLM", "Counter", "Draft", "Drafts", "Ended", "Message", "answer_grammar", "fit", "open_counter"]
+__all__ = ["LLM", "Counter", "Counters", "Draft", "Drafts", "Ended", "Message", "answer_grammar", "fit"]

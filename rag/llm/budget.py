@@ -20,6 +20,7 @@ from rag.llm.client import Message
 
 log = logging.getLogger(__name__)
 
+_SECONDS = 5.0  # counting takes milliseconds; a server that does not count by then hangs
 _MARGIN = 1.3  # on the safe side, for models whose tokenizer is not known
 
 
@@ -83,7 +84,7 @@ class _Server:
             "chat_template_kwargs": dict(self._config.template_options),
         }
         headers = {"Authorization": f"Bearer {self._config.api_key}"} if self._config.api_key else {}
-        reply = httpx.post(self._url, json=body, headers=headers, timeout=self._config.read_seconds)
+        reply = httpx.post(self._url, json=body, headers=headers, timeout=_SECONDS)
         return int(reply.raise_for_status().json()["count"])
 
 
@@ -94,15 +95,24 @@ class _Estimate:
         return int(_MARGIN * sum(tokens.count(one.content) + 8 for one in messages)) + 8
 
 
-def open_counter(config: LLMConfig) -> Counter:
-    """The best counter that can be had for the configured model."""
-    for kind in (_Tokenizer, _Server):
+class Counters:
+    """The best counter at hand for a model; an estimate gives way as soon as the server can be asked."""
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+        self._exact = self._try(_Tokenizer)
+
+    def best(self) -> Counter:
+        """The counter for the next prompt."""
+        self._exact = self._exact or self._try(_Server)
+        return self._exact or _Estimate()
+
+    def _try(self, kind: Callable[[LLMConfig], Counter]) -> Counter | None:
         try:
-            return kind(config)
+            return kind(self._config)
         except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError) as error:
-            log.info("no exact count by %s: %s", kind.__name__, error)
-    log.warning("the tokens of %s are estimated: set llm.tokenizer to its folder", config.model)
-    return _Estimate()
+            log.info("no exact count of %s's tokens: %s", self._config.model, error)
+            return None
 
 
 def fit(counter: Counter, build: Callable[[int], Sequence[Message]], most: int, budget: int) -> int:

@@ -121,12 +121,23 @@ class LLM:
         if status in (401, 403):
             return f"{url} refused the key; set RAG_LLM__API_KEY"
         if status == 404:
-            return f"{url} serves no model {self.config.model!r}; set llm.model to the name it is served by"
+            known = ", ".join(self._served())
+            mend = f"it serves {known}; set llm.model" if known else "set llm.model to the name it is served by"
+            return f"{url} serves no model {self.config.model!r}; {mend}"
         if status == 400 and re.search(r"context|too long|maximum.*length", said):
             return f"the prompt is longer than the server's context; lower llm.context to it: {_short(said)}"
         if status == 400 and re.search(r"system role", said, re.IGNORECASE):
             return f"the model's chat template has no system role; choose another llm.model: {_short(said)}"
         return f"{url} answered {status}: {_short(said)}"
+
+    def _served(self) -> list[str]:
+        """The names that the server answers to, none where it does not tell."""
+        headers = {"Authorization": f"Bearer {self.config.api_key}"} if self.config.api_key else {}
+        try:
+            reply = httpx.get(f"{self.config.base_url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS)
+            return [str(one["id"]) for one in reply.raise_for_status().json()["data"]]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return []
 
 
 def _short(text: str) -> str:

@@ -121,6 +121,17 @@ def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
     assert "estimated" in answer.notices[0]
 
 
+def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path / "none"))
+    with serving(says("Density ratios help. [1]")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            assert "estimated" in assistant.ask(QUESTION).notices[0]
+            server.tokens = 50
+            assert assistant.ask(QUESTION).notices == ()
+
+
 def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
     monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))

@@ -78,13 +78,17 @@ def talks_on(handler: _Handler) -> None:
 
 
 class FakeServer(ThreadingHTTPServer):
-    """Plays one act a request, the last one again and again; `requests` holds the bodies that came."""
+    """Plays one act a request, the last one again and again; `requests` holds the bodies that came.
+
+    `tokens` is what it counts in every prompt, as vLLM does at /tokenize; None where it does not count.
+    """
 
     daemon_threads = True
 
     def __init__(self, *acts: Act) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.acts, self.requests = list(acts), list[dict[str, Any]]()
+        self.tokens: int | None = None
         self.left, self.released = threading.Event(), threading.Event()
 
     @property
@@ -98,8 +102,15 @@ class FakeServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServer
 
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            return errs(200, json.dumps({"data": [{"id": "fake"}]}))(self)
+        return errs(404, "{}")(self)
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path == "/tokenize" and self.server.tokens is not None:
+            return errs(200, json.dumps({"count": self.server.tokens}))(self)
         if self.path != "/v1/chat/completions":
             return errs(404, "{}")(self)
         self.server.requests.append(body)

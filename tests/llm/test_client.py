@@ -39,7 +39,10 @@ def test_a_stream_and_its_end() -> None:
     ("act", "named"),
     [
         (errs(401, '{"error": {"message": "Unauthorized"}}'), "refused the key; set RAG_LLM__API_KEY"),
-        (errs(404, '{"error": {"message": "no such model"}}'), "serves no model 'Qwen/Qwen3-8B'"),
+        (
+            errs(404, '{"error": {"message": "no such model"}}'),
+            "serves no model 'Qwen/Qwen3-8B'; it serves fake; set llm.model",
+        ),
         (errs(400, '{"error": {"message": "maximum context length is 512"}}'), "lower llm.context"),
         (errs(400, '{"error": {"message": "System role not supported"}}'), "no system role"),
         (errs(500, "it burns"), "answered 500"),
