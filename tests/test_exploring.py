@@ -16,7 +16,7 @@ def test_similar_papers(daily) -> None:
     assert paper.id not in {hit.paper.id for hit in hits}
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert all(hit.text and hit.paper.text for hit in hits)
-    assert all("ontrastive" in hit.paper.text for hit in hits[:2])
+    assert "ontrastive" in hits[0].paper.text
     with pytest.raises(NotFound):
         daily.similar("p-nothing")
     with pytest.raises(InputError, match="k must be"):
