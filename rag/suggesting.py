@@ -14,6 +14,7 @@ from itertools import islice, pairwise, zip_longest
 
 from rag.answer import Extractive
 from rag.ask import Asker, ask
+from rag.errors import InputError
 from rag.library import analyse
 from rag.records import Answer, Hit, Paper, Scope
 from rag.wire import turns_from
@@ -64,7 +65,10 @@ def follow_ups(asker: Asker, answer: Answer, k: int) -> tuple[str, ...]:
     shown = cited or answer.hits[:5]
     kinds = (_on_them(cited), _on_names(shown, answer), _on_subjects(asker, shown, answer))
     mixed = (one for row in zip_longest(*kinds) for one in row if one)
-    return tuple(_answered(_without_model(asker), mixed, k, answer))
+    try:
+        return tuple(_answered(_without_model(asker), mixed, k, answer))
+    except InputError:
+        return ()  # the answer's scope names a paper that has left the library: nothing can be asked within it
 
 
 def _without_model(asker: Asker) -> Asker:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 
 import pytest
 
@@ -172,3 +173,30 @@ def test_a_paper_by_its_names_elsewhere(fake, write_papers, name) -> None:
     if name.startswith("doi"):
         name = "https://doi.org/10.1000/X"
     assert fake.paper(name).title == ROW["title"]
+
+
+def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) -> None:
+    fake.ingest([write_papers("first.jsonl", {"title": "Density ratios", "abstract": "Density ratios are learnt."})])
+    embedding, answered = threading.Event(), threading.Event()
+
+    class Slow(WordEmbedder):
+        def embed(self, texts):
+            if threading.current_thread() is writer:
+                embedding.set()
+                assert answered.wait(30)
+            return super().embed(texts)
+
+    fake.__dict__["embedder"] = Slow()
+    more = write_papers("more.jsonl", {"title": "Pruned trees", "abstract": "Trees are pruned."})
+    writer = threading.Thread(target=fake.ingest, args=([more],))
+    writer.start()
+    try:
+        assert embedding.wait(30)
+        answer = fake.ask("what is learnt of density ratios?")
+        assert answer.citations
+        assert answer.looked_at == fake.status().papers == len(list(fake.papers())) == 1
+    finally:
+        answered.set()
+        writer.join(30)
+    assert fake.status().papers == 2
+    assert fake.ask("what is pruned?").sources[0].paper.title == "Pruned trees"

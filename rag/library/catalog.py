@@ -62,16 +62,23 @@ class Changes:
 
 
 class Catalog:
-    """One SQLite file in WAL mode. Threads share its connection; processes each open their own."""
+    """One SQLite file in WAL mode. A process has two connections to it, which its threads share.
+
+    One writes and one reads, so that nobody who reads waits for a transaction, however long it takes; inside it, its
+    own thread reads what it has written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._guard = threading.RLock()
+        self._guard, self._reading = threading.RLock(), threading.RLock()
+        self._writer: int | None = None  # the thread that is inside a transaction
         try:
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db = _connect(path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             schema_version(self._db)  # reads the file, and so finds one that is no catalog
+            self._reader = _connect(path)
+            self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
             raise described(error, path) from None
 
@@ -87,25 +94,26 @@ class Catalog:
             migrate(self._db, self.path)
 
     def close(self) -> None:
-        """Close the connection."""
-        with self._guard:
+        """Close the connections."""
+        with self._guard, self._reading:
             self._db.close()
+            self._reader.close()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Several reads of one state, whatever other processes write meanwhile."""
-        with self._guard, self._errors():
-            if self._db.in_transaction:
+        with self._errors(), self._connection() as db:
+            if db.in_transaction:
                 yield
                 return
-            self._db.execute("BEGIN")
+            db.execute("BEGIN")
             try:
                 yield
             finally:
-                if self._db.in_transaction:
-                    self._db.execute("COMMIT")
+                if db.in_transaction:
+                    db.execute("COMMIT")
 
     def generation(self) -> int:
         """A number that grows with every change of papers."""
@@ -233,6 +241,7 @@ class Catalog:
         """All or nothing. Raises LibraryError where SQLite can't write (full disk, read-only folder)."""
         with self._guard, self._errors():
             self._db.execute("BEGIN IMMEDIATE")
+            self._writer = threading.get_ident()
             try:
                 yield
                 self._db.execute("COMMIT")
@@ -240,6 +249,8 @@ class Catalog:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            finally:
+                self._writer = None
 
     def begin_run(self, command: str) -> int:
         """Open a new page of the ledger and return its number."""
@@ -404,8 +415,8 @@ class Catalog:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._guard, self._errors():
-            return self._db.execute(query, values).fetchall()
+        with self._errors(), self._connection() as db:
+            return db.execute(query, values).fetchall()
 
     def _among(self, query: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(values), _CHUNK):
@@ -413,8 +424,21 @@ class Catalog:
             yield from self._rows(query.format(",".join("?" * len(chunk))), *chunk)
 
     @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """The connection by which this thread reads."""
+        if self._writer == threading.get_ident():
+            yield self._db
+            return
+        with self._reading:
+            yield self._reader
+
+    @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise described(error, self.path) from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
