@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import filecmp
+import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from ui.service import Service
 
 UPLOAD_LIMIT = 64 * 2**20
-"""The largest file, in bytes, that a visitor may upload."""
+"""The largest file, in bytes when unpacked, that a visitor may upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def keep_upload(file: Path, folder: Path) -> Path:
     suffix = next((suffix for suffix in SUFFIXES if file.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise InputError(f"{file.name} is of no known kind; known are {', '.join(SUFFIXES)}")
-    if file.stat().st_size > UPLOAD_LIMIT:
+    if _unpacked(file) > UPLOAD_LIMIT:
         raise InputError(f"{file.name} is larger than {UPLOAD_LIMIT // 2**20} MB; split it, or use rag ingest")
     stem = file.name[: -len(suffix)].lstrip(".") or "upload"
     try:
@@ -63,6 +65,19 @@ def keep_upload(file: Path, folder: Path) -> Path:
         return _placed(file, folder, stem, file.name[-len(suffix) :])
     except OSError as error:
         raise LibraryError(f"{file.name} can't be kept in {folder}: {error.strerror}") from None
+
+
+def _unpacked(file: Path) -> int:
+    """The size of the text in a file, gzipped or not, counted no further than needed to refuse it."""
+    size = file.stat().st_size
+    if file.suffix.lower() != ".gz" or size > UPLOAD_LIMIT:
+        return size
+    read = 0
+    # A damaged archive is told of by the ingest, with its line.
+    with gzip.open(file) as text, suppress(OSError, EOFError, zlib.error):
+        while read <= UPLOAD_LIMIT and (piece := text.read(2**20)):
+            read += len(piece)
+    return read
 
 
 def _placed(file: Path, folder: Path, stem: str, suffix: str) -> Path:

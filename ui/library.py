@@ -99,7 +99,7 @@ class Shelf:
             groups = self._found(papers, wanted) if wanted.words else shelved(papers, wanted)
         except RagError as error:
             return problem(str(error))
-        return feed(groups, len(papers), count)
+        return feed(groups, len(papers), count, searched=bool(wanted.words))
 
     def _found(self, papers: Sequence[Paper], wanted: Wanted) -> list[Group]:
         exact = named(papers, wanted.words)
@@ -118,13 +118,15 @@ class Shelf:
         return sighting.source if self._local else Path(sighting.source).name
 
 
-def feed(groups: Sequence[Group], papers: int, count: int) -> str:
+def feed(groups: Sequence[Group], papers: int, count: int, *, searched: bool = False) -> str:
     """The first `count` papers of groups as cards; `papers` is how many the library has."""
     found = sum(len(group.papers) for group in groups)
-    summary = counted(papers, "paper") if found == papers else f"{found:,} of {counted(papers, 'paper')}"
-    left = max(found - count, 0)
-    values = {"groups": first(groups, count), "papers": papers, "summary": summary, "left": left, "page": PAGE}
-    return draw("feed", values)
+    if searched:
+        summary = ", ".join(f"{len(group.papers)} {group.heading[:1].lower()}{group.heading[1:]}" for group in groups)
+    else:
+        summary = counted(papers, "paper") if found == papers else f"{found:,} of {counted(papers, 'paper')}"
+    values = {"groups": first(groups, count), "papers": papers, "summary": summary}
+    return draw("feed", {**values, "left": max(found - count, 0), "page": PAGE})
 
 
 def sheet(paper: Paper, similar: Sequence[Paper], place: Callable[[Sighting], str]) -> str:

@@ -10,7 +10,7 @@ from rag.library import Library
 from rag.records import LedgerEntry, Outcome
 from tests.ui.conftest import HOSTILE
 from ui import adding
-from ui.add_panel import added
+from ui.add_panel import Panel, added
 from ui.adding import Reading, add, keep_upload, results
 
 
@@ -39,9 +39,11 @@ def test_another_content_of_the_same_name_gets_another_name(tmp_path) -> None:
 def test_an_upload_of_another_kind_or_too_large_is_refused(tmp_path, monkeypatch) -> None:
     with pytest.raises(InputError, match="no known kind"):
         keep_upload(upload(tmp_path, "a.exe", "x"), tmp_path / "kept")
-    monkeypatch.setattr(adding, "UPLOAD_LIMIT", 2)
+    monkeypatch.setattr(adding, "UPLOAD_LIMIT", 1000)
     with pytest.raises(InputError, match="larger"):
-        keep_upload(upload(tmp_path, "a.jsonl", "xxx"), tmp_path / "kept")
+        keep_upload(upload(tmp_path, "a.jsonl", "x" * 1001), tmp_path / "kept")
+    with pytest.raises(InputError, match="larger"):
+        keep_upload(upload(tmp_path, "a.jsonl.gz", gzip.compress(b"x" * 100_000)), tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
@@ -102,6 +104,33 @@ def test_the_ingest_goes_on_where_the_reader_leaves(service_of, demo_copy, write
         del steps
         assert service.adding.acquire(timeout=60)
         assert "Left alone" in [paper.title for paper in assistant.papers()]
+
+
+def test_a_damaged_archive_is_left_to_the_ingest_to_tell(tmp_path) -> None:
+    assert keep_upload(upload(tmp_path, "a.jsonl.gz", b"no gzip"), tmp_path / "kept").read_bytes() == b"no gzip"
+
+
+def test_folders_are_read_only_where_reader_and_server_share_a_machine(service_of, fake, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    afar, near = (Panel(service_of(fake), local=local) for local in (False, True))
+    (told, *_), *more = afar.add(None, str(tmp_path / "empty"), "")
+    assert "Choose files first." in told
+    assert not more
+    assert "holds no papers" in last(near.add(None, str(tmp_path / "empty"), ""))
+    assert "or give a folder" in last(near.add([], " ", ""))
+
+
+def test_a_wrong_year_is_told(service_of, fake, write_papers) -> None:
+    file = str(write_papers("a.jsonl", {"title": "One"}))
+    for year in ("next", "12"):
+        assert f"{year} is no year" in last(Panel(service_of(fake), local=True).add([file], "", year))
+
+
+def last(steps) -> str:
+    """What is said in the end; the button can be pressed again."""
+    *_, (told, _, button) = steps
+    assert button["interactive"] is True
+    return told
 
 
 def test_the_ledger_is_shown_by_file() -> None:

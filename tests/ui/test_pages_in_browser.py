@@ -184,7 +184,7 @@ def test_files_are_added_and_a_paper_removed(visit, server, tmp_path) -> None:
     assert (server[1] / "uploads" / "mine.jsonl").read_bytes() == file.read_bytes()
     page.get_by_text("50 papers").wait_for()
     assert "walking robots" in page.locator(".lib-card").first.inner_text()
-    assert page.locator(".lib-card math").count() == 1
+    assert page.locator(".lib-card").first.locator("math").count() == 1
     page.get_by_label("Search").fill("hostile paper")
     page.get_by_role("heading", name="In the title").wait_for()
     page.locator(".lib-card button").first.click()

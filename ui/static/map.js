@@ -1,14 +1,13 @@
 // Dots tell their paper on hover and focus; a click asks about it. On a touch screen the first tap tells, the next asks.
 const all = () => [...element.querySelectorAll(".map-dot")];
 const middle = (dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value];
-let told = null;
+let tapped = null;
 let zoom = 1;
 
 const ask = ({ id, title }) =>
   document.dispatchEvent(new CustomEvent("ask-paper", { detail: { id, title } }));
 
-const tell = (dot, tapped = false) => {
-  told = dot;
+const tell = (dot) => {
   const tip = element.querySelector(".map-tip");
   tip.hidden = !dot;
   if (!dot) return;
@@ -39,8 +38,7 @@ const neighbour = (from, [right, down]) => {
     const along = dx * right + dy * down;
     return along > 0 ? along + 3 * Math.abs(dx * down - dy * right) : Infinity;
   };
-  const best = all().reduce((one, dot) => (cost(dot) < cost(one) ? dot : one), from);
-  return best;
+  return all().reduce((one, dot) => (cost(dot) < cost(one) ? dot : one), from);
 };
 
 const go = (dot) => {
@@ -65,17 +63,18 @@ const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], Arro
 element.addEventListener("pointerover", (event) => {
   if (event.pointerType === "mouse") tell(event.target.closest(".map-dot"));
 });
-element.addEventListener("pointerleave", () => tell(null));
+element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && tell(null));
 element.addEventListener("focusin", (event) => event.target.matches(".map-dot:focus-visible") && tell(event.target));
-element.addEventListener("focusout", () => tell(null));
+element.addEventListener("focusout", () => tapped || tell(null));
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.zoom) return zoomBy(Number(button.dataset.zoom));
   if (button) return ask(button.dataset);
   if (!event.target.closest(".map-plane")) return;
   const dot = event.pointerType === "mouse" ? event.target.closest(".map-dot") : touched(event);
-  if (!dot || event.pointerType === "mouse" || dot === told) return dot && ask(dot.dataset);
-  tell(dot, true);
+  if (dot && (event.pointerType === "mouse" || dot === tapped)) return ask(dot.dataset);
+  tapped = dot;
+  tell(dot);
 });
 element.addEventListener("keydown", (event) => {
   const dot = event.target.closest(".map-dot");
@@ -87,6 +86,6 @@ element.addEventListener("keydown", (event) => {
 });
 
 watch("value", () => {
-  told = null;
+  tapped = null;
   zoom = 1;
 });
