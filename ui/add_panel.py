@@ -30,9 +30,9 @@ def add_panel(service: Service, *, local: bool) -> Dependency:
         files = gr.File(label="Files", file_count="multiple", file_types=list(SUFFIXES), type="filepath", height=150)
         with gr.Row(equal_height=True):
             folder = gr.Textbox(
-                label="or a folder on this machine", placeholder="/home/me/papers", visible=local, scale=3
+                "", label="or a folder on this machine", placeholder="/home/me/papers", visible=local, scale=3
             )
-            year = gr.Textbox(label="Year of dates without one", placeholder="as the page tells", max_length=4)
+            year = gr.Textbox("", label="Year of dates without one", placeholder="as the page tells", max_length=4)
         button = gr.Button("Add", variant="primary", size="md", elem_classes="lib-go")
         said = gr.HTML(apply_default_css=False)
     panel = Panel(service, local)

@@ -17,7 +17,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from rag.assistant import Assistant
 from rag.errors import InputError, LibraryBusy, LibraryError
 from rag.ingest import IngestReport
 from rag.records import LedgerEntry, Outcome
@@ -126,11 +125,9 @@ def _ingest(
 ) -> IngestReport:
     number = {file: at for at, file in enumerate(files, start=1)}
     try:
-        # With a catalog connection of its own, so that questions are answered while a batch is being embedded.
-        with Assistant(service.assistant.config) as writer:
-            return writer.ingest(
-                files, page_year, lambda file, read: steps.put(Reading(file, number[file], len(files), read))
-            )
+        return service.assistant.ingest(
+            files, page_year, lambda file, read: steps.put(Reading(file, number[file], len(files), read))
+        )
     finally:
         service.adding.release()
         steps.put(None)

@@ -32,7 +32,7 @@ def library_page(service: Service, *, local: bool) -> Page:
     with gr.Column(elem_classes="lib-page"):
         added = add_panel(service, local=local)
         with gr.Row(elem_classes="lib-controls"):
-            words = gr.Textbox(label="Search", placeholder="Title, author, or what it is about", scale=4, min_width=240)
+            words = gr.Textbox("", label="Search", placeholder="Title, author, or subject", scale=4, min_width=240)
             sort = gr.Dropdown(list(Sort), value=Sort.NEWEST, label="Order", min_width=130, filterable=False)
             filters = [
                 gr.Dropdown([("All", "")], value="", label=name, min_width=130)

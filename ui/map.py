@@ -36,7 +36,7 @@ def map_page(service: Service) -> Page:
     """Build the page inside a tab."""
     atlas = Atlas(service.assistant)
     with gr.Column(elem_classes="map-page"):
-        words = gr.Textbox(label="Highlight", placeholder="What are you looking for?")
+        words = gr.Textbox("", label="Highlight", placeholder="What are you looking for?")
         drawing = gr.HTML(js_on_load=script("map"), apply_default_css=False)
     page = Page(atlas.draw, [words], [drawing])
     words.change(page.refresh, words, drawing, trigger_mode="always_last", **QUIET)

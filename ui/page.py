@@ -15,7 +15,10 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden",
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A tab's content: `refresh(*inputs)` gives `outputs` anew."""
+    """A tab's content: `refresh(*inputs)` gives `outputs` anew.
+
+    Inputs need a value from the start: a tab is selected before its components are there, and they then count as None.
+    """
 
     refresh: Callable[..., Any]
     inputs: Sequence[Component]

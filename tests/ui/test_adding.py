@@ -51,19 +51,14 @@ def test_a_hidden_name_is_read_all_the_same(tmp_path) -> None:
     assert keep_upload(upload(tmp_path, ".jsonl", "x"), tmp_path / "kept").name == "upload.jsonl"
 
 
-def test_papers_are_added_step_by_step(service_of, demo_copy, write_papers) -> None:
-    from rag.assistant import Assistant
-
+def test_papers_are_added_step_by_step(service_of, fake, write_papers) -> None:
     file = write_papers("more.jsonl", {"title": "A paper about walking robots", "abstract": "They walk."}, {"bad": 1})
-    with Assistant.open(home=demo_copy) as assistant:
-        before = len(list(assistant.papers()))
-        service = service_of(assistant)
-        *steps, report = add(service, [file], None)
-        assert steps == [Reading(file, 1, 1, 2)]
-        assert dict(results(report)[0].outcomes) == {Outcome.ADDED: 1, Outcome.FAILED: 1}
-        assert len(list(assistant.papers())) == before + 1
-        assert assistant.search("walking robots")[0].paper.title == "A paper about walking robots"
-        assert not service.adding.locked()
+    service = service_of(fake)
+    *steps, report = add(service, [file], None)
+    assert steps == [Reading(file, 1, 1, 2)]
+    assert dict(results(report)[0].outcomes) == {Outcome.ADDED: 1, Outcome.FAILED: 1}
+    assert fake.search("walking robots")[0].paper.title == "A paper about walking robots"
+    assert not service.adding.locked()
 
 
 def test_only_one_ingest_runs_at_a_time(service_of, fake, write_papers) -> None:
@@ -72,20 +67,13 @@ def test_only_one_ingest_runs_at_a_time(service_of, fake, write_papers) -> None:
         add(service, [write_papers("a.jsonl", {"title": "One"})], None)
 
 
-def test_a_library_that_another_one_writes_is_told_and_the_next_try_is_free(
-    service_of, demo_copy, write_papers
-) -> None:
-    from rag.assistant import Assistant
-
+def test_a_library_that_another_one_writes_is_told_and_the_next_try_is_free(service_of, fake, write_papers) -> None:
     file = write_papers("a.jsonl", {"title": "One"})
-    with Assistant.open(home=demo_copy) as assistant:
-        service = service_of(assistant)
-        with (
-            Library(demo_copy).writing("rag ingest elsewhere"),
-            pytest.raises(LibraryBusy, match="rag ingest elsewhere"),
-        ):
-            list(add(service, [file], None))
-        assert not service.adding.locked()
+    fake.ingest([file])
+    service = service_of(fake)
+    with Library(fake.config.folder).writing("rag elsewhere"), pytest.raises(LibraryBusy, match="rag elsewhere"):
+        list(add(service, [file], None))
+    assert not service.adding.locked()
 
 
 def test_a_wrong_path_is_refused_before_anything_starts(service_of, fake, tmp_path) -> None:
@@ -95,15 +83,12 @@ def test_a_wrong_path_is_refused_before_anything_starts(service_of, fake, tmp_pa
     assert not service.adding.locked()
 
 
-def test_the_ingest_goes_on_where_the_reader_leaves(service_of, demo_copy, write_papers) -> None:
-    from rag.assistant import Assistant
-
-    with Assistant.open(home=demo_copy) as assistant:
-        service = service_of(assistant)
-        steps = add(service, [write_papers("a.jsonl", {"title": "Left alone", "abstract": "Yes."})], None)
-        del steps
-        assert service.adding.acquire(timeout=60)
-        assert "Left alone" in [paper.title for paper in assistant.papers()]
+def test_the_ingest_goes_on_where_the_reader_leaves(service_of, fake, write_papers) -> None:
+    service = service_of(fake)
+    steps = add(service, [write_papers("a.jsonl", {"title": "Left alone", "abstract": "Yes."})], None)
+    del steps
+    assert service.adding.acquire(timeout=60)
+    assert "Left alone" in [paper.title for paper in fake.papers()]
 
 
 def test_a_damaged_archive_is_left_to_the_ingest_to_tell(tmp_path) -> None:
