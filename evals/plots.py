@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,4 +88,7 @@ def _svg(figure: Any) -> str:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawing = buffer.getvalue()
+    # matplotlib's style sheet would reach beyond the drawing; on its root the same holds within.
+    if style := re.search(r"<style[^>]*>\*\{(.*?)\}</style>", drawing):
+        drawing = drawing.replace(style[0], "").replace("<svg", f'<svg style="{style[1]}"', 1)
     return drawing[drawing.index("<svg") :].replace(_INK, "currentColor")

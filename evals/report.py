@@ -22,6 +22,15 @@ _BAD = ("declined wrongly", "answered wrongly")
 
 def write_report(run: Run, path: Path, baselines: Sequence[Run] = ()) -> None:
     """Write the report of a run; `baselines` on the same data stand beside it."""
+    path.write_text(_drawn("report", run, baselines), encoding="utf-8")
+
+
+def drawn_figures(run: Run, baselines: Sequence[Run] = ()) -> str:
+    """What the report shows, as HTML for a page that brings its own style."""
+    return _drawn("figures", run, baselines)
+
+
+def _drawn(template: str, run: Run, baselines: Sequence[Run]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
@@ -32,7 +41,7 @@ def write_report(run: Run, path: Path, baselines: Sequence[Run] = ()) -> None:
     )
     environment.filters["figure"] = shown
     suites = [_suite(run, name, about, baselines) for name, about in run.info["suites"].items()]
-    path.write_text(environment.get_template("report.html.j2").render(run=run, suites=suites), encoding="utf-8")
+    return environment.get_template(f"{template}.html.j2").render(run=run, suites=suites)
 
 
 def shown(value: float) -> str:

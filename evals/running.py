@@ -11,7 +11,7 @@ from typing import Any
 
 from evals import peers, runs
 from evals.report import write_report
-from evals.runs import Recorder, Run
+from evals.runs import ROOT, Recorder, Run
 from evals.suites import Context, Loaded, load
 from evals.suites.base import Say, data_folder
 from rag.config import Config, load_config
@@ -20,7 +20,6 @@ from rag.errors import InputError, RagError
 log = logging.getLogger(__name__)
 
 DEFAULT = ("demo",)
-_ROOT = Path("runs")
 _EVERY = 25  # cases between two words on progress
 
 
@@ -47,7 +46,7 @@ def run(
     context = Context(config, data_folder(data), Path(questions) if questions else None, say)
     loaded = _load_all(suites, context)
     info = _describe(config, loaded)
-    folder = Path(out) if out else runs.unfinished(_ROOT, info["fingerprint"]) or _ROOT / _stamp()
+    folder = Path(out) if out else runs.unfinished(ROOT, info["fingerprint"]) or ROOT / _stamp()
     recorder = Recorder(folder, info)
     for suite in loaded:
         _run_suite(suite, recorder, say)
@@ -56,7 +55,7 @@ def run(
     finished = runs.read(folder)
     write_report(finished, folder / "report.html", peers.matching(finished.data))
     if out is None:
-        runs.point_latest(_ROOT, folder)
+        runs.point_latest(ROOT, folder)
     return finished
 
 

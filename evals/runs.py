@@ -16,6 +16,8 @@ from typing import Any
 from evals.records import Outcome, Row
 from rag.errors import InputError
 
+ROOT = Path("runs")
+"""Where `rag eval` keeps its runs: below the folder that it is called in."""
 _PACKAGES = ("chromadb", "ir-measures", "numpy", "onnxruntime", "scipy", "tantivy", "tokenizers")
 
 
@@ -98,16 +100,28 @@ class Recorder:
         (self.folder / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
+def finished(root: Path = ROOT) -> list[Path]:
+    """The folders of whole runs below `root`, newest first."""
+    ended = {folder: str(info["finished"]) for folder, info in _below(root) if info.get("finished")}
+    return sorted(ended, key=lambda folder: ended[folder], reverse=True)
+
+
 def unfinished(root: Path, fingerprint: str) -> Path | None:
     """The newest run below `root` that was broken off and has this fingerprint."""
+    left = (
+        folder for folder, info in _below(root) if not info.get("finished") and info.get("fingerprint") == fingerprint
+    )
+    return next(left, None)
+
+
+def _below(root: Path) -> Iterable[tuple[Path, dict[str, Any]]]:
     for path in sorted(root.glob("*/run.json"), reverse=True):
         try:
             info = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             continue  # broken off while it was written
-        if info.get("fingerprint") == fingerprint and not info.get("finished"):
-            return path.parent
-    return None
+        if not path.parent.is_symlink():
+            yield path.parent, info
 
 
 def point_latest(root: Path, folder: Path) -> None:

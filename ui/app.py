@@ -14,10 +14,10 @@ from rag.exporting import as_json, bibtex, markdown
 from rag.journal import KeptTurn
 from rag.overview import Overview
 from rag.records import Scope
-from ui import drawing
 from ui.asking import Asked, answering
-from ui.drawing import Drawn
+from ui.drawing import draw, script
 from ui.service import Service
+from ui.turns import Drawn, conversation_list, parts
 
 HERE = Path(__file__).parent
 _TOKEN = "ask-the-papers-reader"
@@ -29,14 +29,14 @@ def ask_page() -> gr.HTML:
     return gr.HTML(
         value={},
         html_template=(HERE / "templates" / "desk.html").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "static" / "desk.js").read_text(encoding="utf-8"),
+        js_on_load=script("desk"),
         apply_default_css=False,
         elem_id="desk",
     )
 
 
-def build(service: Service) -> gr.Blocks:
-    """The pages of one server."""
+def build(service: Service, *, local: bool) -> gr.Blocks:
+    """The pages of one server; `local` says that only readers at its own machine reach it."""
     blocks = gr.Blocks(title="Ask the papers", analytics_enabled=False, fill_width=True)
     with blocks:
         # A fixed key and secret: a reader is known again after the server has been restarted.
@@ -81,7 +81,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
             scope=_scope(sent.get("scope")),
         )
         for conversation, drawn in answering(service, asked):
-            turn = drawing.parts(drawn) | {"conversation": conversation, "run": asked.run}
+            turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
             yield {"turn": turn} | ({} if drawn.stage else {"talks": _talks(service, user)})
 
     desk.ask(ask, [token], [desk], **quiet)
@@ -100,7 +100,7 @@ def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     conversation = _text(sent, "conversation")
     turns = service.journal.turns(user, conversation)
     title = next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
-    drawn = [drawing.parts(_drawn(turn)) for turn in turns]
+    drawn = [parts(_drawn(turn)) for turn in turns]
     return {"open": {"conversation": conversation, "title": title, "turns": drawn}, "talks": _talks(service, user)}
 
 
@@ -148,7 +148,7 @@ def _export(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]
 
 def _similar(service: Service, _user: str, sent: dict[str, Any]) -> dict[str, Any]:
     paper = _text(sent, "paper")
-    return {"similar": {"paper": paper, "html": drawing.similar_papers(service.assistant.similar(paper))}}
+    return {"similar": {"paper": paper, "html": draw("similar", {"hits": service.assistant.similar(paper)})}}
 
 
 _ACTS: dict[str, Callable[[Service, str, dict[str, Any]], dict[str, Any] | None]] = {
@@ -175,9 +175,8 @@ def _hello(service: Service) -> dict[str, Any]:
         suggestions = service.assistant.suggestions() if overview.papers else ()
     except RagError as error:
         problem = str(error)
-    html = drawing.welcome(
-        overview=overview, suggestions=suggestions, problem=problem, profile=_profile(service.assistant.config)
-    )
+    about = {"overview": overview, "suggestions": suggestions, "problem": problem}
+    html = draw("welcome", {**about, "profile": _profile(service.assistant.config)})
     return {
         "html": html,
         "sources": list(overview.sources)[:_SHOWN_FILTERS] if overview else [],
@@ -196,9 +195,9 @@ def _profile(config: Any) -> str:
 
 def _talks(service: Service, user: str, matching: str = "") -> str:
     try:
-        return drawing.conversation_list(service.journal.conversations(user, matching), matching)
+        return conversation_list(service.journal.conversations(user, matching), matching)
     except RagError as error:
-        return drawing.conversation_list((), matching, problem=str(error))
+        return conversation_list((), matching, problem=str(error))
 
 
 def _drawn(turn: KeptTurn) -> Drawn:

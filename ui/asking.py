@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from rag.errors import RagError
 from rag.records import Answer, Event, Finished, Notice, Scope, SourcesFound, Stage, Statement
-from ui.drawing import Drawn
 from ui.service import Service
+from ui.turns import Drawn
 
 _LOG = logging.getLogger(__name__)
 _STOPPED = "Stopped before the answer was finished."

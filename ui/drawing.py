@@ -1,217 +1,75 @@
-"""Turns of a conversation become HTML, by the templates beside this file; every text in them is escaped."""
+"""Templates of ui/templates become HTML; every value is escaped unless ui.texts made it. The door to jinja2."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rag.exporting import bibtex, markdown
-from rag.journal import Conversation
-from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan
-from ui.texts import Highlight, highlighted, isolated, shown
+from rag.records import Paper
+from ui.shelf import author_count
+from ui.texts import isolated, shown
 
-HERE = Path(__file__).parent
-_STAGES = {"lexical": "words", "dense": "passages", "sentence": "sentences", "catalog": "catalog"}
-_FIELDS = {
-    "published": "date",
-    "author_count": "number of authors",
-    "authors": "authors",
-    "organisation": "organisation",
-    "comments": "comments",
-}
-_FEW_CARDS = 3
+_HERE = Path(__file__).parent
+_FIRST_LINES = 360
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A turn as it is to be seen now; `stage` is what is being done, "" when the turn is over."""
-
-    number: int
-    question: str
-    stage: str = ""
-    looked_at: int = 0
-    hits: tuple[Hit, ...] = ()
-    said: tuple[Statement, ...] = ()
-    notices: tuple[str, ...] = ()
-    answer: Answer | None = None
-    error: str = ""
-    follow_ups: tuple[str, ...] = ()
-    good: bool | None = None
-    word: str = ""
-
-    @classmethod
-    def of(cls, number: int, answer: Answer, good: bool | None = None, word: str = "") -> Drawn:
-        """A finished turn."""
-        return cls(
-            number=number,
-            question=answer.question,
-            looked_at=answer.looked_at,
-            hits=answer.hits,
-            said=answer.statements,
-            notices=answer.notices,
-            answer=answer,
-            good=good,
-            word=word,
-        )
+def draw(template: str, values: Mapping[str, Any]) -> str:
+    """Fill `ui/templates/<template>.html.j2`; a value that is missing is an error."""
+    return _environment().get_template(f"{template}.html.j2").render(values)
 
 
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """A source with what cites it; `marks` are empty for a paper that was only found."""
-
-    hit: Hit
-    citations: tuple[Citation, ...]
-    opened: bool
-
-    @property
-    def paper(self) -> Paper:
-        return self.hit.paper
-
-    @property
-    def marks(self) -> tuple[int, ...]:
-        return tuple(one.mark for one in self.citations)
-
-    @property
-    def title(self) -> Markup:
-        return highlighted(self.paper.text, 0, len(self.paper.title), self._highlights())
-
-    @property
-    def abstract(self) -> Markup:
-        text = self.paper.text
-        return highlighted(text, len(self.paper.title) + 2, len(text), self._highlights())
-
-    @property
-    def facts(self) -> list[tuple[str, CatalogFact, str]]:
-        """The facts that are cited: what of, the fact, and the marks that cite it."""
-        cited: dict[CatalogFact, list[str]] = {}
-        for one in self.citations:
-            for fact in one.evidence:
-                if isinstance(fact, CatalogFact):
-                    cited.setdefault(fact, []).append(str(one.mark))
-        return [(_FIELDS.get(fact.field, fact.field), fact, " ".join(marks)) for fact, marks in cited.items()]
-
-    @property
-    def found_by(self) -> str:
-        return ", ".join(_STAGES[one.stage] for one in self.hit.found_by)
-
-    @property
-    def bibtex(self) -> str:
-        return bibtex([self.paper])
-
-    @property
-    def link(self) -> str | None:
-        """An address that a browser may follow."""
-        url = self.paper.url
-        return url if url and url.startswith(("https://", "http://")) else None
-
-    def _highlights(self) -> list[Highlight]:
-        return [
-            Highlight(span.start, span.end, (one.mark,))
-            for one in self.citations
-            for span in one.evidence
-            if isinstance(span, TextSpan) and self.paper.text[span.start : span.end] == span.text
-        ]
+def script(name: str) -> str:
+    """The text of `ui/static/<name>.js`, for `js_on_load`."""
+    return (_HERE / "static" / f"{name}.js").read_text(encoding="utf-8")
 
 
-def parts(turn: Drawn) -> dict[str, Any]:
-    """A turn as the page takes it: its number, its body and its sources as HTML, and whether it is over."""
-    return {
-        "number": turn.number,
-        "body": _template("turn").render(turn=turn, copied=_copied(turn)),
-        "sources": _template("sources").render(turn=turn, **_cards(turn)),
-        "over": not turn.stage,
-    }
+def problem(text: str) -> str:
+    """An error in words, announced to screen readers."""
+    return draw("problem", {"text": text})
 
 
-def welcome(**about: Any) -> str:
-    """The page before the first question."""
-    return _template("welcome").render(**about)
+def first_lines(text: str) -> str:
+    """The beginning of a text for a card, cut between words and never inside a formula."""
+    if len(text) <= _FIRST_LINES:
+        return text
+    cut = text[:_FIRST_LINES].rsplit(" ", 1)[0]
+    if cut.count("$") % 2:
+        cut = cut[: cut.rindex("$")]
+    return cut.rstrip(" ,;:") + " …"
 
 
-def conversation_list(conversations: Sequence[Conversation], matching: str, problem: str = "") -> str:
-    """The reader's conversations, the newest first; or why there are none to be seen."""
-    return _template("conversations").render(conversations=conversations, matching=matching, problem=problem)
+def printed_date(paper: Paper) -> str:
+    """The date as printed, with the year where that was inferred; "" where none is known."""
+    printed, date = paper.printed_date, paper.published
+    if printed and date and date.inferred:
+        return f"{printed} (year inferred: {date.year})"
+    return printed or (str(date) if date else "")
 
 
-def similar_papers(hits: Sequence[Hit]) -> str:
-    """Papers like one of the sources."""
-    return _template("similar").render(hits=hits)
+def authors(paper: Paper) -> str:
+    """How many authors, in words; "" where that is not known."""
+    count = author_count(paper)
+    return "" if count is None else counted(count, "author")
 
 
-def meta(paper: Paper) -> list[str]:
-    """What is known of a paper, in a few words each."""
-    known = [_authors(paper), paper.organisation or "", _date(paper)]
-    seen = dict.fromkeys(Path(sighting.source).name for sighting in paper.sightings)
-    return [one for one in [*known, *([f"from {', '.join(seen)}"] if seen else [])] if one]
-
-
-def support_of(statement: Statement) -> tuple[str, str]:
-    """How well a statement's evidence supports it: a level, and that in words."""
-    scores = [one.support for one in statement.citations if one.support is not None]
-    if statement.doubts:
-        return "weak", f"check: {'; '.join(statement.doubts)}"
-    if not scores:
-        return "unknown", "not checked"
-    if min(scores) >= 1:
-        return "quoted", "quoted word for word"
-    return "good", f"supported by its evidence: {min(scores):.2f} of 1"
-
-
-def _cards(turn: Drawn) -> dict[str, list[_Card]]:
-    """The cited papers in the order of their marks, and the others that were found."""
-    cited: dict[str, list[Citation]] = {}
-    for one in turn.answer.citations if turn.answer else _said_citations(turn.said):
-        cited.setdefault(one.paper_id, []).append(one)
-    hits = {hit.paper.id: hit for hit in turn.hits}
-    few = len(cited) <= _FEW_CARDS
-    return {
-        "cited": [_Card(hits[paper], tuple(those), few) for paper, those in cited.items() if paper in hits],
-        "found": [_Card(hit, (), False) for paper, hit in hits.items() if paper not in cited],
-    }
-
-
-def _said_citations(said: Iterable[Statement]) -> list[Citation]:
-    return list({one.mark: one for statement in said for one in statement.citations}.values())
-
-
-def _copied(turn: Drawn) -> str:
-    return markdown([turn.answer], turn.question) if turn.answer else ""
-
-
-def _authors(paper: Paper) -> str:
-    if 0 < len(paper.authors) <= 3:
-        return ", ".join(paper.authors)
-    if paper.authors:
-        return f"{paper.authors[0]} and {len(paper.authors) - 1} others"
-    if paper.author_count:
-        return "1 author" if paper.author_count == 1 else f"{paper.author_count} authors"
-    return ""
-
-
-def _date(paper: Paper) -> str:
-    if paper.published is None:
-        return ""
-    return f"{paper.published} (year inferred)" if paper.published.inferred else str(paper.published)
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 paper", "2 papers"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    environment.filters |= {"shown": shown, "isolated": isolated, "meta": meta, "support_of": support_of}
+    filters = [shown, isolated, first_lines, printed_date, authors, counted]
+    environment.filters |= {one.__name__: one for one in filters}
     return environment
-
-
-def _template(name: str) -> Template:
-    return _environment().get_template(f"{name}.html.j2")

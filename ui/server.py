@@ -40,6 +40,11 @@ class Address:
     share: bool = False
     browser: bool = False
 
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host in _LOOPBACK and not self.share
+
     def checked(self) -> Address:
         """Itself. Raises InputError where it would open the papers to everybody."""
         if self.share and self.users is None:
@@ -51,10 +56,10 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
     """Serve the pages until SIGINT or SIGTERM. Raises InputError for an address that can't be had."""
     address = address.checked()
     users = Users.read(address.users) if address.users else None
-    if users is None and address.host not in _LOOPBACK:
+    if users is None and not address.local:
         say(f"everybody who reaches {address.host} can read the papers and ask; --auth FILE asks for a password")
     service = _service(assistant)
-    blocks = build(service)
+    blocks = build(service, local=address.local)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -10,7 +10,7 @@ from rag.errors import InputError, SourceError
 from rag.sources import daily_papers, jsonl
 from rag.sources.reading import Entry
 
-__all__ = ["Entry", "find", "read"]
+__all__ = ["SUFFIXES", "Entry", "find", "read"]
 
 Reader = Callable[[Path, int | None], Iterator[Entry]]
 
@@ -18,6 +18,8 @@ _FORMATS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (daily_papers.SUFFIXES, daily_papers.read),
     (jsonl.SUFFIXES, jsonl.read),
 )
+SUFFIXES = tuple(suffix for suffixes, _ in _FORMATS for suffix in suffixes)
+"""How the names of files end that can be read, in lower case."""
 
 
 def find(paths: Iterable[str | Path]) -> list[Path]:
@@ -31,7 +33,7 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if _readable(file) and file.is_file())
             if not inside:
-                raise InputError(f"{given} holds no papers: no file ends in {', '.join(_suffixes())}")
+                raise InputError(f"{given} holds no papers: no file ends in {', '.join(SUFFIXES)}")
             found.update(dict.fromkeys(inside))
         elif path.is_file():
             found[path] = None
@@ -50,12 +52,8 @@ def read(path: Path, page_year: int | None = None) -> Iterator[Entry]:
     for suffixes, reader in _FORMATS:
         if path.name.lower().endswith(suffixes):
             return reader(path, page_year)
-    raise SourceError(str(path), f"unknown kind of file; known are {', '.join(_suffixes())}")
+    raise SourceError(str(path), f"unknown kind of file; known are {', '.join(SUFFIXES)}")
 
 
 def _readable(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name.lower().endswith(_suffixes())
-
-
-def _suffixes() -> tuple[str, ...]:
-    return tuple(suffix for suffixes, _ in _FORMATS for suffix in suffixes)
+    return not path.name.startswith(".") and path.name.lower().endswith(SUFFIXES)

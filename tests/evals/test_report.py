@@ -47,6 +47,7 @@ def test_it_holds_every_figure_with_its_interval(run, report) -> None:
         assert one.measure in page
         assert f"{one.estimate.value:.3f}" in page or f"{one.estimate.value:.1f}" in page
     assert page.count("<svg") == 6
+    assert page.count("<style") == 1  # the page's own: none of a drawing's reaches beyond it
     assert "the model broke" in page
 
 

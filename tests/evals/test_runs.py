@@ -10,7 +10,7 @@ from evals import running
 from evals.cases import Names, read_cases
 from evals.comparing import check_gates
 from evals.figures import errors, figures
-from evals.runs import Recorder
+from evals.runs import Recorder, finished, point_latest
 from rag.assistant import Assistant
 from rag.data import shipped
 from rag.errors import InputError, ModelError
@@ -185,6 +185,17 @@ def test_a_suite_without_an_llm_is_left_out_with_a_word(suite, tmp_path) -> None
     made = evals.run([str(suite), "pubmedqa"], home=tmp_path / "home", say=said.append)
     assert any("pubmedqa needs an LLM" in line for line in said)
     assert len(made.data) == 1
+
+
+def test_whole_runs_are_listed_newest_first(tmp_path) -> None:
+    for name, ended in (("a", "2026-01-02"), ("b", "2026-01-01"), ("c", None)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps({"finished": ended}))
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "run.json").write_text("{")
+    point_latest(tmp_path, tmp_path / "a")
+    assert [folder.name for folder in finished(tmp_path)] == ["a", "b"]
+    assert finished(tmp_path / "nowhere") == []
 
 
 def test_the_recorder_refuses_another_run(tmp_path) -> None:

@@ -8,38 +8,51 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rag.records import Paper, PublishedDate, Sighting
+
 ROOT = Path(__file__).resolve().parents[2]
 WIDE = {"width": 1440, "height": 900}
+HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>${alert(3)}{{alert(4)}}\u202e"onmouseover=alert(5) '
 
 
 class Server:
-    """`rag ui` on a free port; `log` holds what it said."""
+    """`rag ui` on a free port, called in `folder`; `log` holds what it said."""
 
-    def __init__(self, home: Path, log: Path, *arguments: str, **environment: str) -> None:
-        self.home, self.log, self.arguments, self.environment = home, log, arguments, environment
+    def __init__(self, home: Path, folder: Path, *arguments: str, **environment: str) -> None:
+        self.home, self.folder, self.log = home, folder, folder / "server.log"
+        self.arguments, self.environment = arguments, environment
         self.url = ""
         self.start()
 
     def start(self) -> None:
         port = ["--port", self.url.rstrip("/").rpartition(":")[2]] if self.url else []
         command = [sys.executable, "-m", "rag", "ui", "--home", str(self.home), *self.arguments, *port]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment}
         with self.log.open("w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self.folder
+            )
         deadline = time.monotonic() + 120
         while not (said := re.search(r"the page is at (\S+)", self.log.read_text(encoding="utf-8"))):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(self.log.read_text(encoding="utf-8"))
             time.sleep(0.1)
         self.url = said[1]
+
+    def end(self) -> None:
+        """Whatever it does, it ends."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -52,14 +65,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(home: Path, *arguments: str, **environment: str) -> Server:
-        servers.append(Server(home, tmp_path / f"server{len(servers)}.log", *arguments, **environment))
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        servers.append(Server(home, folder, *arguments, **environment))
         return servers[-1]
 
     yield start
     for server in servers:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(30)
+        server.end()
 
 
 @pytest.fixture(scope="session")
@@ -125,14 +138,17 @@ def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]
     return keep
 
 
-@contextmanager
-def patient(seconds: float = 30) -> Iterator[Callable[[Callable[[], bool]], None]]:
-    """Waits until something holds: `until(lambda: ...)`."""
+@pytest.fixture
+def service_of() -> Callable[[Any], SimpleNamespace]:
+    """Makes the service of an assistant, as far as the pages need one."""
+    return lambda assistant: SimpleNamespace(assistant=assistant, adding=threading.Lock())
 
-    def until(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < deadline, "it did not come true in time"
-            time.sleep(0.05)
 
-    yield until
+def paper(title: str = "A title", **fields: Any) -> Paper:
+    """A paper with one sighting; `published` is (year, month, day) as far as known, `comments` that of the sighting."""
+    date = fields.pop("published", None)
+    seen = Sighting(
+        fields.pop("source", "/pages/one.txt"), 7, fields.pop("printed", None), fields.pop("comments", None)
+    )
+    published = PublishedDate(*date, inferred=fields.pop("inferred", False)) if date else None
+    return Paper(f"p-{title.lower().replace(' ', '-')}", title, published=published, sightings=(seen,), **fields)

@@ -443,7 +443,10 @@ find(".talks-search").addEventListener("input", (event) => {
   clearTimeout(searching);
   searching = setTimeout(() => trigger("find", { matching: event.target.value }), 200);
 });
-document.addEventListener("ask-paper", (event) => only(event.detail.id, event.detail.title));
+document.addEventListener("ask-paper", (event) => {
+  document.querySelector('#pages [role="tab"]').click();
+  requestAnimationFrame(() => only(event.detail.id, event.detail.title));
+});
 
 // --- what the server sends
 
