@@ -108,6 +108,14 @@ def shot(page, name: str, tmp_path: Path) -> None:
     page.screenshot(path=folder / f"{name}.png")
 
 
+def barriers(page, part: str) -> list[str]:
+    """What axe-core finds in a part of the page that keeps people out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context={"include": [[part]]}).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
+
+
 def asked(page) -> dict[str, str]:
     page.wait_for_function("document.querySelector('#asked').textContent")
     return json.loads(page.locator("#asked").text_content())
@@ -273,13 +281,20 @@ def test_runs_are_shown_and_compared(visit, server) -> None:
 def test_pages_fit_and_are_looked_at(visit, server, tmp_path, look) -> None:
     if not server[2].exists():
         record(server[2], "first")
-    for tab, there in (("Library", ".lib-card"), ("Map", ".map-dot"), ("Evaluation", ".eval-run svg")):
+    parts = {
+        "Library": (".lib-page", ".lib-card"),
+        "Map": (".map-page", "circle"),
+        "Evaluation": (".eval-page", "svg g"),
+    }
+    for tab, (part, there) in parts.items():
         page = visit(tab, look)
-        page.locator(there).first.wait_for()
+        page.locator(f"{part} {there}").first.wait_for()
         shot(page, f"{look}-{tab.lower()}", tmp_path)
+        assert not barriers(page, part)
         assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
         if tab == "Library":
             page.locator(".lib-card button").first.click()
             page.get_by_role("dialog").wait_for()
             shot(page, f"{look}-paper", tmp_path)
+            assert not barriers(page, "dialog[open]")
             assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
