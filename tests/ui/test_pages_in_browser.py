@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.assistant import Assistant
 from tests.ui.conftest import HOSTILE
 from tests.ui.test_evaluation import record
 
@@ -210,6 +211,19 @@ def test_files_are_added_and_a_paper_removed(visit, server, tmp_path) -> None:
     page.get_by_role("button", name="Back to the library").click()
     page.get_by_label("Search").fill("")
     page.get_by_text("49 papers").wait_for()
+
+
+def test_a_paper_that_is_gone_is_told_each_time(visit, server) -> None:
+    page = visit("Library")
+    last = page.locator(".lib-card button").last
+    last.wait_for()
+    with Assistant.open(home=server[1]) as elsewhere:
+        elsewhere.remove(last.get_attribute("data-id"))
+    for _ in range(2):
+        last.click()
+        page.get_by_role("dialog", name="That did not work").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="hidden")
 
 
 def test_the_map_tells_and_asks(visit) -> None:
