@@ -38,18 +38,18 @@ def library_page(service: Service, *, local: bool) -> Page:
                 gr.Dropdown([("All", "")], value="", label=name, min_width=130)
                 for name in ("Year", "File", "Organisation")
             ]
-        feed, sheet = (gr.HTML(js_on_load=script("library"), apply_default_css=False) for _ in range(2))
+        cards, pane = (gr.HTML(js_on_load=script("library"), apply_default_css=False) for _ in range(2))
         count = gr.State(PAGE)
     controls = [words, sort, *filters]
     # Not `input`: Gradio's text box tells of keys by that, but not of what is pasted.
-    words.change(shelf.browse, controls, [feed, count, sort], trigger_mode="always_last", **QUIET)
+    words.change(shelf.browse, controls, [cards, count, sort], trigger_mode="always_last", **QUIET)
     for menu in (sort, *filters):
-        menu.input(shelf.browse, controls, [feed, count, sort], **QUIET)
-    feed.more(shelf.more, [count, *controls], [feed, count], **QUIET)
-    feed.open(shelf.open, None, sheet, **QUIET)
-    sheet.open(shelf.open, None, sheet, **QUIET)
-    page = Page(shelf.refresh, [count, *controls], [feed, *filters])
-    for changed in (added, sheet.remove(shelf.remove, None, sheet, **QUIET)):
+        menu.input(shelf.browse, controls, [cards, count, sort], **QUIET)
+    cards.more(shelf.more, [count, *controls], [cards, count], **QUIET)
+    cards.open(shelf.open, None, pane, **QUIET)
+    pane.open(shelf.open, None, pane, **QUIET)
+    page = Page(shelf.refresh, [count, *controls], [cards, *filters])
+    for changed in (added, pane.remove(shelf.remove, None, pane, **QUIET)):
         changed.then(page.refresh, list(page.inputs), list(page.outputs), **QUIET)
     return page
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.assistant import Assistant
 from tests.ui.conftest import HOSTILE, Server
 from tests.ui.test_evaluation import record
 
@@ -43,6 +44,14 @@ def open_tab(server, visit):
 def to(page, tab: str):
     page.get_by_role("tab", name=tab, exact=True).click()
     return page
+
+
+def barriers(page, part: str) -> list[str]:
+    """What axe-core finds in a part of the page that keeps people out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context={"include": [[part]]}).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
 
 
 def asked(page) -> str:
@@ -143,6 +152,19 @@ def test_files_are_added_and_a_paper_removed(open_tab, server, shoot, tmp_path) 
     page.get_by_text("49 papers").wait_for()
 
 
+def test_a_paper_that_is_gone_is_told_each_time(open_tab, server) -> None:
+    page = open_tab("Library")
+    last = page.locator(".lib-card button").last
+    last.wait_for()
+    with Assistant.open(home=server.home) as elsewhere:
+        elsewhere.remove(last.get_attribute("data-id"))
+    for _ in range(2):
+        last.click()
+        page.get_by_role("dialog", name="That did not work").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="hidden")
+
+
 def test_the_map_tells_and_asks(open_tab) -> None:
     page = open_tab("Map")
     dots = page.locator(".map-dot")
@@ -213,13 +235,20 @@ def test_runs_are_shown_and_compared(open_tab, server) -> None:
 def test_pages_fit_and_are_looked_at(open_tab, server, shoot, look) -> None:
     if not (server.folder / "runs").exists():
         record((server.folder / "runs"), "first")
-    for tab, there in (("Library", ".lib-card"), ("Map", ".map-dot"), ("Evaluation", ".eval-run svg")):
+    parts = {
+        "Library": (".lib-page", ".lib-card"),
+        "Map": (".map-page", "circle"),
+        "Evaluation": (".eval-page", "svg g"),
+    }
+    for tab, (part, there) in parts.items():
         page = open_tab(tab, look)
-        page.locator(there).first.wait_for()
+        page.locator(f"{part} {there}").first.wait_for()
         shoot(page, f"{look}-{tab.lower()}")
+        assert not barriers(page, part)
         assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
         if tab == "Library":
             page.locator(".lib-card button").first.click()
             page.get_by_role("dialog").wait_for()
             shoot(page, f"{look}-paper")
+            assert not barriers(page, "dialog[open]")
             assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]

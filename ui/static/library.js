@@ -49,6 +49,9 @@ element.addEventListener("click", (event) => {
   else if (event.target.matches("dialog")) event.target.close(); // on the backdrop
 });
 
+// A message that was read goes, so that the same one is news when it comes again. (`close` does not bubble.)
+element.addEventListener("close", (event) => event.target.matches(".lib-said") && (props.value = ""), true);
+
 watch("value", () => {
   const sheet = element.querySelector("dialog");
   if (sheet && !sheet.open) sheet.showModal();
