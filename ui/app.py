@@ -16,6 +16,10 @@ from rag.overview import Overview
 from rag.records import Scope
 from ui.asking import Asked, answering
 from ui.drawing import draw, script
+from ui.evaluation import evaluation_page
+from ui.library import library_page
+from ui.map import map_page
+from ui.page import QUIET
 from ui.service import Service
 from ui.turns import Drawn, conversation_list, parts
 
@@ -41,8 +45,15 @@ def build(service: Service, *, local: bool) -> gr.Blocks:
     with blocks:
         # A fixed key and secret: a reader is known again after the server has been restarted.
         token = gr.BrowserState(None, storage_key=_TOKEN, secret=_TOKEN)
-        with gr.Tabs(elem_id="pages"), gr.Tab("Ask", id="ask"):
-            desk = ask_page()
+        with gr.Tabs(elem_id="pages"):
+            with gr.Tab("Ask"):
+                desk = ask_page()
+            with gr.Tab("Library") as tab:
+                library_page(service, local=local).opened_by(tab)
+            with gr.Tab("Map") as tab:
+                map_page(service).opened_by(tab)
+            with gr.Tab("Evaluation") as tab:
+                evaluation_page().opened_by(tab)
         _wire(service, blocks, desk, token)
     return blocks
 
@@ -52,13 +63,8 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
         known = given if isinstance(given, str) and len(given) >= 16 else secrets.token_urlsafe(24)
         return known, {"hello": _hello(service), "talks": _talks(service, _user(known, request))}
 
-    quiet: dict[str, Any] = {
-        "queue": True,
-        "api_visibility": "private",
-        "show_progress": "hidden",
-        "trigger_mode": "multiple",
-        "concurrency_limit": None,
-    }
+    # A reader may stop a question, or judge an earlier answer, while one is answered.
+    quiet = QUIET | {"trigger_mode": "multiple", "concurrency_limit": None}
     blocks.load(hello, [token], [token, desk], **quiet)
 
     def on(name: str, act: Callable[[Service, str, dict[str, Any]], Any]) -> None:
