@@ -73,11 +73,11 @@ def _drawing(service: Service, asked: Asked, earlier: Sequence[Answer], drawn: D
     events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope)
     try:
         for event in events:
-            drawn = _after(event, drawn)
-            yield drawn
-            if drawn.answer is None and (asked.user, asked.run) in service.stopped:
+            if (asked.user, asked.run) in service.stopped and not isinstance(event, Finished):
                 yield _broken_off(drawn, asked, _STOPPED)
                 return
+            drawn = _after(event, drawn)
+            yield drawn
     except GeneratorExit:
         if drawn.said and drawn.answer is None:
             _kept(service, asked, _broken_off(drawn, asked, _LEFT))

@@ -98,6 +98,7 @@ def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant:
         "share": address.share,
         "inbrowser": address.browser,
         "auth": users.admits if users else None,
+        "auth_message": "Questions over scientific papers, answered with the sentences that support each claim.",
         "theme": _theme(),
         "css_paths": sorted((HERE / "static").glob("*.css")),
         "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',

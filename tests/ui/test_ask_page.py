@@ -307,7 +307,7 @@ def test_errors_are_told_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -
 def test_no_file_of_the_server_is_to_be_read(server, visit) -> None:
     import httpx
 
-    secrets = ["/etc/passwd", str(server.home / "journal.db"), str(server.home / "catalog.db"), "pyproject.toml"]
+    secrets = ["/etc/passwd", str(server.home / "journal.db"), str(server.home / "catalog.sqlite"), "pyproject.toml"]
     page = ready(visit(server.url))
     ask(page)
     for path in secrets:

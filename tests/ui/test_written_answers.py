@@ -91,6 +91,7 @@ def test_stop_keeps_what_was_said(written, visit, shoot) -> None:
         turn = answered(page)
         assert "Stopped before the answer was finished" in turn.inner_text()
         assert "Coverability is enough" in turn.inner_text()
+        assert "Bananas" not in turn.inner_text()
         shoot(page, "stopped")
         page.reload()
         page.wait_for_selector(".turn .said")
