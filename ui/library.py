@@ -24,13 +24,14 @@ PAGE = 30
 """Papers shown at once, and how many more each time."""
 _NEAREST = 30
 _SIMILAR = 5
+_READ_ONLY = "This page is open to everybody, so nobody may change the library; rag ui --auth FILE lets readers log in."
 
 
 def library_page(service: Service, *, local: bool) -> Page:
     """Build the page inside a tab; `local` says that server and reader share a machine and its paths."""
-    shelf = Shelf(service.assistant, local)
+    shelf = Shelf(service.assistant, local, service.editable)
     with gr.Column(elem_classes="lib-page"):
-        added = add_panel(service, local=local)
+        changes = [add_panel(service, local=local)] if service.editable else []
         with gr.Row(elem_classes="lib-controls"):
             words = gr.Textbox("", label="Search", placeholder="Title, author, or subject", scale=4, min_width=240)
             sort = gr.Dropdown(list(Sort), value=Sort.NEWEST, label="Order", min_width=130, filterable=False)
@@ -49,16 +50,16 @@ def library_page(service: Service, *, local: bool) -> Page:
     cards.open(shelf.open, None, pane, **QUIET)
     pane.open(shelf.open, None, pane, **QUIET)
     page = Page(shelf.refresh, [count, *controls], [cards, *filters])
-    for changed in (added, pane.remove(shelf.remove, None, pane, **QUIET)):
+    for changed in (*changes, pane.remove(shelf.remove, None, pane, **QUIET)):
         changed.then(page.refresh, list(page.inputs), list(page.outputs), **QUIET)
     return page
 
 
 class Shelf:
-    """What the page's events do; `local` shows files with their folders."""
+    """What the page's events do; `local` shows files with their folders, `editable` lets papers be removed."""
 
-    def __init__(self, assistant: Assistant, local: bool) -> None:
-        self._assistant, self._local = assistant, local
+    def __init__(self, assistant: Assistant, local: bool, editable: bool = True) -> None:
+        self._assistant, self._local, self._editable = assistant, local, editable
 
     def browse(self, *controls: Any) -> tuple[str, int, Any]:
         """The feed from its beginning; its order can be chosen where nothing is searched for."""
@@ -89,6 +90,8 @@ class Shelf:
 
     def remove(self, event: gr.EventData) -> str:
         """Take a paper out of the library and say so."""
+        if not self._editable:
+            return draw("said", {"heading": "That did not work", "text": _READ_ONLY})
         return _in_words(lambda: removed(self._assistant.remove(str(event.id))))
 
     def _feed(self, count: int, controls: Sequence[Any]) -> str:
@@ -112,7 +115,7 @@ class Shelf:
     def _sheet(self, identity: str) -> str:
         paper = self._assistant.paper(identity)
         similar = [hit.paper for hit in self._assistant.similar(paper.id, _SIMILAR)]
-        return sheet(paper, similar, self._place)
+        return sheet(paper, similar, self._place, editable=self._editable)
 
     def _place(self, sighting: Sighting) -> str:
         return sighting.source if self._local else Path(sighting.source).name
@@ -129,11 +132,11 @@ def feed(groups: Sequence[Group], papers: int, count: int, *, searched: bool = F
     return draw("feed", {**values, "left": max(found - count, 0), "page": PAGE})
 
 
-def sheet(paper: Paper, similar: Sequence[Paper], place: Callable[[Sighting], str]) -> str:
+def sheet(paper: Paper, similar: Sequence[Paper], place: Callable[[Sighting], str], *, editable: bool = True) -> str:
     """Everything about a paper; `place` names the file of a sighting."""
     seen = [(place(sighting), sighting) for sighting in paper.sightings]
     values = {"paper": paper, "similar": similar, "seen": seen, "links": links(paper), "bibtex": bibtex([paper])}
-    return draw("sheet", values)
+    return draw("sheet", {**values, "editable": editable})
 
 
 def removed(paper: Paper) -> str:

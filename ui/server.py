@@ -57,8 +57,8 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
     address = address.checked()
     users = Users.read(address.users) if address.users else None
     if users is None and not address.local:
-        say(f"everybody who reaches {address.host} can read the papers and ask; --auth FILE asks for a password")
-    service = _service(assistant)
+        say(f"everybody who reaches {address.host} can ask and read, but not change the library; see --auth")
+    service = _service(assistant, editable=address.local or users is not None)
     blocks = build(service, local=address.local)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,14 +73,15 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
         service.assistant.close()
 
 
-def _service(assistant: Assistant) -> Service:
+def _service(assistant: Assistant, *, editable: bool) -> Service:
     limits = assistant.config.ui
     try:
         # The first question shall not wait for it.
         assistant.search("what are these papers about")
     except RagError as error:
         _LOG.warning("%s", error)
-    return Service(assistant, Journal(assistant.config.folder), Line(limits.places), Pace(limits.questions_per_minute))
+    line, pace = Line(limits.places), Pace(limits.questions_per_minute)
+    return Service(assistant, Journal(assistant.config.folder), line, pace, editable=editable)
 
 
 def _warm(service: Service) -> None:

@@ -101,7 +101,8 @@ class Pace:
 class Service:
     """The parts behind the pages of one server.
 
-    `stopped` holds the (user, run) pairs of answers whose readers pressed Stop.
+    `stopped` holds the (user, run) pairs of answers whose readers pressed Stop; `editable` says that readers may add and
+    remove papers.
     """
 
     assistant: Assistant
@@ -110,3 +111,4 @@ class Service:
     pace: Pace
     stopped: set[tuple[str, str]] = field(default_factory=set)
     adding: threading.Lock = field(default_factory=threading.Lock)
+    editable: bool = True

@@ -146,7 +146,7 @@ def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]
 @pytest.fixture
 def service_of() -> Callable[[Any], SimpleNamespace]:
     """Makes the service of an assistant, as far as the pages need one."""
-    return lambda assistant: SimpleNamespace(assistant=assistant, adding=threading.Lock())
+    return lambda assistant: SimpleNamespace(assistant=assistant, adding=threading.Lock(), editable=True)
 
 
 def paper(title: str = "A title", **fields: Any) -> Paper:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rag.assistant import Assistant
 from rag.records import ExternalId
 from tests.ui.conftest import HOSTILE, paper
 from ui.drawing import first_lines, printed_date
@@ -125,3 +126,13 @@ def test_a_paper_is_opened_and_removed(fake, write_papers) -> None:
     assert [paper.title for paper in fake.papers()] == ["Two"]
     assert "there is no paper" in shelf.open(SimpleNamespace(id=one.id))
     assert "there is no paper" in shelf.remove(SimpleNamespace(id="nonsense"))
+
+
+def test_a_page_that_is_open_to_everybody_changes_nothing(demo_copy) -> None:
+    with Assistant.open(home=demo_copy) as assistant:
+        first = next(assistant.papers())
+        shelf = Shelf(assistant, local=False, editable=False)
+        event = SimpleNamespace(id=first.id)
+        assert "Remove" not in shelf.open(event)
+        assert "nobody may change the library" in shelf.remove(event)
+        assert assistant.paper(first.id) == first
