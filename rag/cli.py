@@ -352,16 +352,9 @@ def demo(
     profile: Profile = None,
 ) -> None:
     """Ingest the bundled sample library and ask it a question."""
-    from rag.config import load_config
-    from rag.data import shipped
-
-    # A library of its own, so that the samples never mix with the user's papers.
-    folder = load_config(profile, home).folder / "demo"
-    with _assistant(str(folder), profile) as assistant:
-        with _file_progress(quiet=False) as progress:
-            report = assistant.ingest([shipped("sample.jsonl")], progress=progress)
-        number = sum(report.counts.values())
-        typer.echo(f"{number} sample papers (summaries in our own words) in {folder}\n\n> {question}\n")
+    with _assistant(_sample_home(home, profile), profile) as assistant:
+        _ingest_samples(assistant)
+        typer.echo(f"\n> {question}\n")
         _print_answer(assistant, question, [])
 
 
@@ -378,12 +371,15 @@ def ui(
     ] = None,
     share: Annotated[bool, typer.Option("--share", help="Put the page on the internet by Gradio's relay.")] = False,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    samples: Annotated[bool, typer.Option("--demo", help="Show the sample library of rag demo.")] = False,
 ) -> None:
     """Serve the chat, the library and the evaluation as pages in the browser."""
     from ui.server import Address, serve
 
     address = Address(host, port, auth, share, browser).checked()
-    with _assistant(home, profile) as assistant:
+    with _assistant(_sample_home(home, profile) if samples else home, profile) as assistant:
+        if samples:
+            _ingest_samples(assistant)
         serve(assistant, address, typer.echo)
 
 
@@ -526,6 +522,22 @@ def _assistant(home: str | None, profile: str | None) -> Iterator[Assistant]:
 
     with _model_progress() as progress, Assistant.open(home, profile, progress) as assistant:
         yield assistant
+
+
+def _sample_home(home: str | None, profile: str | None) -> str:
+    """A library of its own, so that the samples never mix with the user's papers."""
+    from rag.config import load_config
+
+    return str(load_config(profile, home).folder / "demo")
+
+
+def _ingest_samples(assistant: Assistant) -> None:
+    from rag.data import shipped
+
+    with _file_progress(quiet=False) as progress:
+        report = assistant.ingest([shipped("sample.jsonl")], progress=progress)
+    number = sum(report.counts.values())
+    typer.echo(f"{number} sample papers (summaries in our own words) in {assistant.config.folder}")
 
 
 def _print_answer(

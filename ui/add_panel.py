@@ -11,7 +11,7 @@ import gradio as gr
 from rag.errors import InputError, RagError
 from rag.ingest import IngestReport
 from rag.sources import SUFFIXES
-from ui.adding import UPLOAD_LIMIT, Reading, add, keep_upload, results
+from ui.adding import Reading, add, keep_upload, results
 from ui.drawing import draw, problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _NOTHING_LOCAL = "Choose files first, or give a folder."
 def add_panel(service: Service, *, local: bool) -> Dependency:
     """Build the fold; returns the event after which other papers may be there."""
     with gr.Accordion("Add papers", open=False, elem_classes="lib-add"):
-        gr.HTML(draw("add_hint", {"suffixes": SUFFIXES, "limit": UPLOAD_LIMIT // 2**20}), apply_default_css=False)
+        gr.HTML(
+            draw("add_hint", {"suffixes": SUFFIXES, "limit": service.assistant.config.ui.upload_megabytes}),
+            apply_default_css=False,
+        )
         files = gr.File(label="Files", file_count="multiple", file_types=list(SUFFIXES), type="filepath", height=150)
         with gr.Row(equal_height=True):
             folder = gr.Textbox(
@@ -71,10 +74,13 @@ class Panel:
             yield problem(str(error)), gr.skip(), idle
 
     def _chosen(self, uploads: list[str], folder: str) -> list[Path]:
-        kept = self._service.assistant.config.folder / "uploads"
+        config = self._service.assistant.config
         # The box is hidden where paths are the server's own, but a request can be made by hand.
         folders = [Path(folder.strip())] if self._local and folder.strip() else []
-        return [*(keep_upload(Path(upload), kept) for upload in uploads), *folders]
+        return [
+            *(keep_upload(Path(upload), config.folder / "uploads", config.ui.upload_megabytes) for upload in uploads),
+            *folders,
+        ]
 
 
 def _year(text: str) -> int | None:

@@ -25,8 +25,7 @@ from rag.sources import SUFFIXES, find
 if TYPE_CHECKING:
     from ui.service import Service
 
-UPLOAD_LIMIT = 64 * 2**20
-"""The largest file, in bytes when unpacked, that a visitor may upload."""
+_MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +47,17 @@ class FileResult:
     failures: tuple[LedgerEntry, ...]
 
 
-def keep_upload(file: Path, folder: Path) -> Path:
+def keep_upload(file: Path, folder: Path, megabytes: int) -> Path:
     """Copy an uploaded file into `folder`, where it stays; the same content under the same name is kept once.
 
-    Raises InputError for a file of no known kind and one above `UPLOAD_LIMIT`, LibraryError where the disk refuses.
+    Raises InputError for a file of no known kind and one of more megabytes when unpacked, LibraryError where the disk
+    refuses.
     """
     suffix = next((suffix for suffix in SUFFIXES if file.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise InputError(f"{file.name} is of no known kind; known are {', '.join(SUFFIXES)}")
-    if _unpacked(file) > UPLOAD_LIMIT:
-        raise InputError(f"{file.name} is larger than {UPLOAD_LIMIT // 2**20} MB; split it, or use rag ingest")
+    if _unpacked(file, megabytes * _MEGABYTE) > megabytes * _MEGABYTE:
+        raise InputError(f"{file.name} is larger than {megabytes} MB; split it, or use rag ingest")
     stem = file.name[: -len(suffix)].lstrip(".") or "upload"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,15 +66,15 @@ def keep_upload(file: Path, folder: Path) -> Path:
         raise LibraryError(f"{file.name} can't be kept in {folder}: {error.strerror}") from None
 
 
-def _unpacked(file: Path) -> int:
-    """The size of the text in a file, gzipped or not, counted no further than needed to refuse it."""
+def _unpacked(file: Path, most: int) -> int:
+    """The size of the text in a file, gzipped or not, counted no further than needed to refuse more than `most`."""
     size = file.stat().st_size
-    if file.suffix.lower() != ".gz" or size > UPLOAD_LIMIT:
+    if file.suffix.lower() != ".gz" or size > most:
         return size
     read = 0
     # A damaged archive is told of by the ingest, with its line.
     with gzip.open(file) as text, suppress(OSError, EOFError, zlib.error):
-        while read <= UPLOAD_LIMIT and (piece := text.read(2**20)):
+        while read <= most and (piece := text.read(_MEGABYTE)):
             read += len(piece)
     return read
 

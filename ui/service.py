@@ -101,8 +101,8 @@ class Pace:
 class Service:
     """The parts behind the pages of one server.
 
-    `stopped` holds the (user, run) pairs of answers whose readers pressed Stop; `editable` says that readers may add and
-    remove papers.
+    `stopped` holds the (user, run) pairs of answers whose readers pressed Stop; `editable` says that readers may add
+    and remove papers.
     """
 
     assistant: Assistant

@@ -11,7 +11,11 @@ from rag.records import LedgerEntry, Outcome
 from tests.ui.conftest import HOSTILE
 from ui import adding
 from ui.add_panel import Panel, added
-from ui.adding import Reading, add, keep_upload, results
+from ui.adding import Reading, add, results
+
+
+def keep_upload(file, folder):
+    return adding.keep_upload(file, folder, megabytes=1)
 
 
 def upload(tmp_path, name, text):
@@ -36,14 +40,13 @@ def test_another_content_of_the_same_name_gets_another_name(tmp_path) -> None:
     assert [place.read_text() for place in places] == ["one", "two", "three", "two"]
 
 
-def test_an_upload_of_another_kind_or_too_large_is_refused(tmp_path, monkeypatch) -> None:
+def test_an_upload_of_another_kind_or_too_large_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="no known kind"):
         keep_upload(upload(tmp_path, "a.exe", "x"), tmp_path / "kept")
-    monkeypatch.setattr(adding, "UPLOAD_LIMIT", 1000)
     with pytest.raises(InputError, match="larger"):
-        keep_upload(upload(tmp_path, "a.jsonl", "x" * 1001), tmp_path / "kept")
+        keep_upload(upload(tmp_path, "a.jsonl", "x" * 1_048_577), tmp_path / "kept")
     with pytest.raises(InputError, match="larger"):
-        keep_upload(upload(tmp_path, "a.jsonl.gz", gzip.compress(b"x" * 100_000)), tmp_path / "kept")
+        keep_upload(upload(tmp_path, "a.jsonl.gz", gzip.compress(b"x" * 1_048_577)), tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
