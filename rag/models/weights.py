@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import zipfile
@@ -233,7 +234,9 @@ def _pip() -> list[str]:
         return [sys.executable, "-m", "pip"]
     spec = importlib.util.find_spec("ensurepip")
     if spec and spec.origin:
-        for wheel in Path(spec.origin).parent.glob("_bundled/pip-*.whl"):
+        # Debian, among others, keeps the wheel in a folder of its own.
+        folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or Path(spec.origin).parent / "_bundled"
+        for wheel in Path(folder).glob("pip-*.whl"):
             return [sys.executable, str(wheel / "pip")]
     if uvx := shutil.which("uvx"):
         return [uvx, "--quiet", "pip"]
