@@ -260,6 +260,20 @@ def test_two_readers_do_not_see_each_other(server, visit) -> None:
     assert second.locator(".turn").count() == 0
 
 
+def test_two_pages_of_one_reader_lose_nothing(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".turn .under")
+    ask(page, "What does CDR do?")
+    ask(other, "Which papers study label smoothing?")
+    page.reload()
+    page.wait_for_selector(".turn:nth-child(3) .under")
+    asked = page.locator(".asked h2").all_inner_texts()
+    assert asked == [QUESTION, "What does CDR do?", "Which papers study label smoothing?"]
+
+
 def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, serve, visit, tmp_path, shoot) -> None:
     from ui.users import keep_user
 

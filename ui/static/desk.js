@@ -106,7 +106,8 @@ function ask(question, number = null, without = []) {
   show(place);
   asking(true);
   turn.node.scrollIntoView({ block: "start", behavior: "smooth" });
-  trigger("ask", { question, conversation, number: place, run: run.id, scope: { ...scope(), without } });
+  const replaces = number !== null;
+  trigger("ask", { question, conversation, number: place, replaces, run: run.id, scope: { ...scope(), without } });
 }
 
 function asking(on) {
@@ -464,7 +465,13 @@ const received = {
       if (conversation) history.replaceState(null, "", `#conversation=${conversation}`);
     }
     if (turn.conversation && turn.conversation !== conversation) return;
-    if (run && run.id !== turn.run) return;
+    if (run?.id === turn.run && run.number !== turn.number) {
+      forget(run.number); // another page went on with this conversation
+      run.number = turn.number;
+      active = null;
+    }
+    // What is left to say of a turn that was asked anew meanwhile.
+    if (run && run.id !== turn.run && turn.number >= run.number) return;
     draw(turn);
     if (active === turn.number || active === null) show(turn.number);
     if (turn.over && run?.id === turn.run) asking(false);
