@@ -14,6 +14,7 @@ from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counters, Draft, Drafts, Ended, Message, answer_grammar, fit
+from rag.models.base import Vectors
 from rag.prompts import fill, fingerprint
 from rag.records import Citation, Declined, Hit, Notice, Said, Sentence, Statement, TextSpan, Written
 from rag.search import SearchResult
@@ -30,6 +31,12 @@ class Source:
 
     hit: Hit
     sentences: tuple[Sentence, ...]
+    vectors: Vectors
+
+    @property
+    def known(self) -> dict[str, Vectors]:
+        """The library's vectors of the sentences, by their texts; those of sentences that did not fit are left over."""
+        return dict(zip(map(self.text, self.sentences), self.vectors, strict=False))
 
     def text(self, sentence: Sentence) -> str:
         """A sentence as the paper has it, on one line."""
@@ -109,7 +116,8 @@ class Generated:
         citations, strays = [], []
         for number in draft.passages:
             source = given[number - 1]
-            checked = self.checker.score(draft.text, [source.text(one) for one in source.sentences])
+            # Only what the model writes is embedded; the library has the rest.
+            checked = self.checker.score(draft.text, [source.text(one) for one in source.sentences], source.known)
             best = source.sentences[checked.best or 0]
             span = TextSpan(best.start, best.end, source.hit.paper.text[best.start : best.end])
             paper = source.hit.paper
@@ -130,7 +138,9 @@ class Generated:
 
 def _sources(result: SearchResult, assessment: Assessment, config: AnswerConfig) -> list[Source]:
     """The relevant papers, the most relevant first."""
-    return [Source(result.hits[row], result.evidence[row].parts.sentences) for row in assessment.answering(config)]
+    rows = assessment.answering(config)
+    parts = {row: result.evidence[row].parts for row in rows}
+    return [Source(result.hits[row], parts[row].sentences, parts[row].sentence_vectors) for row in rows]
 
 
 def _first(sources: Sequence[Source], sentences: int) -> list[Source]:

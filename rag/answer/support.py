@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ SUPPORT_FEATURES = ("terms shared", "cosine", "negation differs", "same directio
 
 _CONSIDERED = 12  # sentences of the evidence that are embedded
 _NEAREST = 3
+_NONE: Mapping[str, Vectors] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,10 @@ class SupportScorer:
     embedder: Embedder
     cross: CrossEncoder | None = None
 
-    def score(self, sentence: str, evidence: Sequence[str]) -> Support:
+    def score(self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE) -> Support:
         """How well texts support a sentence together; 1 where one of them says it word for word.
+
+        `known` holds unit vectors of sentences of the evidence, which need not be embedded again.
 
         White space does not count. Without a word in the sentence or in the evidence the score is 0. Terms and numbers
         are looked for in all of the evidence, the rest in the 12 of its sentences that share most terms.
@@ -72,7 +76,7 @@ class SupportScorer:
             return Support(1.0, quoted, missing)
         if self.cross is not None:
             return self._entailed(self.cross, sentence, evidence, missing)
-        compared = self.compare(sentence, evidence)
+        compared = self.compare(sentence, evidence, known)
         if compared is None:
             return Support(0.0, None, missing)
         best = next(n for n, said in enumerate(parts) if compared.nearest in said)
@@ -97,7 +101,7 @@ class SupportScorer:
         best = premises[int(scores[: len(premises)].argmax())][0]
         return Support(float(scores.max()), best, missing)
 
-    def compare(self, sentence: str, evidence: Sequence[str]) -> Compared | None:
+    def compare(self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE) -> Compared | None:
         """What the model looks at, or None where the sentence or the evidence has no word."""
         terms, said = set(analyse(sentence)), {part for text in evidence for part in split(text)}
         if not split(sentence) or not said:
@@ -105,15 +109,17 @@ class SupportScorer:
         shared = {part: terms.intersection(analyse(part)) for part in said}
         # Sorted by text too, so that neither choice nor rounding depends on the order of the evidence.
         considered = sorted(said, key=lambda part: (-len(shared[part]), part))[:_CONSIDERED]
-        nearest, cosine = self._nearest(sentence, considered)
+        nearest, cosine = self._nearest(sentence, considered, known)
         overlap = len(set().union(*shared.values())) / max(1, len(terms))
         missing = float(bool(missing_numbers(sentence, evidence)))
         return Compared(np.array([overlap, cosine, *_disagreement(sentence, nearest), missing]), nearest[0])
 
-    def _nearest(self, sentence: str, parts: Sequence[str]) -> tuple[list[str], float]:
+    def _nearest(self, sentence: str, parts: Sequence[str], known: Mapping[str, Vectors]) -> tuple[list[str], float]:
         """The nearest parts, nearest first, and the sentence's cosine to their mean."""
-        vectors = self._embed([sentence, *parts])
-        asked, others = vectors[0], vectors[1:]
+        unknown = [part for part in parts if part not in known]
+        asked, *made = self._embed([sentence, *unknown])
+        vectors = dict(zip(unknown, made, strict=True))
+        others = np.stack([vectors[part] if part in vectors else known[part] for part in parts])
         order = np.argsort(-(others @ asked), kind="stable")[:_NEAREST]
         mean = normalise(others[order].mean(axis=0, keepdims=True))[0]
         return [parts[n] for n in order], float(mean @ asked)

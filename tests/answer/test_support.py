@@ -158,3 +158,31 @@ def test_a_cross_encoder_reads_long_evidence_in_pieces() -> None:
     assert crossed.score("word199 word198", ["nothing", long]) == Support(1.0, 1, ())
     with pytest.raises(ModelError, match=r"^a sentence of 203 tokens leaves too little of support\.max_tokens \(32\)"):
         crossed.score(long, ["nothing"])
+
+
+def test_known_vectors_change_nothing_and_are_not_made_again(demo) -> None:
+    papers = list(demo.papers())[:3]
+    parts = demo.library.catalog.parts([paper.id for paper in papers])
+
+    class Counting:
+        """The embedder, and which texts it was given."""
+
+        def __init__(self) -> None:
+            self.given: list[str] = []
+
+        def __getattr__(self, name):
+            return getattr(demo.embedder, name)
+
+        def embed(self, texts):
+            self.given += texts
+            return demo.embedder.embed(texts)
+
+    for paper in papers:
+        own = parts[paper.id]
+        texts = [" ".join(paper.text[one.start : one.end].split()) for one in own.sentences]
+        known = dict(zip(texts, own.sentence_vectors, strict=True))
+        embedder = Counting()
+        said = "Density ratios make online learning need fewer samples."
+        with_known = SupportScorer(embedder).score(said, texts, known)
+        assert embedder.given == [said]
+        assert with_known.score == pytest.approx(SupportScorer(demo.embedder).score(said, texts).score, abs=1e-3)
