@@ -7,22 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.figures import ALL, Figure, column, figures
+from evals.figures import ALL, RAW, Figure, column, figures
 from evals.runs import Run
 from evals.statistics import Difference, compare, corrected
 from rag.errors import InputError
 
 # Figures of time, and raw material, are not compared case by case.
-_NOT_COMPARED = {
-    "told",
-    "answerable",
-    "support",
-    "supported",
-    "error",
-    "latency ms",
-    "answer words",
-    "points without quotes",
-}
+_NOT_COMPARED = RAW | {"answer words", "points without quotes"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,14 @@ from evals.records import Row
 from evals.statistics import Estimate, bootstrapped, mean, two_samples
 
 ALL = "all"
-# What figures are made from, and no figures themselves.
-_RAW = {"told", "answerable", "support", "supported", "error", "latency ms"}
+_PERCENTILES = {
+    "latency ms": (50, 99),
+    "answer seconds": (50, 90, 99),
+    "prompt tokens": (50, 90, 99),
+    "completion tokens": (50, 90, 99),
+}
+RAW = {"told", "answerable", "support", "supported", "said", "judged", "error", *_PERCENTILES}
+"""What figures are made from, and no figures themselves."""
 # Types of these suites are judged differently and must not be pooled.
 _APART = {"attribution", "abstention"}
 
@@ -38,7 +45,7 @@ def figures(rows: Iterable[Row]) -> list[Figure]:
             if row.value is not None:
                 values.setdefault(row.measure, []).append(row.value)
         made += [
-            Figure(suite, type_, measure, mean(numbers)) for measure, numbers in values.items() if measure not in _RAW
+            Figure(suite, type_, measure, mean(numbers)) for measure, numbers in values.items() if measure not in RAW
         ]
         made += [Figure(suite, type_, measure, estimate) for measure, estimate in _derived(suite, group, values)]
     return made
@@ -56,9 +63,14 @@ def column(rows: Sequence[Row], measure: str) -> dict[str, float]:
 
 def paired(rows: Sequence[Row], score: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Scores and labels of the cases that have both, each of shape (n,)."""
-    scores, labels = column(rows, score), column(rows, label)
-    both = [case for case in scores if case in labels]
-    return np.array([scores[case] for case in both]), np.array([labels[case] > 0.5 for case in both], dtype=bool)
+    scores, labels = _both(rows, score, label)
+    return scores, labels > 0.5
+
+
+def _both(rows: Sequence[Row], one: str, other: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = column(rows, one), column(rows, other)
+    cases = [case for case in first if case in second]
+    return np.array([first[case] for case in cases]), np.array([second[case] for case in cases])
 
 
 def _groups(rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
@@ -73,9 +85,12 @@ def _groups(rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
 
 
 def _derived(suite: str, rows: list[Row], values: dict[str, list[float]]) -> Iterable[tuple[str, Estimate]]:
-    if latency := values.get("latency ms"):
-        yield "latency ms p50", _percentile(latency, 50)
-        yield "latency ms p99", _percentile(latency, 99)
+    said, judged = _both(rows, "said", "judged")
+    if len(set(judged)) > 1:
+        yield "macro-F1", _over_cases(said, judged, measures.macro_f1)
+    for measure, percents in _PERCENTILES.items():
+        if numbers := values.get(measure):
+            yield from ((f"{measure} p{percent}", _percentile(numbers, percent)) for percent in percents)
     told, answerable = paired(rows, "told", "answerable")
     if answerable.any() and not answerable.all():
         positive, negative = told[answerable].tolist(), told[~answerable].tolist()
@@ -99,8 +114,8 @@ def _percentile(values: Sequence[float], percent: float) -> Estimate:
 
 def _over_cases(
     scores: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    statistic: Callable[[NDArray[np.float64], NDArray[np.bool_]], float],
+    labels: NDArray[Any],
+    statistic: Callable[[NDArray[np.float64], NDArray[Any]], float],
 ) -> Estimate:
     """A statistic of (score, label) pairs, the pairs resampled."""
     rng = np.random.default_rng(0)

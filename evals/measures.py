@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import Gold
-from rag.records import CatalogFact, Citation, TextSpan
+from rag.records import Answer, CatalogFact, Citation, TextSpan
 
 COVERED = 0.8  # the share of a quote's characters that must be cited
 _MARK = re.compile(r"\[(\d+)\]")
@@ -147,6 +147,38 @@ def _spans(citations: Sequence[Citation]) -> Iterator[tuple[str, TextSpan]]:
         for one in citation.evidence:
             if isinstance(one, TextSpan):
                 yield citation.paper_id, one
+
+
+def written(answer: Answer, supported: float) -> dict[str, float]:
+    """Measures of an answer that a language model wrote; none of any other.
+
+    Citation precision is the share of citations whose paper supports their sentence (a support score of `supported` or
+    more), recall the share of sentences that a paper they cite supports (after Gao et al. 2023, ALCE, who judge all
+    cited texts together). Both are left out where nothing is said, precision also where nothing is cited.
+    """
+    if not answer.made_by:
+        return {}
+    values = {"declined by the model": float(answer.refusal is not None)}
+    values["answer seconds"] = answer.usage["total_ms"] / 1000
+    for name in ("prompt_tokens", "completion_tokens"):
+        if name in answer.usage:
+            values[name.replace("_", " ")] = answer.usage[name]
+    holds = [[(one.support or 0.0) >= supported for one in said.citations] for said in answer.statements]
+    if holds:
+        values["citation recall"] = float(np.mean([any(one) for one in holds]))
+        values["flagged sentences"] = float(np.mean([bool(said.doubts) for said in answer.statements]))
+    if any(holds):
+        values["citation precision"] = float(np.mean([good for one in holds for good in one]))
+    return values
+
+
+def macro_f1(said: NDArray[np.float64], judged: NDArray[np.float64]) -> float:
+    """The mean F1 over the classes that were judged, each of shape (n,); what says no class counts as a miss."""
+    per_class = [
+        2 * ((said == one) & (judged == one)).sum() / ((said == one).sum() + (judged == one).sum())
+        for one in np.unique(judged)
+    ]
+    return float(np.mean(per_class))
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:

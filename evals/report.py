@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from evals.runs import Run
 
 _WORST = 20
 # The measures that say how badly a case went: higher is better, or lower where named so.
-_TELLING = ("nDCG@10", "evidence recall", "metadata right")
+_TELLING = ("nDCG@10", "evidence recall", "metadata right", "accuracy")
 _BAD = ("declined wrongly", "answered wrongly")
 
 
@@ -66,6 +67,19 @@ def beside(run: Run, baselines: Iterable[Run], suite: str) -> list[tuple[str, Co
     return rows
 
 
+def written_by(run: Run, suite: str) -> list[tuple[str, int]]:
+    """Which models and prompts wrote answers of a suite, and how many each; none where no model did."""
+    made = (seen.get("made_by") for (name, _), seen in run.seen.items() if name == suite)
+    return Counter(one for one in made if one).most_common()
+
+
+def pace(about: Mapping[str, Any]) -> str:
+    """How many questions a minute a suite took, and how many were asked at once; "" where it was not noted."""
+    if not about.get("asked"):
+        return ""
+    return f"{60 * about['asked'] / about['seconds']:.1f} questions a minute, {about['parallel']} at once"
+
+
 def _suite(run: Run, name: str, about: dict[str, Any], baselines: Sequence[Run]) -> dict[str, Any]:
     rows = [row for row in run.rows if row.suite == name]
     made = figures(rows)
@@ -75,6 +89,8 @@ def _suite(run: Run, name: str, about: dict[str, Any], baselines: Sequence[Run])
         "name": name,
         "types": types,
         "table": cells,
+        "written_by": written_by(run, name),
+        "pace": pace(about),
         "errors": errors(rows),
         "baselines": beside(run, baselines, name),
         "plots": list(_plots(name, rows, made)),

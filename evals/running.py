@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from evals import peers, runs
+from evals.records import Outcome
 from evals.report import write_report
 from evals.runs import ROOT, Recorder, Run
 from evals.suites import Context, Loaded, load
-from evals.suites.base import Say, data_folder
+from evals.suites.base import Item, LacksLLM, Say, data_folder
 from rag.config import Config, load_config
-from rag.errors import InputError, RagError
+from rag.errors import InputError, LLMError, RagError
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +42,25 @@ def run(
     `data` is the folder of the data sets (by default ../shared/datasets where that is), `questions` a file that
     replaces the cases of the one suite named, `out` the run's folder (by default a new one below runs/, or the one of
     the same run that was broken off). A case that fails is a row with its error. Raises InputError where a suite can't
-    be loaded; a suite that only lacks an LLM is left out with a word where others remain.
+    be loaded; a suite that only lacks an LLM is left out with a word where others remain. Raises LLMError where the
+    server that writes the answers is not there, or goes away; the run then goes on when it is started again.
     """
     if questions is not None and len(suites) != 1:
         raise InputError("other questions go with exactly one suite")
-    config = load_config(profile, home)
+    config = _without_fallback(load_config(profile, home))
     context = Context(config, data_folder(data), Path(questions) if questions else None, say)
-    loaded = _load_all(suites, context)
-    info = _describe(config, loaded)
-    folder = Path(out) if out else runs.unfinished(ROOT, info["fingerprint"]) or ROOT / _stamp()
-    recorder = Recorder(folder, info)
-    for suite in loaded:
-        _run_suite(suite, recorder, say)
-        suite.close()
-    recorder.finish()
+    with ExitStack() as stack:
+        loaded = _load_all(suites, context)
+        for suite in loaded:
+            stack.callback(suite.close)
+        info = _describe(config, loaded)
+        folder = Path(out) if out else runs.unfinished(ROOT, info["fingerprint"]) or ROOT / _stamp()
+        for suite in loaded:
+            suite.check()
+        recorder = Recorder(folder, info)
+        for suite in loaded:
+            _run_suite(suite, recorder, say)
+        recorder.finish((suite.name, case.id) for suite in loaded for case in suite.cases)
     finished = runs.read(folder)
     write_report(finished, folder / "report.html", peers.matching(finished.data))
     if out is None:
@@ -62,33 +71,69 @@ def run(
 def _load_all(suites: Sequence[str], context: Context) -> list[Loaded]:
     loaded = []
     for name in dict.fromkeys(suites):
-        if name == "pubmedqa" and len(suites) > 1:
-            try:
-                loaded.append(load(name, context))
-            except InputError as error:
-                context.say(str(error))
-        else:
+        try:
             loaded.append(load(name, context))
+        except LacksLLM as error:
+            if len(suites) == 1:
+                raise
+            context.say(str(error))
     return loaded
+
+
+def _without_fallback(config: Config) -> Config:
+    """With a failing model as an error: else the papers' own sentences would be measured as the model's."""
+    if config.answer.synthesizer == "extractive":
+        return config
+    return config.model_copy(update={"answer": config.answer.model_copy(update={"on_llm_failure": "error"})})
 
 
 def _run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
     left = [case for case in suite.cases if (suite.name, case.id) not in recorder.done]
     say(f"{suite.name}: {len(left)} of {len(suite.cases)} cases to go")
-    for number, case in enumerate(left, start=1):
+    started, done = time.perf_counter(), 0
+    try:
+        with closing(_outcomes(suite, left)) as outcomes:
+            for case, outcome in outcomes:
+                if isinstance(outcome, LLMError):
+                    suite.check()  # a case that fails since the server is gone is asked again
+                if isinstance(outcome, RagError):
+                    log.warning("%s, %s: %s", suite.name, case.id, outcome)
+                recorder.add(suite.name, case.id, case.type, outcome if isinstance(outcome, Outcome) else str(outcome))
+                done += 1
+                if done % _EVERY == 0:
+                    say(f"{suite.name}: {done} of {len(left)}")
+    except LLMError as error:
+        kept = len(suite.cases) - len(left) + done
+        left_off = f"{suite.name} stopped at {kept} of {len(suite.cases)} cases, and the same command goes on there"
+        raise LLMError(f"{left_off}: {error}") from None
+    finally:
+        recorder.took(suite.name, done, time.perf_counter() - started)
+
+
+def _outcomes(suite: Loaded, cases: Sequence[Item]) -> Generator[tuple[Item, Outcome | RagError]]:
+    """What the cases give, as it comes; what was not begun when this is closed never is."""
+    if suite.parallel == 1:
+        for case in cases:
+            yield case, _evaluated(suite, case)
+        return
+    with ThreadPoolExecutor(suite.parallel) as threads:
+        begun = {threads.submit(_evaluated, suite, case): case for case in cases}
         try:
-            outcome = suite.evaluate(case)
-        except RagError as error:
-            log.warning("%s, %s: %s", suite.name, case.id, error)
-            recorder.add(suite.name, case.id, case.type, str(error))
-        else:
-            recorder.add(suite.name, case.id, case.type, outcome)
-        if number % _EVERY == 0:
-            say(f"{suite.name}: {number} of {len(left)}")
+            for one in as_completed(begun):
+                yield begun[one], one.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _evaluated(suite: Loaded, case: Item) -> Outcome | RagError:
+    try:
+        return suite.evaluate(case)
+    except RagError as error:
+        return error
 
 
 def _describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
-    suites = {suite.name: {"data": suite.data, "cases": len(suite.cases), "papers": suite.papers} for suite in loaded}
+    suites = {suite.name: _about(suite) for suite in loaded}
     parts = [config.fingerprint, runs.code_fingerprint(), *(f"{name}{one['data']}" for name, one in suites.items())]
     return {
         "name": config.profile,
@@ -103,6 +148,10 @@ def _describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
         "started": runs.now(),
         "finished": None,
     }
+
+
+def _about(suite: Loaded) -> dict[str, Any]:
+    return {"data": suite.data, "cases": len(suite.cases), "papers": suite.papers, "parallel": suite.parallel}
 
 
 def _stamp() -> str:

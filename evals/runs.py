@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from evals.records import Outcome, Row
 from rag.errors import InputError
+from rag.prompts import wordings
 
 ROOT = Path("runs")
 """Where `rag eval` keeps its runs: below the folder that it is called in."""
@@ -77,8 +79,18 @@ class Recorder:
         # The case counts as done from here on; without this line its rows are dropped when the run goes on.
         _append(self.folder / "seen.jsonl", [{"suite": suite, "case": case, "seen": seen}])
 
-    def finish(self) -> None:
-        """Note that the run is whole."""
+    def took(self, suite: str, cases: int, seconds: float) -> None:
+        """Add to the cases of a suite and the time that they took; a run that was broken off takes several parts."""
+        about = self._info["suites"][suite]
+        about["asked"] = about.get("asked", 0) + cases
+        about["seconds"] = round(about.get("seconds", 0.0) + seconds, 3)
+        self._write_info()
+
+    def finish(self, order: Iterable[tuple[str, str]] = ()) -> None:
+        """Note that the run is whole, with its cases in this order of suite and id, whenever each was answered."""
+        places = {key: place for place, key in enumerate(order)}
+        for path in (self.folder / "rows.jsonl", self.folder / "seen.jsonl") if places else ():
+            _write(path, sorted(_lines(path), key=lambda row: places[row["suite"], row["case"]]))
         self._info["finished"] = now()
         self._write_info()
 
@@ -93,11 +105,10 @@ class Recorder:
     def _keep_done_rows(self) -> None:
         path = self.folder / "rows.jsonl"
         kept = [row for row in _lines(path) if (row["suite"], row["case"]) in self.done]
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), encoding="utf-8")
+        _write(path, kept)
 
     def _write_info(self) -> None:
-        text = json.dumps(self._info, indent=2, ensure_ascii=False)
-        (self.folder / "run.json").write_text(text + "\n", encoding="utf-8")
+        _replace(self.folder / "run.json", json.dumps(self._info, indent=2, ensure_ascii=False) + "\n")
 
 
 def finished(root: Path = ROOT) -> list[Path]:
@@ -140,6 +151,7 @@ def code_fingerprint() -> str:
     digest = sha256()
     for path in sorted(paths):
         digest.update(path.read_bytes())
+    digest.update(json.dumps(wordings()).encode())
     return digest.hexdigest()[:16]
 
 
@@ -169,4 +181,19 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 def _append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        file.write(_as_lines(rows))
+
+
+def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    _replace(path, _as_lines(rows))
+
+
+def _replace(path: Path, text: str) -> None:
+    # A run that is killed here keeps the old file or has the new one.
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
+def _as_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

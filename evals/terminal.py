@@ -8,7 +8,7 @@ from typing import Any
 
 from evals.comparing import Comparison
 from evals.figures import errors, figures
-from evals.report import shown, table
+from evals.report import pace, shown, table, written_by
 from evals.runs import Run
 
 
@@ -26,6 +26,8 @@ def print_figures(run: Run) -> None:
             )
             made.add_row(measure, *own, *(shown(cell.value) if cell else "" for cell in cells[1:]))
         _print(made)
+        for name, answers in written_by(run, suite):
+            sys.stdout.write(f"{answers} answers by {name}; {pace(about)}\n")
         for row in [row for row in errors(run.rows) if row.suite == suite]:
             sys.stderr.write(f"rag: {suite}, {row.case} failed: {row.error}\n")
 

@@ -98,6 +98,7 @@ class LLMConfig(_Section):
     seed: int
     structured: bool
     read_seconds: float = Field(gt=0)
+    parallel: int = Field(ge=1)
     vllm_command: str
     tensor_parallel: int = Field(ge=1)
     quantization: str
@@ -148,14 +149,14 @@ class Config(BaseSettings):
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that name this configuration; places and keys don't count."""
+        """12 hex digits that name this configuration; places, keys and how much is asked at once don't count."""
         shown = self.model_dump_json(
             exclude={
                 "home": True,
                 "profile": True,
                 "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
-                "llm": {"api_key", "base_url", "tokenizer", "vllm_command"},
+                "llm": {"api_key", "base_url", "parallel", "tokenizer", "vllm_command"},
             }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]

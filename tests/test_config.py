@@ -20,6 +20,7 @@ def test_a_profile_with_a_language_model(profile) -> None:
     config = load_config(profile)
     assert config.answer.synthesizer == "generated"
     assert config.llm.max_tokens < config.llm.context
+    assert config.llm.parallel > load_config("laptop").llm.parallel == 1
 
 
 def test_a_variable_overrides_the_profile_and_a_flag_the_variable(monkeypatch, tmp_path) -> None:
@@ -80,5 +81,7 @@ def test_the_fingerprint_names_what_counts(monkeypatch) -> None:
     monkeypatch.setenv("RAG_EMBEDDER__API_KEY", "secret")
     assert load_config().fingerprint == before
     assert "secret" not in repr(load_config())
+    monkeypatch.setenv("RAG_LLM__PARALLEL", "64")
+    assert load_config().fingerprint == before
     monkeypatch.setenv("RAG_SEARCH__HITS", "7")
     assert load_config().fingerprint != before

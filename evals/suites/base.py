@@ -12,8 +12,13 @@ from evals.records import Outcome
 from rag.assistant import Assistant
 from rag.config import Config
 from rag.errors import InputError
+from rag.llm import LLM
 
 Say = Callable[[str], None]
+
+
+class LacksLLM(InputError):
+    """A suite asks for more than the papers' own sentences can say."""
 
 
 class Item(Protocol):
@@ -39,6 +44,21 @@ class Context:
     questions: Path | None = None
     say: Say = lambda _: None
 
+    @property
+    def writes(self) -> bool:
+        """Whether a language model writes the answers."""
+        return self.config.answer.synthesizer == "generated"
+
+    @property
+    def parallel(self) -> int:
+        """How many questions are asked at once: as many as the language model's server takes."""
+        return self.config.llm.parallel if self.writes else 1
+
+    def check_server(self) -> None:
+        """Raises LLMError where answers need a language model and its server answers nothing."""
+        if self.writes:
+            LLM(self.config.llm).check()
+
     def needed(self, suite: str, *parts: str) -> Path:
         """A file or folder of the data sets. Raises InputError where it is not here."""
         if self.data is None:
@@ -62,7 +82,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A suite ready to run. `data` is a fingerprint of its cases and papers; `parts` count them."""
+    """A suite ready to run. `data` is a fingerprint of its cases and papers.
+
+    `parallel` cases may be evaluated at once. `check` raises LLMError where the server that they need is gone.
+    """
 
     name: str
     cases: Sequence[Item]
@@ -70,6 +93,8 @@ class Loaded:
     data: str
     papers: int
     close: Callable[[], None] = lambda: None
+    parallel: int = 1
+    check: Callable[[], None] = lambda: None
 
 
 def fingerprint(*paths: Path) -> str:

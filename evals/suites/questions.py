@@ -27,16 +27,26 @@ def load(name: str, context: Context, papers: Sequence[Path], questions: Path, k
     expected = json.loads(EXPECTED.read_text(encoding="utf-8"))
     cases = read_cases(questions, names, expected)
     texts = {paper.id: paper.text for paper in library}
-    evaluator = Evaluator(assistant, texts)
+    evaluator = Evaluator(assistant, texts, context.config.answer.supported)
+    _ = assistant.synthesizer  # made here, since questions that are asked at once would each make their own
     files = sorted(path for one in papers for path in ([one] if one.is_file() else one.iterdir()) if path.is_file())
-    return Loaded(name, cases, evaluator, fingerprint(questions, *files), len(library), assistant.close)
+    return Loaded(
+        name,
+        cases,
+        evaluator,
+        fingerprint(questions, *files),
+        len(library),
+        assistant.close,
+        context.parallel,
+        context.check_server,
+    )
 
 
 class Evaluator:
     """Asks one question and measures the answer."""
 
-    def __init__(self, assistant: Assistant, texts: dict[str, str]) -> None:
-        self._assistant, self._texts = assistant, texts
+    def __init__(self, assistant: Assistant, texts: dict[str, str], supported: float) -> None:
+        self._assistant, self._texts, self._supported = assistant, texts, supported
 
     def __call__(self, case: Any) -> Outcome:
         """All measures that apply to the case; those that don't are left out."""
@@ -51,6 +61,7 @@ class Evaluator:
             "answerable": float(case.answerable),
         }
         values |= self._answerable(case, answer, ranked) if case.answerable else _unanswerable(answer)
+        values |= measures.written(answer, self._supported)
         return Outcome({key: value for key, value in values.items() if value is not None}, self._seen(case, answer))
 
     def _answerable(self, case: Case, answer: Answer, ranked: list[str]) -> dict[str, float | None]:
@@ -76,6 +87,7 @@ class Evaluator:
         return {
             "question": answer.standalone_question,
             "answer": answer.text,
+            "made_by": answer.made_by,
             "citations": [citation_row(citation) for citation in answer.citations],
             "expected": {"papers": expected, "points": list(case.points)},
             "found": [hit.paper.title for hit in answer.hits[:10]],

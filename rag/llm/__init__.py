@@ -2,7 +2,18 @@
 
 from rag.llm.budget import Counter, Counters, fit
 from rag.llm.client import LLM, Ended, Message
-from rag.llm.grammar import answer_grammar
+from rag.llm.grammar import answer_grammar, choice_grammar
 from rag.llm.marks import Draft, Drafts
 
-__all__ = ["LLM", "Counter", "Counters", "Draft", "Drafts", "Ended", "Message", "answer_grammar", "fit"]
+__all__ = [
+    "LLM",
+    "Counter",
+    "Counters",
+    "Draft",
+    "Drafts",
+    "Ended",
+    "Message",
+    "answer_grammar",
+    "choice_grammar",
+    "fit",
+]

@@ -60,6 +60,12 @@ class LLM:
                 if said or last:
                     raise LLMError(str(error)) from None
 
+    def check(self) -> None:
+        """Ask for a single token. Raises LLMError where the server is not there, or answers nothing at all."""
+        probe = LLM(self.config.model_copy(update={"max_tokens": 1}))
+        for _ in probe.stream([Message("user", "Are you there?")]):
+            pass
+
     def _once(self, messages: Sequence[Message], grammar: str | None) -> Iterator[str | Ended]:
         from llama_index.core.llms import ChatMessage
         from llama_index.llms.openai_like import OpenAILike

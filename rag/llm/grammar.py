@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _SENTENCES = 12
 _CHARACTERS = 400
 _MARKS = 5
@@ -21,3 +23,8 @@ def answer_grammar(passages: int, refusal: str) -> str:
         "char ::= [^\\[\\]\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n"
         f'mark ::= "[" ({numbers}) "]"\n'
     )
+
+
+def choice_grammar(choices: Sequence[str]) -> str:
+    """One of these words and nothing else."""
+    return "root ::= " + " | ".join(f'"{choice}"' for choice in choices) + "\n"

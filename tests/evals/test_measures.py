@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evals import measures
 from evals.records import Gold
-from rag.records import CatalogFact, Citation, TextSpan
+from rag.records import Answer, CatalogFact, Citation, Statement, TextSpan
 
 TEXT = "Title\n\nFirst sentence. Second one."
 TEXTS = {"p": TEXT}
@@ -29,6 +29,33 @@ def test_retrieval_by_hand() -> None:
     assert found["RR"] == pytest.approx(1 / 2)
     assert found["AP"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert (found["R(rel=2)@5"], found["R@5"]) == (1.0, 1.0)
+
+
+def says(text: str, *support: float, doubts: tuple[str, ...] = ()) -> Statement:
+    return Statement(text, tuple(Citation(1, "p", "Title", (), one) for one in support), doubts=doubts)
+
+
+def test_written_answers_by_hand() -> None:
+    statements = (says("a", 0.9, 0.2), says("b", 0.4, doubts=("weak support, 0.40",)), says("c", doubts=("no source",)))
+    usage = {"total_ms": 1500.0, "prompt_tokens": 700}
+    answer = Answer("?", "?", "a b c", statements=statements, made_by="m, prompts f", usage=usage)
+    assert measures.written(answer, 0.5) == {
+        "declined by the model": 0.0,
+        "answer seconds": 1.5,
+        "prompt tokens": 700,
+        "citation recall": pytest.approx(1 / 3),
+        "flagged sentences": pytest.approx(2 / 3),
+        "citation precision": pytest.approx(1 / 3),
+    }
+    declined = Answer("?", "?", "", refusal="no", made_by="m, prompts f", usage={"total_ms": 1.0})
+    assert measures.written(declined, 0.5) == {"declined by the model": 1.0, "answer seconds": 0.001}
+    assert measures.written(Answer("?", "?", "a", statements=statements, usage=usage), 0.5) == {}
+
+
+def test_macro_f1_by_hand() -> None:
+    # F1 of 0: 2*1/(2+2); of 1: 2*1/(1+2); of 2: 0, since its only case says nothing valid.
+    said, judged = np.array([0.0, 0.0, 1.0, -1.0, -1.0]), np.array([0.0, 1.0, 1.0, 2.0, 0.0])
+    assert measures.macro_f1(said, judged) == pytest.approx((2 / 4 + 2 / 3 + 0) / 3)
 
 
 def test_retrieval_that_finds_nothing() -> None:

@@ -93,6 +93,16 @@ def test_nobody_listens() -> None:
         list(client("http://127.0.0.1:9/v1").stream(ASKED))
 
 
+def test_a_check_costs_one_token_and_tells_what_is_wrong() -> None:
+    with serving(says("Yes"), errs(401, '{"error": {"message": "Unauthorized"}}')) as server:
+        client(server.url).check()
+        assert server.requests[0]["max_tokens"] == 1
+        with pytest.raises(LLMError, match="refused the key"):
+            client(server.url).check()
+    with pytest.raises(LLMError, match="can't be reached"):
+        client("http://127.0.0.1:9/v1").check()
+
+
 def test_closing_the_stream_closes_the_connection() -> None:
     with serving(talks_on) as server:
         stream = client(server.url).stream(ASKED)
