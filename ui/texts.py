@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from unicodedata import normalize
 from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
@@ -19,6 +20,8 @@ _FORMULA = re.compile(
     re.DOTALL,
 )
 _BRACE = re.compile(r"\\[\\{}]")  # one that is printed, not one that groups
+_ACCENT = re.compile(r"""\\(["'`^~])(?:\{([A-Za-z])\}|([A-Za-z]))""")
+_COMBINING = {'"': "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303"}
 _MATHML = "http://www.w3.org/1998/Math/MathML"
 _ELEMENTS = frozenset(
     """
@@ -49,9 +52,14 @@ def shown(text: str) -> Markup:
     pieces: list[Markup] = []
     done = 0
     for match in _FORMULA.finditer(text):
-        pieces += [escape(text[done : match.start()]), _formula(match)]
+        pieces += [_plain(text[done : match.start()]), _formula(match)]
         done = match.end()
-    return Markup("").join([*pieces, escape(text[done:])])
+    return Markup("").join([*pieces, _plain(text[done:])])
+
+
+def _plain(text: str) -> Markup:
+    """Text between formulas, with LaTeX's accents on their letters."""
+    return escape(_ACCENT.sub(lambda one: normalize("NFC", (one[2] or one[3]) + _COMBINING[one[1]]), text))
 
 
 def isolated(text: str) -> Markup:

@@ -95,6 +95,19 @@ def test_formulas_are_set_and_money_is_not(text: str, formulas: int) -> None:
         assert page.text == text
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"T\"ULU 3", "TÜLU 3"),
+        (r"Erd\H{o}s and Poincar\'{e}", r"Erd\H{o}s and Poincaré"),
+        (r"a\.b", "aḃ"),
+        (r"\"", r"\""),
+    ],
+)
+def test_accents_of_latex_are_letters(written: str, read: str) -> None:
+    assert Page(str(shown(written))).text == read
+
+
 @given(st.text(alphabet="ab <&.", min_size=1, max_size=60), st.data())
 def test_highlights_keep_the_text(text: str, data: st.DataObject) -> None:
     place = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).map(sorted)
