@@ -21,13 +21,14 @@ _HISTORY = 20
 class Asked:
     """A question as the page sends it.
 
-    `conversation` is "" for a new one; `number` is the turn's place, which an edited question shares with the one it
-    replaces; `run` names this asking, so that it can be stopped.
+    `conversation` is "" for a new one; `number` is the turn's place on the page; `again` says that it is asked anew, in
+    place of that turn and those after it; `run` names this asking, so that it can be stopped.
     """
 
     user: str
     conversation: str
     number: int
+    again: bool
     run: str
     question: str
     scope: Scope
@@ -129,7 +130,8 @@ def _kept(service: Service, asked: Asked, drawn: Drawn) -> tuple[str, Drawn]:
         return asked.conversation, drawn
     try:
         conversation = asked.conversation or service.journal.start(asked.user, asked.question[:120])
-        service.journal.cut(asked.user, conversation, asked.number)
+        if asked.again:
+            service.journal.cut(asked.user, conversation, asked.number)
         number = service.journal.add(asked.user, conversation, drawn.answer)
     except RagError as error:
         _LOG.warning("an answer was not kept: %s", error)

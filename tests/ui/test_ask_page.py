@@ -200,6 +200,29 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     page.wait_for_selector(".talks-list >> text=will be kept here")
 
 
+def test_a_question_asked_in_one_tab_takes_nothing_from_another(server, visit) -> None:
+    first = ready(visit(server.url))
+    ask(first)
+    second = first.context.new_page()
+    second.goto(first.url)
+    second.wait_for_selector(".turn .under")
+    ask(second, "what is the newest paper?")
+    ask(first, "what is the oldest paper?")
+    first.reload()
+    first.wait_for_selector(".turn .under")
+    asked = [text_of(heading) for heading in first.locator(".asked h2").all()]
+    assert asked == [QUESTION, "what is the newest paper?", "what is the oldest paper?"]
+
+
+def test_a_question_that_failed_gives_its_place_to_the_next(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    assert ask(page, "density " * 1000).locator(".error").count() == 1
+    assert TITLE in ask(page).inner_text()
+    assert page.locator(".turn").count() == 2
+    assert page.locator(".turn .under").count() == 2
+
+
 def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> None:
     page = ready(visit(server.url))
     turn = ask(page)
