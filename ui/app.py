@@ -82,7 +82,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
             user=user,
             conversation=_text(sent, "conversation"),
             number=_number(sent),
-            replaces=sent.get("replaces") is True,
+            again=sent.get("again") is True,
             run=_text(sent, "run"),
             question=_text(sent, "question"),
             scope=_scope(sent.get("scope")),

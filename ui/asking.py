@@ -21,14 +21,14 @@ _HISTORY = 20
 class Asked:
     """A question as the page sends it.
 
-    `conversation` is "" for a new one; `number` is the turn's place; `replaces` says that the turns from there on are
-    taken back (an edited question); `run` names this asking, so that it can be stopped.
+    `conversation` is "" for a new one; `number` is the turn's place on the page; `again` says that it is asked anew, in
+    place of that turn and those after it; `run` names this asking, so that it can be stopped.
     """
 
     user: str
     conversation: str
     number: int
-    replaces: bool
+    again: bool
     run: str
     question: str
     scope: Scope
@@ -66,7 +66,7 @@ def _earlier(service: Service, asked: Asked) -> list[Answer]:
     if not asked.conversation:
         return []
     turns = service.journal.turns(asked.user, asked.conversation)
-    return [turn.answer for turn in turns if turn.number < asked.number or not asked.replaces][-_HISTORY:]
+    return [turn.answer for turn in turns if turn.number < asked.number or not asked.again][-_HISTORY:]
 
 
 def _drawing(service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn) -> Iterator[Drawn]:
@@ -130,7 +130,7 @@ def _kept(service: Service, asked: Asked, drawn: Drawn) -> tuple[str, Drawn]:
         return asked.conversation, drawn
     try:
         conversation = asked.conversation or service.journal.start(asked.user, asked.question[:120])
-        if asked.replaces and asked.conversation:
+        if asked.again and asked.conversation:
             service.journal.cut(asked.user, conversation, asked.number)
         number = service.journal.add(asked.user, conversation, drawn.answer)
     except RagError as error:

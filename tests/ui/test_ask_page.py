@@ -200,6 +200,29 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     page.wait_for_selector(".talks-list >> text=will be kept here")
 
 
+def test_a_question_asked_in_one_tab_takes_nothing_from_another(server, visit) -> None:
+    first = ready(visit(server.url))
+    ask(first)
+    second = first.context.new_page()
+    second.goto(first.url)
+    second.wait_for_selector(".turn .under")
+    ask(second, "what is the newest paper?")
+    ask(first, "what is the oldest paper?")
+    first.reload()
+    first.wait_for_selector(".turn .under")
+    asked = [text_of(heading) for heading in first.locator(".asked h2").all()]
+    assert asked == [QUESTION, "what is the newest paper?", "what is the oldest paper?"]
+
+
+def test_a_question_that_failed_gives_its_place_to_the_next(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    assert ask(page, "density " * 1000).locator(".error").count() == 1
+    assert TITLE in ask(page).inner_text()
+    assert page.locator(".turn").count() == 2
+    assert page.locator(".turn .under").count() == 2
+
+
 def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> None:
     page = ready(visit(server.url))
     turn = ask(page)
@@ -258,20 +281,6 @@ def test_two_readers_do_not_see_each_other(server, visit) -> None:
     second.reload()
     second.wait_for_selector(".said-aloud.on")
     assert second.locator(".turn").count() == 0
-
-
-def test_two_pages_of_one_reader_lose_nothing(server, visit) -> None:
-    page = ready(visit(server.url))
-    ask(page)
-    other = page.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector(".turn .under")
-    ask(page, "What does CDR do?")
-    ask(other, "Which papers study label smoothing?")
-    page.reload()
-    page.wait_for_selector(".turn:nth-child(3) .under")
-    asked = page.locator(".asked h2").all_inner_texts()
-    assert asked == [QUESTION, "What does CDR do?", "Which papers study label smoothing?"]
 
 
 def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, serve, visit, tmp_path, shoot) -> None:

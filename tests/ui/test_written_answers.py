@@ -98,6 +98,23 @@ def test_stop_keeps_what_was_said(written, visit, shoot) -> None:
         assert "Stopped before" in page.inner_text(".turn")
 
 
+def test_an_answer_that_was_left_stays_out_of_the_next_conversation(written, visit) -> None:
+    gate = threading.Event()
+    with serving(in_two_parts(gate), says(FIRST)) as server:
+        page = ready(visit(written(server.url).url))
+        page.fill("#question", QUESTION)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".said")
+        page.click('[data-act="fresh"]')
+        gate.set()
+        page.wait_for_selector(".talks-list [data-conversation]")
+        assert page.locator(".turn").count() == 0
+        assert "conversation" not in page.url
+        assert page.locator(".send").is_visible()
+        ask(page)
+        assert page.locator(".turn").count() == 1
+
+
 def test_a_server_that_is_down_is_told_and_the_papers_still_answer(written, visit, shoot) -> None:
     with serving(hangs_up) as server:
         page = ready(visit(written(server.url).url))

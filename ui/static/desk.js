@@ -9,7 +9,7 @@ const box = find("#question");
 const tip = find(".tip");
 const wide = window.matchMedia("(min-width: 1000px)");
 
-const turns = new Map(); // number -> {node, sources, body, drawn}
+const turns = new Map(); // number -> {node, sources, body, drawn, run}, where run names the asking that it answers
 let conversation = "";
 let run = null; // the question being answered: {id, number}
 let active = null; // the number of the turn whose sources are shown
@@ -51,6 +51,18 @@ function show(number) {
 }
 wide.addEventListener("change", () => active !== null && show(active));
 
+// The server counts the turns that it keeps: those of another tab too, and none that failed.
+function renumber(from, to) {
+  const turn = turns.get(from);
+  const failed = turns.get(to);
+  failed?.node.remove();
+  failed?.sources.remove();
+  turns.delete(from);
+  turns.set(to, turn);
+  turn.node.dataset.turn = turn.sources.dataset.turn = to;
+  if (active === from) active = to;
+}
+
 function forget(from) {
   for (const [number, turn] of [...turns]) {
     if (number < from) continue;
@@ -62,6 +74,8 @@ function forget(from) {
 }
 
 function fresh() {
+  stop();
+  asking(false);
   forget(0);
   conversation = "";
   active = null;
@@ -95,6 +109,7 @@ function ask(question, number = null, without = []) {
   forget(place);
   run = { id: String(Math.random()).slice(2) + Date.now(), number: place };
   const turn = turnNode(place);
+  turn.run = run.id;
   const title = document.createElement("h2");
   title.textContent = question;
   const asked = document.createElement("header");
@@ -106,8 +121,8 @@ function ask(question, number = null, without = []) {
   show(place);
   asking(true);
   turn.node.scrollIntoView({ block: "start", behavior: "smooth" });
-  const replaces = number !== null;
-  trigger("ask", { question, conversation, number: place, replaces, run: run.id, scope: { ...scope(), without } });
+  const again = number !== null;
+  trigger("ask", { question, conversation, number: place, again, run: run.id, scope: { ...scope(), without } });
 }
 
 function asking(on) {
@@ -339,7 +354,6 @@ const acts = {
   },
   stop,
   fresh: () => {
-    stop();
     fresh();
     box.focus();
   },
@@ -460,18 +474,14 @@ const received = {
     if (wanted && !conversation) trigger("open", { conversation: wanted });
   },
   turn: (turn) => {
-    if (run?.id === turn.run && !conversation) {
+    // Of a conversation that was left, or of a question that was asked anew, nothing is shown.
+    const place = [...turns.keys()].find((number) => turns.get(number).run === turn.run);
+    if (place === undefined) return;
+    if (!conversation && turn.conversation) {
       conversation = turn.conversation;
-      if (conversation) history.replaceState(null, "", `#conversation=${conversation}`);
+      history.replaceState(null, "", `#conversation=${conversation}`);
     }
-    if (turn.conversation && turn.conversation !== conversation) return;
-    if (run?.id === turn.run && run.number !== turn.number) {
-      forget(run.number); // another page went on with this conversation
-      run.number = turn.number;
-      active = null;
-    }
-    // What is left to say of a turn that was asked anew meanwhile.
-    if (run && run.id !== turn.run && turn.number >= run.number) return;
+    if (place !== turn.number) renumber(place, turn.number);
     draw(turn);
     if (active === turn.number || active === null) show(turn.number);
     if (turn.over && run?.id === turn.run) asking(false);
@@ -481,8 +491,6 @@ const received = {
     markOpen();
   },
   open: (opened) => {
-    stop();
-    asking(false);
     fresh();
     conversation = opened.conversation;
     history.replaceState(null, "", `#conversation=${conversation}`);
