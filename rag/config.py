@@ -97,6 +97,8 @@ class LLMConfig(_Section):
     temperature: float = Field(ge=0)
     seed: int
     structured: bool
+    screened: int = Field(ge=0)
+    parallel: int = Field(ge=1)
     read_seconds: float = Field(gt=0)
     vllm_command: str
     tensor_parallel: int = Field(ge=1)
@@ -155,7 +157,7 @@ class Config(BaseSettings):
                 "profile": True,
                 "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
-                "llm": {"api_key", "base_url", "tokenizer", "vllm_command"},
+                "llm": {"api_key", "base_url", "tokenizer", "parallel", "vllm_command"},
             }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]

@@ -2,7 +2,22 @@
 
 from rag.llm.budget import Counter, Counters, fit
 from rag.llm.client import LLM, Ended, Message
-from rag.llm.grammar import answer_grammar
+from rag.llm.grammar import answer_grammar, list_grammar, verdict_grammar
 from rag.llm.marks import Draft, Drafts
+from rag.llm.parallel import Completion, complete_all
 
-__all__ = ["LLM", "Counter", "Counters", "Draft", "Drafts", "Ended", "Message", "answer_grammar", "fit"]
+__all__ = [
+    "LLM",
+    "Completion",
+    "Counter",
+    "Counters",
+    "Draft",
+    "Drafts",
+    "Ended",
+    "Message",
+    "answer_grammar",
+    "complete_all",
+    "fit",
+    "list_grammar",
+    "verdict_grammar",
+]

@@ -101,6 +101,7 @@ class FakeServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServer
+    body: dict[str, Any]
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
@@ -108,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         return errs(404, "{}")(self)
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.body = body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/tokenize" and self.server.tokens is not None:
             return errs(200, json.dumps({"count": self.server.tokens}))(self)
         if self.path != "/v1/chat/completions":
