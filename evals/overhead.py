@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -46,10 +46,12 @@ class Timed(LLM):
         self.grammar: str | None = None
         self.first = 0.0
 
-    def stream(self, messages: Sequence[Message], grammar: str | None = None) -> Iterator[str | Ended]:
+    def stream(
+        self, messages: Sequence[Message], grammar: str | None = None, max_tokens: int | None = None
+    ) -> Generator[str | Ended, None, None]:
         """As the client does."""
         self.sent, self.grammar, self.first = messages, grammar, 0.0
-        for piece in super().stream(messages, grammar):
+        for piece in super().stream(messages, grammar, max_tokens):
             self.first = self.first or time.perf_counter()
             yield piece
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from rag.answer import Reply, Synthesizer, catalog_reply, refusal_text, text_reply
 from rag.config import Config
@@ -15,12 +15,13 @@ from rag.models import Embedder
 from rag.records import (
     Answer,
     CatalogQuery,
-    Citation,
     Declined,
     Event,
+    Excluded,
     Finished,
     Hit,
     Notice,
+    Said,
     Scope,
     SourcesFound,
     Stage,
@@ -31,6 +32,35 @@ from rag.records import (
 from rag.search import foreign, misspelt, understand, within, without_instructions
 
 _EVERYTHING = Scope()
+
+
+@dataclass(slots=True)
+class _SoFar:
+    """What has been said so far."""
+
+    notices: list[str]
+    refusal: str | None
+    said: list[Statement] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+    made_by: str = ""
+    counts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(one.marked for one in self.said)
+
+    def take(self, event: Said) -> None:
+        match event:
+            case Statement():
+                self.said.append(event)
+            case Notice(text):
+                self.notices.append(text)
+            case Excluded():
+                self.excluded.append(event)
+            case Declined(reason):
+                self.refusal = reason
+            case Written():
+                self.made_by, self.counts = f"{event.model}, prompts {event.prompts}", _counts(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +101,34 @@ class Asker:
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
             yield Stage("reading")
-        said: list[Statement] = []
-        refusal, made_by, counts = reply.refusal, "", {}
+        so_far = _SoFar(notices, reply.refusal)
         for event in reply.said:
-            match event:
-                case Statement():
-                    said.append(event)
-                case Notice(text):
-                    notices.append(text)
-                case Declined(reason):
-                    refusal = reason
-                case Written():
-                    made_by, counts = f"{event.model}, prompts {event.prompts}", _counts(event)
+            so_far.take(event)
             yield event
         # A statement on several papers shares the marks of those on each.
-        citations = {one.mark: one for statement in reversed(said) for one in statement.citations}
+        citations = {one.mark: one for statement in reversed(so_far.said) for one in statement.citations}
+        cited = {one.paper_id for one in citations.values()}
+        settled = cited | {one.paper_id for one in so_far.excluded}
         yield Finished(
             Answer(
                 question=asked,
                 standalone_question=standalone.shown,
-                text=refusal_text(refusal, reply.hits) if refusal else "\n".join(one.marked for one in said),
+                text=refusal_text(so_far.refusal, reply.hits) if so_far.refusal else so_far.text,
                 citations=tuple(citations[mark] for mark in sorted(citations)),
-                hits=_kept(reply.hits, citations.values(), self.config.search.hits),
+                hits=_kept(reply.hits, cited, self.config.search.hits),
                 filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
-                refusal=refusal,
+                refusal=so_far.refusal,
                 told=reply.told,
                 looked_at=reply.looked_at,
-                notices=tuple(notices),
-                perhaps=() if refusal else reply.perhaps,
-                usage=_timings(started, found) | counts,
+                notices=tuple(so_far.notices),
+                perhaps=() if so_far.refusal else tuple(hit for hit in reply.perhaps if hit.paper.id not in settled),
+                usage=_timings(started, found) | so_far.counts,
                 config=self.config.fingerprint,
-                made_by=made_by,
-                statements=() if refusal else tuple(said),
+                made_by=so_far.made_by,
+                statements=() if so_far.refusal else tuple(so_far.said),
                 scope=scope,
+                # Where the model failed after its screening, the papers' own sentences may come from any of them.
+                excluded=tuple(one for one in so_far.excluded if one.paper_id not in cited),
             )
         )
 
@@ -195,7 +220,6 @@ def checked_question(question: str, longest: int) -> str:
     return asked.encode("utf-8", "replace").decode("utf-8")
 
 
-def _kept(hits: Sequence[Hit], citations: Iterable[Citation], k: int) -> tuple[Hit, ...]:
+def _kept(hits: Sequence[Hit], cited: Set[str], k: int) -> tuple[Hit, ...]:
     """The first `k` hits and, beyond them, those that the answer cites."""
-    cited = {citation.paper_id for citation in citations}
     return tuple(hit for hit in hits if hit.rank <= k or hit.paper.id in cited)

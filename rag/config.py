@@ -97,8 +97,9 @@ class LLMConfig(_Section):
     temperature: float = Field(ge=0)
     seed: int
     structured: bool
-    read_seconds: float = Field(gt=0)
+    screened: int = Field(ge=0)
     parallel: int = Field(ge=1)
+    read_seconds: float = Field(gt=0)
     vllm_command: str
     tensor_parallel: int = Field(ge=1)
     quantization: str
@@ -156,7 +157,7 @@ class Config(BaseSettings):
                 "profile": True,
                 "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
-                "llm": {"api_key", "base_url", "parallel", "tokenizer", "vllm_command"},
+                "llm": {"api_key", "base_url", "tokenizer", "parallel", "vllm_command"},
             }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]

@@ -266,6 +266,15 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded:
+    """An event: a language model that screened this paper finds that it does not answer, and why."""
+
+    paper_id: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it.
 
@@ -274,7 +283,8 @@ class Answer:
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
     of the configuration that answered, `notices` what the reader must be told beside the answer, `perhaps` papers
     just below the line where papers were asked for, `made_by` the model and the prompts that wrote it, "" where no
-    model did, `scope` what the reader had restricted it to.
+    model did, `scope` what the reader had restricted it to, `excluded` the papers that a language model's screening
+    left out.
     """
 
     question: str
@@ -293,6 +303,7 @@ class Answer:
     made_by: str = ""
     statements: tuple[Statement, ...] = ()
     scope: Scope = Scope()
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def sources(self) -> tuple[Hit, ...]:
@@ -445,6 +456,6 @@ class Written:
     completion_tokens: int | None
 
 
-Said = Statement | Notice | Stage | Declined | Written
+Said = Statement | Notice | Stage | Excluded | Declined | Written
 """What comes while an answer is made."""
 Event = Said | SourcesFound | Finished

@@ -68,6 +68,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "config": answer.config,
         "made_by": answer.made_by,
         "scope": asdict(answer.scope),
+        "excluded": [asdict(one) for one in answer.excluded],
     }
 
 

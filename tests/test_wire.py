@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import InputError
-from rag.records import Answer, CatalogFact, Citation, Found, Hit, Scope, Statement, TextSpan
+from rag.records import Answer, CatalogFact, Citation, Excluded, Found, Hit, Scope, Statement, TextSpan
 from rag.wire import answer_from, kept_row
 
 SHORT = st.text(max_size=12)
@@ -42,6 +42,7 @@ ANSWERS = st.builds(
     made_by=SHORT,
     statements=some(st.builds(Statement, SHORT, some(CITATIONS), st.none() | SHORT, some(SHORT))),
     scope=st.from_type(Scope),
+    excluded=some(st.builds(Excluded, SHORT, SHORT, SHORT)),
 )
 
 

@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
 from rag.answer.extractive import Extractive
+from rag.answer.kinds import asks_for_papers
+from rag.answer.material import Source, first, sources
 from rag.answer.relevance import Assessment
+from rag.answer.screening import VERDICT_TOKENS, screen
 from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
-from rag.llm import LLM, Counters, Draft, Drafts, Ended, Message, answer_grammar, fit
-from rag.models.base import Vectors
+from rag.llm import LLM, Counter, Counters, Draft, Drafts, Ended, Message, answer_grammar, fit, list_grammar
 from rag.prompts import fill, fingerprint
-from rag.records import Citation, Declined, Hit, Notice, Said, Sentence, Statement, TextSpan, Written
+from rag.records import Citation, Declined, Notice, Said, Statement, TextSpan, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
 
-_PROMPTS = ("answer_rules", "answer_question", "dont_tell")
 _ROOM = 16  # tokens that no count foresees, such as those of a server's own template
+_LINE = 80  # tokens that a paper takes in a list
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A paper that the model is given, and its sentences, the title first."""
+class Form:
+    """How an answer is laid out: the prompt with its rules, its grammar, and whether it goes paper by paper."""
 
-    hit: Hit
-    sentences: tuple[Sentence, ...]
-    vectors: Vectors
+    rules: str
+    grammar: Callable[[int, str], str]
+    by_paper: bool
 
     @property
-    def known(self) -> dict[str, Vectors]:
-        """The library's vectors of the sentences, by their texts; those of sentences that did not fit are left over."""
-        return dict(zip(map(self.text, self.sentences), self.vectors, strict=False))
+    def fingerprint(self) -> str:
+        """Names the wording of all prompts behind such an answer."""
+        return fingerprint(*(["screen"] if self.by_paper else []), self.rules, "answer_question", "dont_tell")
 
-    def text(self, sentence: Sentence) -> str:
-        """A sentence as the paper has it, on one line."""
-        return " ".join(self.hit.paper.text[sentence.start : sentence.end].split())
+
+PARAGRAPH = Form("answer_rules", answer_grammar, by_paper=False)
+LIST = Form("list_rules", list_grammar, by_paper=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Generated:
         """The model's sentences, each with its evidence and doubts. Raises LLMError where that ends the answer."""
         said = 0
         try:
-            for one in self._written(question, _sources(result, assessment, self.config)):
+            for one in self._answered(question, result, assessment):
                 said += len(one.citations) if isinstance(one, Statement) else 0
                 yield one
         except LLMError as error:
@@ -67,37 +69,55 @@ class Generated:
             yield Notice(f"The language model failed: {error}. What follows are the papers' own sentences.")
             yield from _renumbered(self.extractive.statements(question, result, assessment), said)
 
-    def _written(self, question: str, sources: Sequence[Source]) -> Iterator[Said]:
-        refusal = fill("dont_tell")
-        whole = sum(len(source.sentences) - 1 or 1 for source in sources)
-        build = partial(_messages, question, sources)
-        config = self.llm.config
+    def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
+        """Paragraphs; or, where papers are asked for, a list of those that the model includes one by one."""
         counter = self.counters.best()
-        fits = fit(counter, build, whole, config.context - config.max_tokens - _ROOM)
-        given = _first(sources, fits)
-        if fits < whole:
-            left = f"{whole - fits} of {whole} sentences of the {len(sources)} relevant papers"
-            yield Notice(f"{left} were left out, since they don't fit the model's context.")
         if not counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
+        most = self.llm.config.screened
+        if not (most and asks_for_papers(question)):
+            yield from self._written(question, sources(result, assessment.answering(self.config)), PARAGRAPH, counter)
+            return
+        candidates = sources(result, assessment.order[:most])
+        room = self.llm.config.context - VERDICT_TOKENS - _ROOM
+        screened = yield from screen(question, candidates, self.llm, counter, room)
+        if not screened.included:
+            yield Declined("the language model finds that none of the papers that it screened answers the question")
+            yield screened.counted(Written(self.llm.config.model, LIST.fingerprint, None, None))
+            return
+        for one in self._written(question, screened.included, LIST, counter):
+            yield screened.counted(one) if isinstance(one, Written) else one
+
+    def _written(self, question: str, relevant: Sequence[Source], form: Form, counter: Counter) -> Iterator[Said]:
+        refusal = fill("dont_tell")
+        whole = sum(source.length for source in relevant)
+        build = partial(_messages, question, relevant, form)
+        config = self.llm.config
+        # A list is as long as its papers are many.
+        tokens = max(config.max_tokens, min(_LINE * len(relevant), config.context // 2) if form.by_paper else 0)
+        fits = fit(counter, build, whole, config.context - tokens - _ROOM)
+        given = first(relevant, fits)
+        if fits < whole:
+            left = f"{whole - fits} of {whole} sentences of the {len(relevant)} relevant papers"
+            yield Notice(f"{left} were left out, since they don't fit the model's context.")
         drafts, marks = Drafts(len(given)), count(1)
-        grammar = answer_grammar(len(given), refusal) if config.structured else None
+        grammar = form.grammar(len(given), refusal) if config.structured else None
         ended: Ended | None = None
-        stream = self.llm.stream(build(fits), grammar)
+        stream = self.llm.stream(build(fits), grammar, tokens)
         try:
             for piece in stream:
                 if isinstance(piece, Ended):
                     ended = piece
                     continue
                 for draft in drafts.feed(piece):
-                    yield self._checked(draft, given, marks)
+                    yield self._checked(draft, given, marks, form)
         finally:
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         for draft in drafts.end():
-            yield self._checked(draft, given, marks)
+            yield self._checked(draft, given, marks, form)
         assert ended is not None, "a stream that ends without a failure says so"
         yield from self._closing(drafts, ended, refusal)
-        yield Written(config.model, fingerprint(*_PROMPTS), ended.prompt_tokens, ended.completion_tokens)
+        yield Written(config.model, form.fingerprint, ended.prompt_tokens, ended.completion_tokens)
 
     def _closing(self, drafts: Drafts, ended: Ended, refusal: str) -> Iterator[Said]:
         """What is to be said of the end: a refusal, a sentence without marks or cut off, marks that were dropped."""
@@ -112,7 +132,7 @@ class Generated:
         else:
             yield Statement(drafts.tail, (), doubts=("it names no source",))
 
-    def _checked(self, draft: Draft, given: Sequence[Source], marks: Iterator[int]) -> Statement:
+    def _checked(self, draft: Draft, given: Sequence[Source], marks: Iterator[int], form: Form) -> Statement:
         citations, strays = [], []
         for number in draft.passages:
             source = given[number - 1]
@@ -123,7 +143,8 @@ class Generated:
             paper = source.hit.paper
             citations.append(Citation(next(marks), paper.id, paper.title, (span,), round(checked.score, 4)))
             strays.append(checked.missing_numbers)
-        return Statement(draft.text, tuple(citations), doubts=tuple(self._doubts(citations, strays)))
+        title = citations[0].title if form.by_paper and len(citations) == 1 else None
+        return Statement(draft.text, tuple(citations), title, tuple(self._doubts(citations, strays)))
 
     def _doubts(self, citations: Sequence[Citation], strays: Sequence[Sequence[str]]) -> Iterator[str]:
         if not citations:
@@ -136,34 +157,12 @@ class Generated:
             yield f"{', '.join(stray)} in no cited paper"
 
 
-def _sources(result: SearchResult, assessment: Assessment, config: AnswerConfig) -> list[Source]:
-    """The relevant papers, the most relevant first."""
-    rows = assessment.answering(config)
-    parts = {row: result.evidence[row].parts for row in rows}
-    return [Source(result.hits[row], parts[row].sentences, parts[row].sentence_vectors) for row in rows]
-
-
-def _first(sources: Sequence[Source], sentences: int) -> list[Source]:
-    """The sources cut to so many sentences, titles not counted; a paper of a title only counts as one."""
-    given: list[Source] = []
-    for source in sources:
-        own = max(1, len(source.sentences) - 1)
-        if sentences > 0:
-            given.append(replace(source, sentences=source.sentences[: 1 + min(own, sentences)]))
-        sentences -= own
-    return given
-
-
-def _messages(question: str, sources: Sequence[Source], sentences: int) -> list[Message]:
+def _messages(question: str, relevant: Sequence[Source], form: Form, sentences: int) -> list[Message]:
     """The prompt with so many sentences; what stays the same comes first, for the server's prefix cache."""
-    passages = []
-    for number, source in enumerate(_first(sources, sentences), start=1):
-        title, *rest = (source.text(one) for one in source.sentences)
-        date = f" ({source.hit.paper.published})" if source.hit.paper.published else ""
-        passages.append(f"[{number}] {title}{date}\n{' '.join(rest)}".rstrip())
-    rules = fill("answer_rules", refusal=fill("dont_tell"))
-    asked = fill("answer_question", passages="\n\n".join(passages), question=question)
-    return [Message("system", rules), Message("user", asked)]
+    given = first(relevant, sentences)
+    passages = "\n\n".join(f"[{number}] {source.passage}" for number, source in enumerate(given, start=1))
+    rules = fill(form.rules, refusal=fill("dont_tell"))
+    return [Message("system", rules), Message("user", fill("answer_question", passages=passages, question=question))]
 
 
 def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said]:

@@ -73,9 +73,14 @@ class Assessment:
     told: float
     asked: AskedFor
 
+    @property
+    def order(self) -> list[int]:
+        """Rows of the hits, most relevant first."""
+        return [int(row) for row in np.argsort(-self.relevance, kind="stable")]
+
     def answering(self, config: AnswerConfig) -> list[int]:
         """Rows of the hits that count as answering, most relevant first; the best one always does."""
-        order = [int(row) for row in np.argsort(-self.relevance, kind="stable")]
+        order = self.order
         if not order:
             return []
         enough = max(config.relevance, config.share_of_best * self.relevance[order[0]])
@@ -84,8 +89,7 @@ class Assessment:
     def perhaps(self, config: AnswerConfig) -> list[int]:
         """Rows of the few hits just below the line, most relevant first."""
         sure = set(self.answering(config))
-        order = [int(row) for row in np.argsort(-self.relevance, kind="stable") if int(row) not in sure]
-        return [row for row in order if self.relevance[row] >= config.relevance / 2][:_PERHAPS]
+        return [row for row in self.order if row not in sure and self.relevance[row] >= config.relevance / 2][:_PERHAPS]
 
 
 def assess(library: Library, question: str, result: SearchResult) -> Assessment:

@@ -2,11 +2,13 @@
 
 from rag.llm.budget import Counter, Counters, fit
 from rag.llm.client import LLM, Ended, Message
-from rag.llm.grammar import answer_grammar, choice_grammar
+from rag.llm.grammar import answer_grammar, choice_grammar, list_grammar, verdict_grammar
 from rag.llm.marks import Draft, Drafts
+from rag.llm.parallel import Completion, complete_all
 
 __all__ = [
     "LLM",
+    "Completion",
     "Counter",
     "Counters",
     "Draft",
@@ -15,5 +17,8 @@ __all__ = [
     "Message",
     "answer_grammar",
     "choice_grammar",
+    "complete_all",
     "fit",
+    "list_grammar",
+    "verdict_grammar",
 ]

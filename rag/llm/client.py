@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,15 +44,18 @@ class LLM:
     def __init__(self, config: LLMConfig) -> None:
         self.config = config
 
-    def stream(self, messages: Sequence[Message], grammar: str | None = None) -> Iterator[str | Ended]:
+    def stream(
+        self, messages: Sequence[Message], grammar: str | None = None, max_tokens: int | None = None
+    ) -> Generator[str | Ended, None, None]:
         """The answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops writing.
 
-        A refused or lost connection is tried once more before the first piece. Raises LLMError.
+        A refused or lost connection is tried once more before the first piece. `max_tokens` takes the place of
+        `llm.max_tokens`. Raises LLMError.
         """
         for last in (False, True):
             said = False
             try:
-                for piece in self._once(messages, grammar):
+                for piece in self._once(messages, grammar, max_tokens or self.config.max_tokens):
                     said = True
                     yield piece
                 return
@@ -66,7 +69,7 @@ class LLM:
         for _ in probe.stream([Message("user", "Are you there?")]):
             pass
 
-    def _once(self, messages: Sequence[Message], grammar: str | None) -> Iterator[str | Ended]:
+    def _once(self, messages: Sequence[Message], grammar: str | None, max_tokens: int) -> Iterator[str | Ended]:
         from llama_index.core.llms import ChatMessage
         from llama_index.llms.openai_like import OpenAILike
 
@@ -86,7 +89,7 @@ class LLM:
                 context_window=config.context,
                 is_chat_model=True,
                 max_retries=0,
-                max_tokens=config.max_tokens,
+                max_tokens=max_tokens,
                 temperature=config.temperature,
                 http_client=http,
             )

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 _SENTENCES = 12
 _CHARACTERS = 400
 _MARKS = 5
+_ENTRY = 240  # characters of a paper's line in a list
+_REASON = 160  # characters
+
+# Control characters and line breaks would break what the reader sees, brackets would look like marks.
+_TEXT = (
+    "first ::= [^\\[\\]\\x00-\\x20\\x7f-\\x9f\\u2028\\u2029]\nchar ::= [^\\[\\]\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n"
+)
 
 
 def answer_grammar(passages: int, refusal: str) -> str:
@@ -15,13 +22,24 @@ def answer_grammar(passages: int, refusal: str) -> str:
     A full stop ends no sentence ("0.891", "et al."): its marks do.
     """
     numbers = " | ".join(f'"{number}"' for number in range(1, passages + 1))
-    # Control characters and line breaks would break what the reader sees, brackets would look like marks.
     return (
         f'root ::= "{refusal}" | sentence (" " sentence){{0,{_SENTENCES - 1}}}\n'
         f'sentence ::= first char{{0,{_CHARACTERS - 1}}} " " mark{{1,{_MARKS}}}\n'
-        "first ::= [^\\[\\]\\x00-\\x20\\x7f-\\x9f\\u2028\\u2029]\n"
-        "char ::= [^\\[\\]\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n"
         f'mark ::= "[" ({numbers}) "]"\n'
+    ) + _TEXT
+
+
+def list_grammar(passages: int, refusal: str) -> str:
+    """A line for each passage, in their order: a sentence and the passage's mark; or the refusal, word for word."""
+    lines = ' "\\n" '.join(f'entry "[{number}]"' for number in range(1, passages + 1))
+    return f'root ::= "{refusal}" | {lines}\nentry ::= "- " first char{{0,{_ENTRY - 1}}} " "\n' + _TEXT
+
+
+def verdict_grammar() -> str:
+    """A JSON object with a short reason, and then whether to include; the reason comes first, to be concluded from."""
+    return (
+        'root ::= "{\\"reason\\": \\"" char{1,' + str(_REASON) + '} "\\", \\"include\\": " ("true" | "false") "}"\n'
+        'char ::= [^"\\\\\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n'
     )
 
 

@@ -93,9 +93,9 @@ class Noted(LLM):
         super().__init__(config)
         self.sent: list[list[Message]] = []
 
-    def stream(self, messages, grammar=None):
+    def stream(self, messages, grammar=None, max_tokens=None):
         self.sent.append(list(messages))
-        return super().stream(messages, grammar)
+        return super().stream(messages, grammar, max_tokens)
 
 
 def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(server, served, demo_home) -> None:

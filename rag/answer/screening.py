@@ -1,0 +1,151 @@
+"""Screening: the language model says of each candidate by itself whether it answers, many side by side.
+
+The map of a map-reduce over papers: the answer is then written from those included.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rag.answer.material import Source, first
+from rag.errors import LLMError
+from rag.llm import LLM, Completion, Counter, Message, complete_all, fit, verdict_grammar
+from rag.prompts import fill
+from rag.records import Excluded, Notice, Said, Stage, Written
+
+log = logging.getLogger(__name__)
+
+VERDICT_TOKENS = 192
+_GONE = 3  # requests that fail one after the other; the server is not there any more
+_NAMED = 3
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The sources that count as answering, in the order of the candidates, and the server's counts of tokens."""
+
+    included: tuple[Source, ...]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+    def counted(self, written: Written) -> Written:
+        """What was written, with the tokens of the screening."""
+        return replace(
+            written,
+            prompt_tokens=_sum([self.prompt_tokens, written.prompt_tokens]),
+            completion_tokens=_sum([self.completion_tokens, written.completion_tokens]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    include: bool
+    reason: str
+
+
+def screen(
+    question: str, candidates: Sequence[Source], llm: LLM, counter: Counter, room: int
+) -> Generator[Said, None, Screened]:
+    """Which candidates answer; the cost is told before, then how far it is, then each excluded one with its reason.
+
+    A candidate whose request fails, or without a clear verdict, is included, and that is told. `room` is how many
+    tokens a prompt may have. Raises LLMError where requests fail one after the other.
+    """
+    fits = [_fits(question, source, counter, room) for source in candidates]
+    prompts = [_prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)]
+    tokens = sum(map(counter.count, prompts))
+    yield Stage(f"{_papers(len(prompts))} will be screened, about {round(tokens, -2):,} tokens")
+    completions = yield from _completed(llm, prompts)
+    verdicts = [_verdict(completions[number], candidates[number]) for number in range(len(candidates))]
+    pairs = list(zip(candidates, verdicts, strict=True))
+    excluded = [
+        Excluded(one.hit.paper.id, one.hit.paper.title, verdict.reason)
+        for one, verdict in pairs
+        if verdict and not verdict.include
+    ]
+    yield Notice(f"The language model screened {_papers(len(pairs))} and excluded {len(excluded)} of them.")
+    yield from excluded
+    if cut := sum(most < source.length for source, most in zip(candidates, fits, strict=True)):
+        yield Notice(f"{_papers(cut)} of them by the first sentences only, which is what fits the model's context.")
+    yield from _unclear([source for source, verdict in pairs if verdict is None])
+    ends = [one.ended for one in completions.values() if isinstance(one, Completion)]
+    return Screened(
+        tuple(source for source, verdict in pairs if verdict is None or verdict.include),
+        _sum([one.prompt_tokens for one in ends]),
+        _sum([one.completion_tokens for one in ends]),
+    )
+
+
+def _completed(
+    llm: LLM, prompts: Sequence[Sequence[Message]]
+) -> Generator[Said, None, dict[int, Completion | LLMError]]:
+    """The completions by the number of their prompt."""
+    grammar = verdict_grammar() if llm.config.structured else None
+    completions: dict[int, Completion | LLMError] = {}
+    failed = 0
+    with closing(complete_all(llm, prompts, grammar, VERDICT_TOKENS)) as coming:
+        for number, completion in coming:
+            completions[number] = completion
+            failed = failed + 1 if isinstance(completion, LLMError) else 0
+            if isinstance(completion, LLMError) and failed == _GONE:
+                raise completion
+            yield Stage(f"screened {len(completions)} of {len(prompts)}")
+    return completions
+
+
+def _fits(question: str, source: Source, counter: Counter, room: int) -> int:
+    """How many of a paper's sentences fit a prompt."""
+    return fit(counter, partial(_prompt, question, source), source.length, room)
+
+
+def _prompt(question: str, source: Source, sentences: int) -> list[Message]:
+    """The question comes before the paper, so that all prompts share a beginning."""
+    [cut] = first([source], sentences)
+    return [Message("user", fill("screen", question=question, paper=cut.passage))]
+
+
+def _verdict(completion: Completion | LLMError, source: Source) -> _Verdict | None:
+    """What the model said, None where that is not clear."""
+    said = completion if isinstance(completion, LLMError) else completion.text
+    verdict = None if isinstance(completion, LLMError) else _read(completion.text)
+    if verdict is None:
+        log.warning("no verdict on %r: %s", source.hit.paper.title, said)
+    return verdict
+
+
+def _read(text: str) -> _Verdict | None:
+    """The object in a text, which a server without a grammar may wrap."""
+    try:
+        row = json.loads(text[text.find("{") : text.rfind("}") + 1])
+    except (ValueError, RecursionError):
+        return None
+    match row:
+        case {"include": bool(include), "reason": str(reason)}:
+            # Escapes may hold what can't be printed or encoded.
+            shown = "".join(one for one in " ".join(reason.split()) if one.isprintable())
+            return _Verdict(include, shown[:_LONGEST])
+    return None
+
+
+def _unclear(unclear: Sequence[Source]) -> Iterator[Notice]:
+    if not unclear:
+        return
+    named = ", ".join(f"“{source.hit.paper.title}”" for source in unclear[:_NAMED])
+    more = f" and {len(unclear) - _NAMED} more" if len(unclear) > _NAMED else ""
+    verb = "counts" if len(unclear) == 1 else "count"
+    yield Notice(f"{named}{more} {verb} as included, since the request failed or the model gave no clear verdict.")
+
+
+def _papers(number: int) -> str:
+    return "1 paper" if number == 1 else f"{number} papers"
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -1,0 +1,59 @@
+"""Many prompts at once: a server such as vLLM batches the requests that come side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Event
+
+from rag.errors import LLMError
+from rag.llm.client import LLM, Ended, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """All that the model wrote to one prompt, and how it ended."""
+
+    text: str
+    ended: Ended
+
+
+def complete_all(
+    llm: LLM, prompts: Sequence[Sequence[Message]], grammar: str | None, max_tokens: int
+) -> Generator[tuple[int, Completion | LLMError], None, None]:
+    """Each prompt's number and completion, or why there is none, as they come; `llm.parallel` of them at a time.
+
+    Closing the iterator starts no further request and ends those under way at their next token; one that waits for a
+    silent server ends with its read time-out.
+    """
+    closed = Event()
+    pool = ThreadPoolExecutor(llm.config.parallel, thread_name_prefix="llm")
+    try:
+        tasks = {
+            pool.submit(_complete, llm, prompt, grammar, max_tokens, closed): number
+            for number, prompt in enumerate(prompts)
+        }
+        for task in as_completed(tasks):
+            yield tasks[task], task.result()
+    finally:
+        closed.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _complete(
+    llm: LLM, prompt: Sequence[Message], grammar: str | None, max_tokens: int, closed: Event
+) -> Completion | LLMError:
+    text = ""
+    try:
+        with closing(llm.stream(prompt, grammar, max_tokens)) as stream:
+            for piece in stream:
+                if isinstance(piece, Ended):
+                    return Completion(text, piece)
+                if closed.is_set():
+                    break
+                text += piece
+    except LLMError as error:
+        return error
+    return LLMError("the request was stopped")
