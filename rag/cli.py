@@ -123,9 +123,12 @@ def ask(
 ) -> None:
     """Ask the papers; every sentence of the answer shows the sentences that support it."""
     from rag import bundle
+    from rag.exporting import export, exportable
     from rag.records import Scope
     from rag.wire import answer_row
 
+    if export_to:
+        exportable(export_to)
     scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
     with _assistant(home, profile) as assistant:
         turns = _read_history(history)
@@ -137,8 +140,6 @@ def ask(
         if save is not None:
             bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
     if export_to:
-        from rag.exporting import export
-
         export(export_to, [answer])
 
 

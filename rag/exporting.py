@@ -20,6 +20,7 @@ from rag.wire import answer_row, paper_row
 
 Exported = Answer | KeptTurn
 
+_SUFFIXES = (".md", ".bib", ".json")
 _LINKS = {"arxiv": "https://arxiv.org/abs/", "doi": "https://doi.org/"}
 _MARKUP = re.compile(r"[\\`*_\[\]<>&#|~$!@]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 _LIST = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
@@ -54,6 +55,15 @@ def as_json(answers: Sequence[Exported]) -> str:
     return json.dumps([_row(one) for one in answers], ensure_ascii=False, indent=2) + "\n"
 
 
+def exportable(path: Path) -> Path:
+    """The path itself, if an export can go there: before a long answer, not after it. Raises InputError."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"can't export to {path}: the name must end in .md, .bib or .json")
+    if not path.parent.is_dir():
+        raise InputError(f"can't export to {path}: there is no folder {path.parent}")
+    return path
+
+
 def export(path: Path, answers: Sequence[Exported], title: str = "") -> None:
     """Write answers to a file in the form that its name ends in: .md, .bib or .json. Raises InputError."""
     cited = (hit.paper for one in answers for hit in _answer(one).sources)
@@ -62,9 +72,7 @@ def export(path: Path, answers: Sequence[Exported], title: str = "") -> None:
         ".bib": lambda: bibtex(cited),
         ".json": lambda: as_json(answers),
     }
-    if path.suffix.lower() not in forms:
-        raise InputError(f"can't export to {path}: the name must end in .md, .bib or .json")
-    path.write_text(forms[path.suffix.lower()](), encoding="utf-8")
+    path.write_text(forms[exportable(path).suffix.lower()](), encoding="utf-8")
 
 
 def link(paper: Paper) -> str | None:

@@ -152,3 +152,5 @@ def test_json_and_files(demo, tmp_path) -> None:
         assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
     with pytest.raises(InputError, match=r"\.md, \.bib or \.json"):
         export(tmp_path / "a.pdf", [answer])
+    with pytest.raises(InputError, match="there is no folder"):
+        export(tmp_path / "none" / "a.md", [answer])

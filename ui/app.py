@@ -78,6 +78,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
 
     def ask(given: str | None, request: gr.Request, event: gr.EventData) -> Iterator[dict[str, Any]]:
         user, sent = _user(given, request), _sent(event)
+        matching = _text(sent, "matching")
         asked = Asked(
             user=user,
             conversation=_text(sent, "conversation"),
@@ -89,7 +90,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
         )
         for conversation, drawn in answering(service, asked):
             turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
-            yield {"turn": turn} | ({} if drawn.stage else {"talks": _talks(service, user)})
+            yield {"turn": turn} | ({} if drawn.stage else {"talks": _talks(service, user, matching)})
 
     desk.ask(ask, [token], [desk], **quiet)
     for name, act in _ACTS.items():
@@ -106,19 +107,20 @@ def _stop(service: Service, user: str, sent: dict[str, Any]) -> None:
 def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     conversation = _text(sent, "conversation")
     turns = service.journal.turns(user, conversation)
-    title = next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
+    title = _title(service, user, conversation)
     drawn = [parts(_drawn(turn)) for turn in turns]
-    return {"open": {"conversation": conversation, "title": title, "turns": drawn}, "talks": _talks(service, user)}
+    opened = {"conversation": conversation, "title": title, "turns": drawn}
+    return {"open": opened, "talks": _talks(service, user, _text(sent, "matching"))}
 
 
 def _rename(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     service.journal.rename(user, _text(sent, "conversation"), _text(sent, "title")[:200])
-    return {"talks": _talks(service, user)}
+    return {"talks": _talks(service, user, _text(sent, "matching"))}
 
 
 def _delete(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     service.journal.delete(user, _text(sent, "conversation"))
-    return {"talks": _talks(service, user)}
+    return {"talks": _talks(service, user, _text(sent, "matching"))}
 
 
 def _find(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +144,9 @@ def _export(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]
         raise InputError("there is no answer to export yet")
     match kind := _text(sent, "kind"):
         case "md":
-            text = markdown([turn.answer for turn in turns], turns[0].answer.question)
+            text = markdown(
+                [turn.answer for turn in turns], "" if name == "answer" else _title(service, user, conversation)
+            )
         case "bib":
             cited = {hit.paper.id: hit.paper for turn in turns for hit in turn.answer.sources}
             text = bibtex(list(cited.values()))
@@ -198,6 +202,10 @@ def _profile(config: Any) -> str:
             "Nothing leaves this machine."
         )
     return f"Profile {config.profile}: answers are written by {config.llm.model} and checked against the papers."
+
+
+def _title(service: Service, user: str, conversation: str) -> str:
+    return next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
 
 
 def _talks(service: Service, user: str, matching: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,10 +47,21 @@ class Address:
         return self.host in _LOOPBACK and not self.share
 
     def checked(self) -> Address:
-        """Itself. Raises InputError where it would open the papers to everybody."""
+        """Itself. Raises InputError where it would open the papers to everybody, and where it can't be had."""
         if self.share and self.users is None:
             raise InputError("--share puts the page on the internet: give it a password file with --auth")
+        # Gradio would try a hundred ports and log each of them.
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            socket.create_server((self.host, self.port or 0), family=family).close()
+        except OSError as error:
+            raise self.taken(error.strerror) from None
         return self
+
+    def taken(self, why: str | None) -> InputError:
+        """The error that says why the page can't be served there."""
+        where = f"{self.host}:{self.port}" if self.port else self.host
+        return InputError(f"the page can't be served at {where} ({why}); choose another with --host or --port")
 
 
 def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = print) -> None:
@@ -114,10 +126,7 @@ def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant:
     try:
         _, url, shared = blocks.launch(**options)
     except OSError as error:
-        where = f"{address.host}:{address.port}" if address.port else address.host
-        raise InputError(
-            f"the page can't be served at {where} ({error}); choose another with --host or --port"
-        ) from None
+        raise address.taken(str(error)) from None
     return shared or url
 
 

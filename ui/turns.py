@@ -171,7 +171,7 @@ def _said_citations(said: Iterable[Statement]) -> list[Citation]:
 
 
 def _copied(turn: Drawn) -> str:
-    return markdown([turn.answer], turn.question) if turn.answer else ""
+    return markdown([turn.answer]) if turn.answer else ""
 
 
 def _authors(paper: Paper) -> str:

@@ -214,6 +214,24 @@ def test_a_question_asked_in_one_tab_takes_nothing_from_another(server, visit) -
     assert asked == [QUESTION, "what is the newest paper?", "what is the oldest paper?"]
 
 
+def test_a_search_among_the_conversations_holds_while_others_are_asked(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    page.fill(".talks-search", "zebra")
+    page.wait_for_selector(".talks-list >> text=No conversation has")
+    ask(page, "what is the newest paper?")
+    assert "No conversation has" in page.inner_text(".talks-list")
+
+
+def test_what_is_judged_is_not_behind_the_question(server, visit) -> None:
+    page = ready(visit(server.url, viewport={"width": 1440, "height": 600}))
+    turn = ask(page)
+    turn.locator(".thumb", has_text="Not helpful").click()
+    page.wait_for_timeout(500)
+    word, composer = turn.locator(".word input").bounding_box(), page.locator(".composer textarea").bounding_box()
+    assert word["y"] + word["height"] <= composer["y"]
+
+
 def test_a_question_that_failed_gives_its_place_to_the_next(server, visit) -> None:
     page = ready(visit(server.url))
     ask(page)
@@ -234,6 +252,7 @@ def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> Non
         assert download.value.suggested_filename == f"answer.{kind}"
         texts[kind] = Path(download.value.path()).read_text(encoding="utf-8")
     assert TITLE in texts["md"]
+    assert texts["md"].count(QUESTION) == 1
     assert texts["bib"].startswith("@")
     assert json.loads(texts["json"])
     turn.locator('[data-act="copy"]').click()

@@ -7,6 +7,7 @@ const turnsBox = find(".turns");
 const pane = find(".pane");
 const box = find("#question");
 const tip = find(".tip");
+const talksSearch = find(".talks-search");
 const wide = window.matchMedia("(min-width: 1000px)");
 
 const turns = new Map(); // number -> {node, sources, body, drawn, run}, where run names the asking that it answers
@@ -122,7 +123,15 @@ function ask(question, number = null, without = []) {
   asking(true);
   turn.node.scrollIntoView({ block: "start", behavior: "smooth" });
   const again = number !== null;
-  trigger("ask", { question, conversation, number: place, again, run: run.id, scope: { ...scope(), without } });
+  trigger("ask", {
+    question,
+    conversation,
+    number: place,
+    again,
+    run: run.id,
+    scope: { ...scope(), without },
+    matching: talksSearch.value,
+  });
 }
 
 function asking(on) {
@@ -277,11 +286,13 @@ function toSentences(marked) {
 
 // --- small things
 
+let told;
 function tell(text) {
   const line = find(".said-aloud");
   line.textContent = text;
   line.classList.add("on");
-  setTimeout(() => line.classList.remove("on"), 2500);
+  clearTimeout(told);
+  told = setTimeout(() => line.classList.remove("on"), Math.max(2500, 80 * text.length)); // long enough to be read
 }
 
 async function copy(text, what) {
@@ -359,16 +370,18 @@ const acts = {
   },
   open: (button) => {
     desk.classList.remove("talks-open");
-    trigger("open", { conversation: button.dataset.conversation });
+    trigger("open", { conversation: button.dataset.conversation, matching: talksSearch.value });
   },
   rename: (button) => {
     const title = window.prompt("A new name for this conversation", button.dataset.title);
-    if (title?.trim()) trigger("rename", { conversation: button.dataset.conversation, title: title.trim() });
+    if (!title?.trim()) return;
+    const { conversation: renamed } = button.dataset;
+    trigger("rename", { conversation: renamed, title: title.trim(), matching: talksSearch.value });
   },
   delete: (button) => {
     if (!window.confirm(`Delete the conversation “${button.dataset.title}”?`)) return;
     if (button.dataset.conversation === conversation) fresh();
-    trigger("delete", { conversation: button.dataset.conversation });
+    trigger("delete", { conversation: button.dataset.conversation, matching: talksSearch.value });
   },
   talks: (button) => button.setAttribute("aria-expanded", String(desk.classList.toggle("talks-open"))),
   dark: () => localStorage.setItem("ask-the-papers-dark", String(document.body.classList.toggle("dark"))),
@@ -454,9 +467,9 @@ desk.addEventListener("submit", (event) => {
 for (const field of all(".scope [name]")) field.addEventListener("change", drawScope);
 
 let searching;
-find(".talks-search").addEventListener("input", (event) => {
+talksSearch.addEventListener("input", () => {
   clearTimeout(searching);
-  searching = setTimeout(() => trigger("find", { matching: event.target.value }), 200);
+  searching = setTimeout(() => trigger("find", { matching: talksSearch.value }), 200);
 });
 document.addEventListener("ask-paper", (event) => {
   document.querySelector('#pages [role="tab"]').click();
