@@ -156,9 +156,8 @@ class Asker:
             # A scope of chosen papers says which are meant where the question names none.
             pointed = bool(standalone.papers or (scope.papers and not query.topic))
             left = query.less(scope.without)
-            return catalog_reply(
-                self.library, self.embedder, self.synthesizer, left, self.config, among, pointed=pointed
-            )
+            parts = self.library, self.embedder, self.synthesizer
+            return catalog_reply(*parts, left, self.config, among, whole=standalone.asked, pointed=pointed)
         return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
 
     def _understood(self, standalone: Standalone) -> CatalogQuery:

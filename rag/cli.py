@@ -19,7 +19,7 @@ from rag.errors import InputError, RagError
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
-    from rag.records import Answer, Scope, Turn
+    from rag.records import Answer, Event, Scope, Turn
 
 app = typer.Typer(
     help="Questions over scientific papers, answered with the exact sentences that support each claim.",
@@ -556,7 +556,8 @@ def _print_answer(
 
     most = None if whole else printing.MOST_LISTED
     listed: list[str] = []
-    for event in assistant.ask_stream(question, history, filters=filters, scope=scope or Scope()):
+    events = assistant.ask_stream(question, history, filters=filters, scope=scope or Scope())
+    for event in _with_stages(events):
         if isinstance(event, Statement):
             listed += [event.title] if event.title and event.title not in listed else []
             if most is None or len(listed) <= most:
@@ -571,11 +572,28 @@ def _print_answer(
                 [printing.rest_line(left)] if left > 0 else [],
                 list(printing.source_lines(answer, most)),
                 list(printing.perhaps_lines(answer)),
+                list(printing.excluded_lines(answer, None if whole else printing.MOST_EXCLUDED)),
                 [printing.closing_line(answer)],
             )
             _print_blocks([lines for lines in blocks if lines])
             return answer
     raise AssertionError("the stream ends with Finished")
+
+
+def _with_stages(events: Iterator[Event]) -> Iterator[Event]:
+    """The events; on a terminal what is being done stands on standard error until the next one comes."""
+    from rag.records import Stage
+
+    def show(text: str) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    try:
+        for event in events:
+            show(event.text if isinstance(event, Stage) else "")
+            yield event
+    finally:
+        show("")
 
 
 def _turns(answer: Answer) -> list[Turn]:

@@ -12,6 +12,8 @@ from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntr
 _WIDEST = 100
 MOST_LISTED = 20
 """Papers that an answer lists in a terminal unless all are asked for."""
+MOST_EXCLUDED = 5
+"""Papers that a language model excluded, as many as are named."""
 _MOST_MARKS = 10
 
 
@@ -59,6 +61,16 @@ def perhaps_lines(answer: Answer) -> Iterator[str]:
         yield f"Perhaps also, of {answer.looked_at} papers"
     for hit in answer.perhaps:
         yield from _wrapped(f"- {hit.paper.title}", hang="  ")
+
+
+def excluded_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
+    """The papers that a language model's screening left out, or so many of them, each with the reason."""
+    if answer.excluded:
+        yield f"Excluded by the language model ({len(answer.excluded)} papers)"
+    for one in answer.excluded[:most]:
+        yield from _wrapped(f"- {one.title}: {one.reason}", hang="  ")
+    if most is not None and len(answer.excluded) > most:
+        yield rest_line(len(answer.excluded) - most)
 
 
 def closing_line(answer: Answer) -> str:

@@ -32,10 +32,12 @@ def catalog_reply(
     config: Config,
     among: Collection[str] | None = None,
     *,
+    whole: str,
     pointed: bool = False,
 ) -> Reply:
     """The answer to a catalog query over all papers, or over those in `among`; `pointed` says that those are meant.
 
+    `whole` is the question that the query was read from.
     A refusal where no paper meets it or no source tells what was asked.
     """
     everything = [one for one in library.catalog.facts() if among is None or one.id in among]
@@ -58,7 +60,7 @@ def catalog_reply(
     relevant = [result.hits[row] for row in assessment.answering(config.answer)]
     if query.order or query.counted:
         return _on_topic(query, met, relevant, result, told)
-    said = synthesizer.statements(query.topic, result, assessment)
+    said = synthesizer.statements(query.topic, result, assessment, whole)
     said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
     return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
 

@@ -30,7 +30,9 @@ class Extractive:
 
     config: AnswerConfig
 
-    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Notice | Statement]:
+    def statements(
+        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+    ) -> Iterator[Notice | Statement]:
         """One statement a quote, marks counting from 1; before them a notice where the question got something wrong.
 
         A question for papers gets every relevant paper, one sentence each under its title; a comparison gets two of

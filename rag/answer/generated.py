@@ -55,11 +55,13 @@ class Generated:
     extractive: Extractive
     config: AnswerConfig
 
-    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
+    def statements(
+        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+    ) -> Iterator[Said]:
         """The model's sentences, each with its evidence and doubts. Raises LLMError where that ends the answer."""
         said = 0
         try:
-            for one in self._answered(question, result, assessment):
+            for one in self._answered(whole or question, result, assessment):
                 said += len(one.citations) if isinstance(one, Statement) else 0
                 yield one
         except LLMError as error:

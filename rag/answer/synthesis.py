@@ -13,6 +13,11 @@ from rag.search import SearchResult
 class Synthesizer(Protocol):
     """Says an answer, sentence by sentence."""
 
-    def statements(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
-        """The answer's statements with marks counting from 1, and what must be told beside them."""
+    def statements(
+        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+    ) -> Iterator[Said]:
+        """The answer's statements with marks counting from 1, and what must be told beside them.
+
+        `whole` is the question as asked where `question` is only the topic that its filters leave.
+        """
         ...

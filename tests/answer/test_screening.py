@@ -1,6 +1,9 @@
 """Where papers are asked for, the model screens the candidates side by side, then lists those that it includes."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -10,7 +13,7 @@ import pytest
 from rag.assistant import Assistant
 from rag.errors import LLMError
 from rag.llm import Counters, Message
-from rag.records import Excluded, Notice, Stage, Statement
+from rag.records import CatalogFact, Excluded, Notice, Stage, Statement
 from tests.llm.fake import breaks_down, errs, hangs_up, says, serving, stalls, talks_on
 from tests.llm.tiny import make_model
 
@@ -209,6 +212,30 @@ def test_closing_the_answer_stops_the_requests(screening) -> None:
     events.close()
     assert all(left.acquire(timeout=1) for _ in range(4))
     assert len(server.requests) == 5
+
+
+def test_filters_of_the_catalog_don_t_hide_that_papers_are_asked_for(screening) -> None:
+    assistant, server = screening(by_title)
+    asked = "which papers since 2023 study density ratios in RL?"
+    answer = assistant.ask(asked)
+    assert answer.filters
+    assert answer.excluded
+    assert all(f"Question: {asked}\n" in prompt for prompt in prompts(server))
+    assert all(isinstance(one.evidence[-1], CatalogFact) for one in answer.citations)
+
+
+def test_a_terminal_shows_the_cost_and_who_was_excluded(screening) -> None:
+    assistant, _ = screening(by_title)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "rag", "ask", "--home", str(assistant.config.folder), QUESTION]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "8 papers will be screened, about " in shown
+    assert shown.endswith("\r\x1b[K")
+    assert "Excluded by the language model (6 papers)\n- " in run.stdout
+    assert "... and 1 more; --all prints them" in run.stdout
 
 
 def test_a_long_paper_is_screened_by_its_first_sentences(screening) -> None:
