@@ -136,17 +136,22 @@ def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
     shutil.copytree(demo_home, tmp_path / "home" / "evals" / "demo")
     rows = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
     few = tmp_path / "few.jsonl"
-    few.write_text("".join(json.dumps(row) + "\n" for row in rows if row["type"] == "topical"), encoding="utf-8")
+    topical = [row for row in rows if row["type"] == "topical"][:12]
+    few.write_text("".join(json.dumps(row) + "\n" for row in topical), encoding="utf-8")
+    most = 0
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(evals.run, ["demo"], questions=few, home="home")
-        most = max(iter(lambda: -1 if running.done() else server.running(), -1), default=0)
-        run = running.result()
+        while not running.done():
+            most = max(most, server.running())
+            time.sleep(0.1)
+    run = running.result()
     assert 2 <= most <= 4
     assert errors(run.rows) == []
     made = {one.measure: one.estimate for one in figures(run.rows)}
     assert made["mark validity"].value == 1.0
     assert made["completion tokens p99"].value <= served["max_tokens"]
-    assert made["citation recall"].value <= 1 - made["flagged sentences"].value + 1e-9
+    # What no cited paper supports is flagged; numbers flag others too.
+    assert made["flagged sentences"].value >= 1 - made["citation recall"].value - 1e-9
     assert re.search(r"<td>tiny, prompts \w{12}</td>", (run.folder / "report.html").read_text(encoding="utf-8"))
 
 
