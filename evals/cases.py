@@ -58,7 +58,7 @@ def read_cases(path: Path, names: Names, expected: Mapping[str, Any] | None = No
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
     for number, line in enumerate(lines, start=1):

@@ -20,7 +20,7 @@ def load(context: Context) -> Loaded:
     path = context.needed("abstention", "qasa_unanswerable", "questions.jsonl")
     pages = daily_papers.load(context)
     own = [case for case in pages.cases if case.type == "unanswerable"]
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     foreign = [Case(f"qasa-{number}", "off-corpus", _question(row)) for number, row in enumerate(rows, start=1)]
 
     def evaluate(case: Item) -> Outcome:

@@ -30,16 +30,8 @@ def load(name: str, context: Context, papers: Sequence[Path], questions: Path, k
     evaluator = Evaluator(assistant, texts, context.config.answer.supported)
     _ = assistant.synthesizer  # made here, since questions that are asked at once would each make their own
     files = sorted(path for one in papers for path in ([one] if one.is_file() else one.iterdir()) if path.is_file())
-    return Loaded(
-        name,
-        cases,
-        evaluator,
-        fingerprint(questions, *files),
-        len(library),
-        assistant.close,
-        context.parallel,
-        context.check_server,
-    )
+    data = fingerprint(questions, *files)
+    return Loaded(name, cases, evaluator, data, len(library), assistant.close, context.parallel, context.check_server)
 
 
 class Evaluator:

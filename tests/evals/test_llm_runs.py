@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import evals
+from evals import running
 from evals.figures import errors, figures
 from evals.suites.pubmedqa import verdict
 from rag.data import shipped
@@ -62,7 +63,8 @@ def data(tmp_path, monkeypatch) -> Path:
         for n, said in enumerate(VERDICTS)
     ]
     write(folder / "queries.jsonl", [*queries, queries[0] | {"id": "q9", "split": "train"}])
-    write(folder / "corpus.jsonl", [{"id": str(n), "title": "", "text": f"Abstract {n}."} for n in range(10)])
+    abstracts = [{"id": str(n), "title": "", "text": f"Abstract {n}.\u2029It ends."} for n in range(10)]
+    write(folder / "corpus.jsonl", abstracts)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_PROFILE", "gpu")
     monkeypatch.setenv("RAG_LLM__PARALLEL", str(AT_ONCE))
@@ -85,7 +87,7 @@ def ask(data, monkeypatch):
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def value(run, measure: str, type_: str = "all") -> float:
@@ -169,7 +171,7 @@ def test_a_server_that_goes_away_ends_the_run_which_goes_on_later(ask) -> None:
     with pytest.raises(LLMError, match=r"^pubmedqa stopped at \d of 8 cases, .* goes on there: .* can't be reached"):
         ask(dying)
     [folder] = Path("runs").iterdir()
-    kept = {row["case"] for row in map(json.loads, (folder / "seen.jsonl").read_text().splitlines())}
+    kept = {case for _, case in evals.read(folder).seen}
     assert 0 < len(kept) < len(VERDICTS)
     back = Model(lambda _: says("yes"))
     run, _ = ask(back)
@@ -177,6 +179,28 @@ def test_a_server_that_goes_away_ends_the_run_which_goes_on_later(ask) -> None:
     assert {f"q{number(asked)}" for asked in back.answered} == {row.case for row in run.rows} - kept
     assert errors(run.rows) == []
     assert run.info["suites"]["pubmedqa"]["asked"] == len(VERDICTS)
+
+
+def test_an_interrupted_run_asks_no_more_and_goes_on_later(ask, monkeypatch) -> None:
+    monkeypatch.setattr(running, "_EVERY", 3)
+    monkeypatch.setenv("RAG_LLM__PARALLEL", "2")
+
+    def slowly(_):
+        time.sleep(0.05)
+        return says("yes")
+
+    def interrupt(line):
+        if line == "pubmedqa: 3 of 8":
+            raise KeyboardInterrupt
+
+    model = Model(slowly)
+    with pytest.raises(KeyboardInterrupt):
+        ask(model, say=interrupt)
+    assert len(model.answered) <= 3 + 2 + 1
+    again = Model(slowly)
+    run, _ = ask(again)
+    assert len(again.answered) == len(VERDICTS) - 3
+    assert len(run.seen) == len(VERDICTS)
 
 
 def test_damaged_data_is_one_clear_line(ask, data) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from dataclasses import replace
 
 import pytest
 
+import evals
+from evals.figures import errors, figures
 from evals.suites.demo import QUESTIONS
 from rag.assistant import Assistant
 from rag.config import LLMConfig
@@ -122,6 +125,54 @@ def test_the_server_counts_as_its_tokenizer_does(server) -> None:
     by_server = Counters(server.config(tokenizer="/nowhere")).best()
     by_tokenizer = Counters(server.config()).best()
     assert [by_server.count(asked(n)) for n in range(20)] == [by_tokenizer.count(asked(n)) for n in range(20)]
+
+
+def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
+    server, served, demo_home, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAG_LLM__PARALLEL", "4")
+    monkeypatch.setenv("RAG_LLM__READ_SECONDS", "60")
+    shutil.copytree(demo_home, tmp_path / "home" / "evals" / "demo")
+    rows = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
+    few = tmp_path / "few.jsonl"
+    topical = [row for row in rows if row["type"] == "topical"][:12]
+    few.write_text("".join(json.dumps(row) + "\n" for row in topical), encoding="utf-8")
+    most = 0
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(evals.run, ["demo"], questions=few, home="home")
+        while not running.done():
+            most = max(most, server.running())
+            time.sleep(0.1)
+    run = running.result()
+    assert 2 <= most <= 4
+    assert errors(run.rows) == []
+    made = {one.measure: one.estimate for one in figures(run.rows)}
+    assert made["mark validity"].value == 1.0
+    assert made["completion tokens p99"].value <= served["max_tokens"]
+    # What no cited paper supports is flagged; numbers flag others too.
+    assert made["flagged sentences"].value >= 1 - made["citation recall"].value - 1e-9
+    assert re.search(r"<td>tiny, prompts \w{12}</td>", (run.folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_pubmedqa_gets_one_of_the_three_from_any_model(server, served, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAG_LLM__PARALLEL", "4")
+    monkeypatch.setenv("RAG_LLM__READ_SECONDS", "60")
+    folder = tmp_path / "pubmedqa"
+    folder.mkdir()
+    asked = {"text": "Does it help?", "long_answer": "It does.", "split": "test"}
+    cases = [asked | {"id": f"q{n}", "answer": ("yes", "no", "maybe")[n % 3]} for n in range(9)]
+    abstracts = [{"id": str(n), "title": "", "text": f"Of {n} patients {n % 4} were cured."} for n in range(9)]
+    for name, rows in (("queries", cases), ("corpus", abstracts)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = evals.run(["pubmedqa"], data=tmp_path, home="home")
+    made = {(one.measure, one.type): one.estimate for one in figures(run.rows)}
+    assert errors(run.rows) == []
+    assert made["invalid", "all"].value == 0
+    assert {seen["answer"] for seen in run.seen.values()} <= {"yes", "no", "maybe"}
+    assert 0 <= made["macro-F1", "all"].value <= 1
+    assert made["accuracy", "all"].n == 9
 
 
 def test_closing_the_stream_frees_the_server_within_a_second(server) -> None:
