@@ -31,7 +31,7 @@ _MARK = re.compile(
 _PAIR = re.compile(r"\bthe (former|latter)(?: (?:one|paper))?\b", re.IGNORECASE)
 _SOME = re.compile(
     r"\b(?:which|any|how many|what|all|one|some|none|each|both|either|neither|most|among|between)"
-    rf"(?: of)? {_THEM}\b|\b(?:these|those) (?:\w+ )?(?:papers|works)\b|\bboth\b(?! (?:the|a|an)\b)",
+    rf"(?: of)? {_THEM}\b|\b(?:these|those) (?:\w+ )?(?:papers|works)\b|\bboth\b(?! (?:the|a|an)\b)|\bthe (?:two|three|four|five)(?=\s*(?:[?.,!]|$))",
     re.IGNORECASE,
 )
 # "Is it possible to ..." points to nothing.
@@ -85,6 +85,7 @@ class Standalone:
 
 def stand_alone(question: str, history: Sequence[Turn], longest: int) -> Standalone:
     """Resolve what a question refers to in earlier turns; at most `longest` characters of them are kept."""
+    history = _answered(history)
     if not any(turn.role == "user" for turn in history):
         return Standalone(question, question)
     if pointed := _pointed(question, history):
@@ -94,6 +95,17 @@ def stand_alone(question: str, history: Sequence[Turn], longest: int) -> Standal
     topic = _topic(history, longest - len(question))
     joined = f"{topic} {question}".strip()
     return Standalone(joined, joined, topic)
+
+
+def _answered(history: Sequence[Turn]) -> list[Turn]:
+    """The history without questions that leaned on earlier ones and found no answer: nothing refers to those."""
+    kept: list[Turn] = []
+    for turn in history:
+        if turn.refused and kept and kept[-1].role == "user" and leans(kept[-1].text):
+            kept.pop()
+        else:
+            kept.append(turn)
+    return kept
 
 
 def leans(question: str) -> bool:

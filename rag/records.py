@@ -205,11 +205,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One earlier turn of a conversation."""
+    """One earlier turn of a conversation; `refused` says that the assistant found no answer."""
 
     role: Literal["user", "assistant"]
     text: str
     citations: tuple[Citation, ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
     if isinstance(given, Turn):
         return [given]
     if isinstance(given, Answer):
-        return [Turn("user", given.question), Turn("assistant", given.text, given.citations)]
+        refused = given.refusal is not None
+        return [Turn("user", given.question), Turn("assistant", given.text, given.citations, refused)]
     if not isinstance(given, Mapping):
         raise InputError(f"history, turn {number}: must be an object with role and text")
     role, text = given.get("role"), given.get("text")

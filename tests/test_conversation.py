@@ -124,3 +124,14 @@ def test_facts_of_the_paper_meant(demo) -> None:
     answer = demo.ask("How many authors does it have?", [first])
     assert str(demo.paper(paper).author_count) in answer.text
     assert {one.paper_id for one in answer.citations} == {paper}
+
+
+def test_a_refused_follow_up_is_nothing_to_refer_to() -> None:
+    history = [
+        *told(("p-1", "One"), ("p-2", "Two"), ("p-3", "Three")),
+        Turn("user", "compare the two"),
+        Turn("assistant", "The papers don’t tell.", refused=True),
+    ]
+    standalone = stand_alone("how many authors has the second one?", history, 1000)
+    assert standalone.papers == ("p-2",)
+    assert "compare" not in standalone.shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     conversation = _text(sent, "conversation")
     turns = service.journal.turns(user, conversation)
     title = _title(service, user, conversation)
-    drawn = [parts(_drawn(turn)) for turn in turns]
+    drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
+    drawn += [parts(replace(_drawn(turn), follow_ups=_follow_ups(service, turn))) for turn in turns[-1:]]
     opened = {"conversation": conversation, "title": title, "turns": drawn}
     return {"open": opened, "talks": _talks(service, user, _text(sent, "matching"))}
 
@@ -213,6 +215,14 @@ def _talks(service: Service, user: str, matching: str = "") -> str:
         return conversation_list(service.journal.conversations(user, matching), matching)
     except RagError as error:
         return conversation_list((), matching, problem=str(error))
+
+
+def _follow_ups(service: Service, turn: KeptTurn) -> tuple[str, ...]:
+    try:
+        return () if turn.answer.refusal else service.assistant.follow_ups(turn.answer)
+    except RagError:
+        # A library that is not to be read is told of when something is asked of it.
+        return ()
 
 
 def _drawn(turn: KeptTurn) -> Drawn:

@@ -43,8 +43,8 @@ class Address:
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches it."""
-        return self.host in _LOOPBACK and not self.share
+        """Whether its readers are those at this machine; where they log in, it stands behind something else."""
+        return self.host in _LOOPBACK and not self.share and self.users is None
 
     def checked(self) -> Address:
         """Itself. Raises InputError where it would open the papers to everybody, and where it can't be had."""

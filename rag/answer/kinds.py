@@ -25,6 +25,16 @@ _COMPARISON = re.compile(
     re.IGNORECASE,
 )
 
+# Words that a question on a paper as a whole is made of, such as "what is the second one about?".
+_WHOLE = frozenset(
+    """
+    a about abstract and contribution contributions deal describe do does explain find finding findings first
+    found give idea in is it its key main me more of on one outline overview paper papers please point present
+    propose proposes result results say says second show shown shows summarise summarize summary takeaway
+    takeaways tell tells that the their they third this to was what with work works
+    """.split()  # noqa: SIM905 (a list of words reads best as words)
+)
+
 
 def asks_for_papers(question: str) -> bool:
     """Whether a question wants the papers on a subject."""
@@ -39,3 +49,8 @@ def asks_for_number(question: str) -> bool:
 def asks_to_compare(question: str) -> bool:
     """Whether a question sets things side by side."""
     return _COMPARISON.search(question) is not None
+
+
+def asks_for_the_whole(question: str) -> bool:
+    """Whether a question names nothing that a paper is to be searched for ("what is it about?")."""
+    return set(re.findall(r"[^\W\d]+", question.casefold())) <= _WHOLE

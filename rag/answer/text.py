@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from rag.answer.kinds import asks_for_papers
+from rag.answer.kinds import asks_for_papers, asks_for_the_whole
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import assess
 from rag.answer.reply import Reply
@@ -27,6 +27,8 @@ def text_reply(
     among: Collection[str] | None = None,
 ) -> Reply:
     """The answer from the texts of the papers, or of those in `among`."""
+    if among is not None and len(among) == 1 and asks_for_the_whole(question):
+        return _whole_paper(library, embedder, synthesizer, next(iter(among)), config)
     result = search(library, embedder, question, config.search, config.answer.considered, among)
     assessment = assess(library, question, result)
     threshold = config.answer.told
@@ -41,3 +43,13 @@ def text_reply(
     below = assessment.perhaps(config.answer) if asks_for_papers(question) else []
     perhaps = tuple(result.hits[row] for row in below)
     return Reply(result.hits, result.looked_at, said, told=assessment.told, perhaps=perhaps)
+
+
+def _whole_paper(
+    library: Library, embedder: Embedder, synthesizer: Synthesizer, identity: str, config: Config
+) -> Reply:
+    """What one paper is about: the sentences nearest its title."""
+    title = library.catalog.paper(identity).title
+    result = search(library, embedder, title, config.search, 1, {identity})
+    assessment = replace(assess(library, title, result), told=1.0)
+    return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment))

@@ -114,6 +114,7 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     turn.locator('[data-act="edit"]').click()
     turn.locator("textarea").fill(QUESTION)
     shoot(page, "edit")
+    page.once("dialog", lambda dialog: dialog.accept())  # the second answer goes with it
     turn.locator('[type="submit"]').first.click()
     turn = answered(page)
     assert page.locator(".turn").count() == 1
@@ -239,6 +240,31 @@ def test_a_question_that_failed_gives_its_place_to_the_next(server, visit) -> No
     assert TITLE in ask(page).inner_text()
     assert page.locator(".turn").count() == 2
     assert page.locator(".turn .under").count() == 2
+
+
+def test_back_and_forward_go_from_conversation_to_conversation(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    page.click('[data-act="fresh"]')
+    ask(page, "what is the newest paper?")
+    page.go_back()
+    page.go_back()
+    page.wait_for_selector(f'.asked h2:has-text("{QUESTION}")')
+    assert page.locator(".turn").count() == 1
+    page.wait_for_selector(".follow button")
+    page.go_forward()
+    page.wait_for_selector(".welcome", state="visible")
+    page.go_forward()
+    page.wait_for_selector('.asked h2:has-text("newest")')
+
+
+def test_the_chosen_paper_tells_what_it_is_about(server, visit) -> None:
+    page = ready(visit(server.url))
+    ask(page)
+    page.locator('.card [data-act="only"]').first.click()
+    turn = ask(page, "What is this about?")
+    assert turn.locator(".refusal").count() == 0
+    assert turn.locator(".said").count() >= 1
 
 
 def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> None:

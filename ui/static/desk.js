@@ -82,10 +82,25 @@ function fresh() {
   active = null;
   pane.replaceChildren();
   find(".talk-title").textContent = "";
-  history.replaceState(null, "", location.pathname + location.search);
   document.body.classList.remove("has-turns");
   markOpen();
 }
+
+// Back and forward go from conversation to conversation.
+function address(id) {
+  const hash = id ? `#conversation=${id}` : "";
+  if (location.hash !== hash) history.pushState(null, "", location.pathname + location.search + hash);
+}
+
+function addressed() {
+  return new URLSearchParams(location.hash.slice(1)).get("conversation") ?? "";
+}
+
+window.addEventListener("popstate", () => {
+  if (addressed() === conversation) return;
+  if (addressed()) trigger("open", { conversation: addressed() });
+  else fresh();
+});
 
 // --- asking
 
@@ -107,6 +122,8 @@ function ask(question, number = null, without = []) {
   question = question.trim();
   if (!question || run) return;
   const place = number ?? Math.max(0, ...turns.keys()) + 1;
+  const later = [...turns.keys()].some((other) => other > place);
+  if (later && !window.confirm("The questions after this one are taken back with it. Go on?")) return;
   forget(place);
   run = { id: String(Math.random()).slice(2) + Date.now(), number: place };
   const turn = turnNode(place);
@@ -366,6 +383,7 @@ const acts = {
   stop,
   fresh: () => {
     fresh();
+    address("");
     box.focus();
   },
   open: (button) => {
@@ -380,7 +398,7 @@ const acts = {
   },
   delete: (button) => {
     if (!window.confirm(`Delete the conversation “${button.dataset.title}”?`)) return;
-    if (button.dataset.conversation === conversation) fresh();
+    if (button.dataset.conversation === conversation) acts.fresh();
     trigger("delete", { conversation: button.dataset.conversation, matching: talksSearch.value });
   },
   talks: (button) => button.setAttribute("aria-expanded", String(desk.classList.toggle("talks-open"))),
@@ -425,10 +443,11 @@ desk.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
+  if (event.key === "Escape" && desk.offsetParent) {
+    const closes = !tip.hidden || find('[data-act="menu"][aria-expanded="true"]');
     hideTip();
     menu(null);
-    stop();
+    if (!closes) stop();
   }
   const writing = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (event.key === "/" && !writing && desk.offsetParent) {
@@ -483,8 +502,7 @@ const received = {
     find(".hello").innerHTML = hello.html;
     options("sources", hello.sources);
     options("organisations", hello.organisations);
-    const wanted = new URLSearchParams(location.hash.slice(1)).get("conversation");
-    if (wanted && !conversation) trigger("open", { conversation: wanted });
+    if (addressed() && !conversation) trigger("open", { conversation: addressed() });
   },
   turn: (turn) => {
     // Of a conversation that was left, or of a question that was asked anew, nothing is shown.
@@ -492,7 +510,7 @@ const received = {
     if (place === undefined) return;
     if (!conversation && turn.conversation) {
       conversation = turn.conversation;
-      history.replaceState(null, "", `#conversation=${conversation}`);
+      address(conversation);
     }
     if (place !== turn.number) renumber(place, turn.number);
     draw(turn);
@@ -506,7 +524,7 @@ const received = {
   open: (opened) => {
     fresh();
     conversation = opened.conversation;
-    history.replaceState(null, "", `#conversation=${conversation}`);
+    address(conversation);
     find(".talk-title").textContent = opened.title;
     for (const part of opened.turns) draw(part);
     if (opened.turns.length) show(opened.turns.at(-1).number);
