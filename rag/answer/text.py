@@ -28,7 +28,7 @@ def text_reply(
 ) -> Reply:
     """The answer from the texts of the papers, or of those in `among`."""
     result = search(library, embedder, question, config.search, config.answer.considered, among)
-    assessment = assess(library, question, result)
+    assessment = assess(library, question, result, config.answer)
     threshold = config.answer.told
     if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
