@@ -45,11 +45,11 @@ def run(
     config = load_config(profile, home)
     context = Context(config, data_folder(data), Path(questions) if questions else None, say)
     loaded = _load_all(suites, context)
-    info = _describe(config, loaded)
+    info = describe(config, loaded)
     folder = Path(out) if out else runs.unfinished(ROOT, info["fingerprint"]) or ROOT / _stamp()
     recorder = Recorder(folder, info)
     for suite in loaded:
-        _run_suite(suite, recorder, say)
+        run_suite(suite, recorder, say)
         suite.close()
     recorder.finish()
     finished = runs.read(folder)
@@ -72,7 +72,8 @@ def _load_all(suites: Sequence[str], context: Context) -> list[Loaded]:
     return loaded
 
 
-def _run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
+def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
+    """Evaluate the cases of a suite that the recorder doesn't have yet; one that fails is a row with its error."""
     left = [case for case in suite.cases if (suite.name, case.id) not in recorder.done]
     say(f"{suite.name}: {len(left)} of {len(suite.cases)} cases to go")
     for number, case in enumerate(left, start=1):
@@ -87,7 +88,8 @@ def _run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
             say(f"{suite.name}: {number} of {len(left)}")
 
 
-def _describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
+def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
+    """What run.json says of a run of these suites."""
     suites = {suite.name: {"data": suite.data, "cases": len(suite.cases), "papers": suite.papers} for suite in loaded}
     parts = [config.fingerprint, runs.code_fingerprint(), *(f"{name}{one['data']}" for name, one in suites.items())]
     return {
