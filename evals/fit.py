@@ -1,10 +1,10 @@
-"""Fit the two logistic models of rag/answer/relevance.py and write rag/_data/calibration.json.
+"""Fit the two logistic models of rag/answer/relevance.py and write a calibration, by default the shipped one.
 
-    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS ""
+    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --out FILE
 
 A set is a library, questions in the format of docs/evaluation.md over its papers, and the file that explains their
 keys, or "". Questions for the catalog are left out; evals/off_topic.txt adds some that no paper answers to every set.
-Needs scikit-learn. The file it writes names its data, its seed and its cross-validated figures.
+The file it writes names its data, its seed and its cross-validated figures; the setting answer.calibration uses it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -32,9 +32,11 @@ from rag.answer.relevance import (
 )
 from rag.assistant import Assistant
 from rag.data import shipped
+from rag.errors import InputError, RagError
 from rag.search import search, understand
 
 SEED = 0
+OFF_TOPIC = "off-topic"
 _FOLDS = 5
 _HITS = 30  # hits a question that the relevance model learns from
 
@@ -48,67 +50,79 @@ class Sample:
     groups: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the models see of one question, and what they should say.
+
+    `hits` are the `RELEVANCE_FEATURES` of its hits, shape (n, 4), and `relevant` says which of these have grade 1 or
+    more, (n,); `whole` are the `TOLD_FEATURES`, shape (1, 4), and `told` says whether it has relevant papers at all.
+    """
+
+    id: str
+    type: str
+    hits: NDArray[np.float64]
+    relevant: NDArray[np.bool_]
+    whole: NDArray[np.float64]
+    told: bool
+
+
 def main(arguments: Sequence[str]) -> None:
     """Fit and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", nargs=3, action="append", required=True, metavar=("HOME", "QUESTIONS", "PAPERS"))
-    sets = parser.parse_args(arguments).set
-    # The labelled questions hold no plainly foreign ones; without them "told" would learn nothing of those.
-    off_topic = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
-    relevance, told = _Rows(), _Rows()
-    for home, questions, papers in sets:
+    parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("calibration.json"))
+    options = parser.parse_args(arguments)
+    observed: list[Observed] = []
+    for home, file, papers in options.set:
         with Assistant.open(home=home) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
-            cases = read_cases(Path(questions), names)
-            cases += [Case(f"off-{n}", "off-topic", line) for n, line in enumerate(off_topic)]
-            collect(assistant, cases, relevance, told)
-    fitted = {
+            observed += observe(assistant, read_cases(Path(file), names))
+    files = [Path(file) for _, file, _ in options.set]
+    questions = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+    write(options.out, calibrate(observed, questions))
+    sys.stdout.write(options.out.read_text(encoding="utf-8"))
+
+
+def observe(assistant: Assistant, cases: Sequence[Case]) -> list[Observed]:
+    """What a library shows of the cases, and of the off-topic questions; those for the catalog are left out."""
+    # The labelled questions hold no plainly foreign ones; without them "told" would learn nothing of those.
+    lines = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
+    off_topic = [Case(f"off-{number}", OFF_TOPIC, line) for number, line in enumerate(lines)]
+    return [_observe(assistant, case) for case in [*cases, *off_topic] if not understand(case.question)]
+
+
+def _observe(assistant: Assistant, case: Case) -> Observed:
+    question = " ".join([*case.turns, case.question])
+    result = search(assistant.library, assistant.embedder, question, assistant.config.search, _HITS)
+    asked = read_question(assistant.library, question)
+    relevant = np.array([hit.paper.id in case.relevant for hit in result.hits], dtype=bool)
+    hits, whole = relevance_features(result, asked), told_features(result, asked)
+    return Observed(case.id, case.type, hits, relevant, whole, case.answerable)
+
+
+def calibrate(observed: Sequence[Observed], questions: Mapping[str, str]) -> dict[str, Any]:
+    """A calibration fitted on these questions; `questions` names their files with fingerprints."""
+    numbers = np.arange(len(observed))
+    hits, relevant = (np.concatenate([getattr(one, name) for one in observed]) for name in ("hits", "relevant"))
+    whole, told = np.concatenate([one.whole for one in observed]), np.array([one.told for one in observed])
+    by_hit = Sample(hits, relevant, np.repeat(numbers, [len(one.hits) for one in observed]))
+    return {
         "data": {
-            "questions": {Path(one[1]).name: sha256(Path(one[1]).read_bytes()).hexdigest()[:16] for one in sets},
-            "off_topic": len(off_topic),
+            "questions": dict(questions),
+            "off_topic": len({one.id for one in observed if one.type == OFF_TOPIC}),
             "seed": SEED,
         },
-        "relevance": {"features": RELEVANCE_FEATURES, **fit(relevance.sample())},
-        "told": {"features": TOLD_FEATURES, **fit(told.sample())},
+        "relevance": {"features": RELEVANCE_FEATURES, **fit(by_hit)},
+        "told": {"features": TOLD_FEATURES, **fit(Sample(whole, told, numbers))},
     }
-    text = json.dumps(fitted, indent=2)
-    shipped("sample.jsonl").with_name("calibration.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(text + "\n")
 
 
-class _Rows:
-    """A sample that grows."""
-
-    def __init__(self) -> None:
-        self._features: list[NDArray[np.float64]] = []
-        self._labels: list[bool] = []
-        self._groups: list[int] = []
-        self._count = 0
-
-    def add(self, features: NDArray[np.float64], labels: Sequence[bool]) -> None:
-        """The rows of one question."""
-        self._features.append(features)
-        self._labels += labels
-        self._groups += [self._count] * len(labels)
-        self._count += 1
-
-    def sample(self) -> Sample:
-        """All of them."""
-        return Sample(np.concatenate(self._features), np.array(self._labels), np.array(self._groups))
-
-
-def collect(assistant: Assistant, cases: Sequence[Case], relevance: _Rows, told: _Rows) -> None:
-    """Add rows for relevance (a hit has grade 1 or more) and for told (the question has relevant papers)."""
-    library, config = assistant.library, assistant.config.search
-    for case in cases:
-        if understand(case.question):
-            continue
-        question = " ".join([*case.turns, case.question])
-        result = search(library, assistant.embedder, question, config, _HITS)
-        asked = read_question(library, question)
-        grades = [hit.paper.id in case.relevant for hit in result.hits]
-        relevance.add(relevance_features(result, asked), grades)
-        told.add(told_features(result, asked), [case.answerable])
+def write(path: Path, calibration: Mapping[str, Any]) -> None:
+    """Store a calibration. Raises InputError where the file can't be written."""
+    try:
+        path.write_text(json.dumps(calibration, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the calibration {path} can't be written: {error.strerror}") from None
 
 
 def fit(sample: Sample) -> dict[str, Any]:
@@ -133,4 +147,7 @@ def fit(sample: Sample) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except RagError as error:
+        sys.exit(f"evals.fit: {error}")

@@ -53,13 +53,13 @@ def run(
         loaded = _load_all(suites, context)
         for suite in loaded:
             stack.callback(suite.close)
-        info = _describe(config, loaded)
+        info = describe(config, loaded)
         folder = Path(out) if out else runs.unfinished(ROOT, info["fingerprint"]) or ROOT / _stamp()
         for suite in loaded:
             suite.check()
         recorder = Recorder(folder, info)
         for suite in loaded:
-            _run_suite(suite, recorder, say)
+            run_suite(suite, recorder, say)
         recorder.finish((suite.name, case.id) for suite in loaded for case in suite.cases)
     finished = runs.read(folder)
     write_report(finished, folder / "report.html", peers.matching(finished.data))
@@ -87,7 +87,8 @@ def _without_fallback(config: Config) -> Config:
     return config.model_copy(update={"answer": config.answer.model_copy(update={"on_llm_failure": "error"})})
 
 
-def _run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
+def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
+    """Evaluate the cases of a suite that the recorder doesn't have yet; one that fails is a row with its error."""
     left = [case for case in suite.cases if (suite.name, case.id) not in recorder.done]
     say(f"{suite.name}: {len(left)} of {len(suite.cases)} cases to go")
     started, done = time.perf_counter(), 0
@@ -132,7 +133,8 @@ def _evaluated(suite: Loaded, case: Item) -> Outcome | RagError:
         return error
 
 
-def _describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
+def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
+    """What run.json says of a run of these suites."""
     suites = {suite.name: _about(suite) for suite in loaded}
     parts = [config.fingerprint, runs.code_fingerprint(), *(f"{name}{one['data']}" for name, one in suites.items())]
     return {

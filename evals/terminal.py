@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evals.comparing import Comparison
@@ -47,6 +47,14 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
         ]
         counts = [str(number) for number in (one.difference.wins, one.difference.losses, one.difference.ties)]
         made.add_row(one.suite, one.measure, *numbers, *counts)
+    _print(made)
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of texts."""
+    made = _table(title, columns)
+    for row in rows:
+        made.add_row(*row)
     _print(made)
 
 

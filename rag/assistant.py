@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.answer import Extractive, Generated, Synthesizer
+from rag.answer.relevance import read_calibration
 from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
 from rag.config import Config, load_config
@@ -65,6 +66,7 @@ class Assistant:
 
     def __init__(self, config: Config, model_progress: ModelProgress | None = None) -> None:
         self.config = config
+        read_calibration(config.answer.calibration)  # a wrong file is told before any question is asked
         self._model_progress = model_progress
         self._made: dict[str, tuple[int, Any]] = {}
 

@@ -72,6 +72,7 @@ class AnswerConfig(_Section):
     relevance: float = Field(ge=0, le=1)
     share_of_best: float = Field(ge=0, le=1)
     told: float = Field(ge=0, le=1)
+    calibration: str
     considered: int = Field(ge=1)
     sentences: int = Field(ge=1)
     max_question_characters: int = Field(ge=1)
@@ -180,7 +181,8 @@ def load_config(profile: str | None = None, home: str | Path | None = None) -> C
     except ValueError as error:  # pydantic-settings: a section's variable that holds no JSON
         raise ConfigError(f"a RAG_ variable can't be read: {error}") from None
     config = config if home is None else config.model_copy(update={"home": str(home)})
-    for place in (config.home, config.embedder.cache, config.embedder.folder, config.llm.vllm_command):
+    places = (config.home, config.embedder.cache, config.embedder.folder, config.answer.calibration)
+    for place in (*places, config.llm.vllm_command):
         expanded(place)
     return config
 

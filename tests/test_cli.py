@@ -211,6 +211,12 @@ def test_unknown_variables_and_keys(rag, monkeypatch) -> None:
     one_line(rag("status"), "unknown variable RAG_HOEM: did you mean RAG_HOME?")
 
 
+def test_a_missing_calibration_is_told_before_anything_is_asked(rag, demo_home, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_ANSWER__CALIBRATION", "/does/not/exist.json")
+    for command in (["ask", "--home", demo_home, QUESTION], ["eval", "--home", demo_home]):
+        one_line(rag(*command), "the calibration /does/not/exist.json can't be read: No such file or directory")
+
+
 def test_a_file_that_fails_is_one_line_and_status_1(rag, tmp_path) -> None:
     for name, content in {
         "empty.txt": b"",

@@ -68,11 +68,14 @@ class Context:
             raise InputError(f"the suite {suite} needs {path}, which is not here; see --data")
         return path
 
+    def assistant(self, suite: str) -> Assistant:
+        """An assistant over the suite's own library as it is."""
+        return Assistant(self.config.model_copy(update={"home": str(self.config.folder / "evals" / suite)}))
+
     def library(self, suite: str, sources: Sequence[Path]) -> Assistant:
         """An assistant over the suite's papers, in a library of its own that is kept and brought up to date."""
-        home = self.config.folder / "evals" / suite
-        assistant = Assistant(self.config.model_copy(update={"home": str(home)}))
-        self.say(f"{suite}: reading its papers into {home}")
+        assistant = self.assistant(suite)
+        self.say(f"{suite}: reading its papers into {assistant.config.folder}")
         report = assistant.ingest(sources)
         if report.failures:
             first = report.failures[0]

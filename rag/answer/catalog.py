@@ -49,7 +49,7 @@ def catalog_reply(
     if query.conditions or among is not None:
         among = {paper.id for paper in met}
     result = search(library, embedder, query.topic, config.search, config.answer.considered, among)
-    assessment = assess(library, query.topic, result)
+    assessment = assess(library, query.topic, result, config.answer)
     if query.asked and not query.filters and not query.counted:
         return _of_named(query, result, assessment.asked)
     # A topic is too short for the model of what the papers tell; whether its best paper is relevant says enough.

@@ -1,6 +1,7 @@
 """How relevant is each hit, and do the papers tell at all? Two small logistic models over the search's own scores.
 
 Their weights are in rag/_data/calibration.json with the data and the figures that made them; evals/fit.py fits them.
+`answer.calibration` names another such file.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.config import AnswerConfig
+from rag.config import AnswerConfig, expanded
 from rag.data import shipped
+from rag.errors import ConfigError
 from rag.library import Library, analyse
 from rag.search import SearchResult
 
@@ -49,6 +52,14 @@ class Logistic:
         """Probabilities of shape (n,) for features of shape (n, len(weights))."""
         p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(features @ np.array(self.weights) + self.bias)))
         return p
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Both models as they were fitted together: a hit's `RELEVANCE_FEATURES`, and a search's `TOLD_FEATURES`."""
+
+    relevance: Logistic
+    told: Logistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +103,14 @@ class Assessment:
         return [row for row in self.order if row not in sure and self.relevance[row] >= config.relevance / 2][:_PERHAPS]
 
 
-def assess(library: Library, question: str, result: SearchResult) -> Assessment:
-    """Judge a search's hits."""
+def assess(library: Library, question: str, result: SearchResult, config: AnswerConfig) -> Assessment:
+    """Judge a search's hits. Raises ConfigError for a calibration that can't be used."""
     asked = read_question(library, question)
-    relevance, told = _models()
+    models = read_calibration(config.calibration)
     if not result.hits:
         return Assessment(np.zeros(0), 0.0, asked)
-    return Assessment(relevance(relevance_features(result, asked)), float(told(told_features(result, asked))[0]), asked)
+    relevance = models.relevance(relevance_features(result, asked))
+    return Assessment(relevance, float(models.told(told_features(result, asked))[0]), asked)
 
 
 def read_question(library: Library, question: str) -> AskedFor:
@@ -145,7 +157,26 @@ def told_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
 
 
 @cache
-def _models() -> tuple[Logistic, Logistic]:
-    fitted = json.loads(shipped("calibration.json").read_text(encoding="utf-8"))
-    relevance, told = (Logistic(tuple(fitted[name]["weights"]), fitted[name]["bias"]) for name in ("relevance", "told"))
-    return relevance, told
+def read_calibration(place: str) -> Calibration:
+    """The calibration in a file that evals/fit.py wrote, or ("") the shipped one; read once in a process.
+
+    Raises ConfigError for a file that is missing or damaged, or was fitted for other features.
+    """
+    path = expanded(place) if place else shipped("calibration.json")
+    try:
+        fitted = json.loads(path.read_text(encoding="utf-8"))
+        relevance = _logistic(fitted["relevance"], RELEVANCE_FEATURES)
+        return Calibration(relevance, _logistic(fitted["told"], TOLD_FEATURES))
+    except OSError as error:
+        raise ConfigError(f"the calibration {path} can't be read: {error.strerror}; see answer.calibration") from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ConfigError(f"{path} is no calibration of evals.fit ({error}); see answer.calibration") from None
+
+
+def _logistic(fitted: Mapping[str, Any], features: Sequence[str]) -> Logistic:
+    if list(fitted["features"]) != list(features):
+        raise ValueError(f"its features are {fitted['features']}, not {list(features)}")
+    numbers = [float(number) for number in [*fitted["weights"], fitted["bias"]]]
+    if len(numbers) != len(features) + 1 or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{len(features)} weights and a bias, all finite, are needed, not {numbers}")
+    return Logistic(tuple(numbers[:-1]), numbers[-1])

@@ -30,7 +30,7 @@ def text_reply(
     if among is not None and len(among) == 1 and asks_for_the_whole(question):
         return _whole_paper(library, embedder, synthesizer, next(iter(among)), config)
     result = search(library, embedder, question, config.search, config.answer.considered, among)
-    assessment = assess(library, question, result)
+    assessment = assess(library, question, result, config.answer)
     threshold = config.answer.told
     if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
@@ -51,5 +51,5 @@ def _whole_paper(
     """What one paper is about: the sentences nearest its title."""
     title = library.catalog.paper(identity).title
     result = search(library, embedder, title, config.search, 1, {identity})
-    assessment = replace(assess(library, title, result), told=1.0)
+    assessment = replace(assess(library, title, result, config.answer), told=1.0)
     return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment))
