@@ -20,7 +20,7 @@ from rag.records import Excluded, Notice, Said, Stage, Written
 
 log = logging.getLogger(__name__)
 
-VERDICT_TOKENS = 192
+VERDICT_TOKENS = 256
 _GONE = 3  # requests that fail one after the other; the server is not there any more
 _NAMED = 3
 _LONGEST = 300

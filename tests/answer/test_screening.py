@@ -239,10 +239,10 @@ def test_a_terminal_shows_the_cost_and_who_was_excluded(screening) -> None:
 
 
 def test_a_long_paper_is_screened_by_its_first_sentences(screening) -> None:
-    assistant, server = screening(by_title, LLM__CONTEXT=480, LLM__MAX_TOKENS=64)
+    assistant, server = screening(by_title, LLM__CONTEXT=544, LLM__MAX_TOKENS=64)
     events = list(assistant.ask_stream(QUESTION))
     counter = Counters(assistant.config.llm).best()
-    assert all(counter.count([Message("user", one)]) <= 480 - 192 for one in prompts(server))
+    assert all(counter.count([Message("user", one)]) <= 544 - 256 for one in prompts(server))
     assert all(one.endswith((".", "?")) for one in prompts(server))
     assert any("by the first sentences only" in one.text for one in events if isinstance(one, Notice))
     assert any(isinstance(one, Excluded) for one in events)
