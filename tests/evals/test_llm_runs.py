@@ -70,6 +70,7 @@ def data(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("RAG_LLM__PARALLEL", str(AT_ONCE))
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path / "none"))
     monkeypatch.setenv("RAG_LLM__READ_SECONDS", "5")
+    monkeypatch.setenv("RAG_LLM__SCREENED", "0")
     return folder.parent
 
 
