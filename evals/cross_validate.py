@@ -28,7 +28,7 @@ from evals.statistics import Estimate
 from evals.suites import Context, Loaded, load
 from evals.suites.base import Item, Say, data_folder
 from evals.terminal import print_rows
-from rag.config import load_config
+from rag.config import Config, load_config
 from rag.errors import ConfigError, RagError
 
 SUITES = ("daily-papers", "demo")
@@ -94,8 +94,7 @@ def cross_validate(
         say(f"fold {fold + 1} of {FOLDS}")
         path = out / f"calibration-{fold + 1}.json"
         write(path, calibrate(training(dealt, fold), {one.suite.name: one.suite.data for one in dealt}))
-        answer = config.answer.model_copy(update={"calibration": str(path)})
-        other = replace(context, config=config.model_copy(update={"answer": answer}))
+        other = replace(context, config=_calibrated(config, path))
         for name, one in zip(suites, dealt, strict=True):
             _answer(load(name, other), one.folds, fold, recorder, say)
     recorder.finish()
@@ -126,6 +125,11 @@ def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
     suite.close()
     off_topic = [one for one in observed if one.type == OFF_TOPIC]
     return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed)
+
+
+def _calibrated(config: Config, path: Path) -> Config:
+    answer = config.answer.model_copy(update={"calibration": str(path)})
+    return config.model_copy(update={"answer": answer})
 
 
 def _answer(suite: Loaded, folds: Mapping[str, int], fold: int, recorder: Recorder, say: Say) -> None:

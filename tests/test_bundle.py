@@ -38,6 +38,7 @@ def test_what_differs_is_shown_cause_first(rag, demo_home, bundle, monkeypatch) 
 
 def test_an_answer_of_a_model(rag, demo_home, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path))
+    monkeypatch.setenv("RAG_LLM__SCREENED", "0")
     path = tmp_path / "answer.json"
     with serving(says("Density ratios help. [1]"), says("Density ratios do not. [1]")) as server:
         server.tokens = 50

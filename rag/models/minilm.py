@@ -60,6 +60,8 @@ class MiniLM:
         # Each new length would otherwise leave its own blocks in the arena.
         options.enable_cpu_mem_arena = False
         options.intra_op_num_threads = min(4, os.cpu_count() or 1)
+        # Threads that spin while they wait slow down whatever else runs: another process, or the page.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
             self._tokenizer = Tokenizer.from_file(str(graph.with_name("tokenizer.json")))
