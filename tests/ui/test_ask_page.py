@@ -195,6 +195,7 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     assert page.locator(".turn").count() == 0
     page.click(".talks-list .open")
     page.wait_for_selector(".turn:nth-child(2) .under")
+    page.fill(".talks-search", "")
     page.once("dialog", lambda dialog: dialog.accept())
     item.hover()
     item.locator('[data-act="delete"]').click()
