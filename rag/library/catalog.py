@@ -61,6 +61,10 @@ class Changes:
     papers: tuple[str, ...]
 
 
+# Papers whose parts are kept in memory: some 25 kB each.
+_KEPT = 2000
+
+
 class Catalog:
     """One SQLite file in WAL mode. A process has two connections to it, which its threads share.
 
@@ -72,6 +76,7 @@ class Catalog:
         self.path = path
         self._guard, self._reading = threading.RLock(), threading.RLock()
         self._writer: int | None = None  # the thread that is inside a transaction
+        self._parts: tuple[int, dict[str, PaperParts]] = (-1, {})
         try:
             self._db = _connect(path)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -178,19 +183,39 @@ class Catalog:
         return {row[0]: Passage(*row) for row in rows}
 
     def parts(self, paper_ids: Iterable[str]) -> dict[str, PaperParts]:
-        """Passages and sentences with their vectors, by paper."""
-        wanted = list(paper_ids)
+        """Passages and sentences with their vectors, by paper; those read lately are kept while nothing changes."""
+        wanted = list(dict.fromkeys(paper_ids))
+        with self.snapshot():
+            if self._writer == threading.get_ident():  # what it reads may never be committed
+                return self._read_parts(wanted)
+            kept = self._kept_parts(self.generation())
+            missing = [paper for paper in wanted if paper not in kept]
+            read = self._read_parts(missing) if missing else {}
+        found = {paper: parts for paper in wanted if (parts := kept.get(paper) or read.get(paper))}
+        if len(kept) + len(read) > _KEPT:
+            kept.clear()
+        kept.update(read)
+        return found
+
+    def _kept_parts(self, generation: int) -> dict[str, PaperParts]:
+        """What was read at this generation; a thread that looks at another one has its own."""
+        known, kept = self._parts
+        if known != generation:
+            kept = {}
+            self._parts = (generation, kept)
+        return kept
+
+    def _read_parts(self, wanted: Sequence[str]) -> dict[str, PaperParts]:
         passages: dict[str, list[Any]] = {}
         sentences: dict[str, list[Any]] = {}
         of_passages = """SELECT id, paper_id, start, "end", vector FROM passages
             WHERE paper_id IN ({}) ORDER BY paper_id, start"""
         of_sentences = """SELECT paper_id, start, "end", vector FROM sentences
             WHERE paper_id IN ({}) ORDER BY paper_id, number"""
-        with self.snapshot():
-            for row in self._among(of_passages, wanted):
-                passages.setdefault(row[1], []).append(row)
-            for row in self._among(of_sentences, wanted):
-                sentences.setdefault(row[0], []).append(row)
+        for row in self._among(of_passages, wanted):
+            passages.setdefault(row[1], []).append(row)
+        for row in self._among(of_sentences, wanted):
+            sentences.setdefault(row[0], []).append(row)
         return {
             paper: PaperParts(
                 tuple(Passage(*row[:4]) for row in rows),
