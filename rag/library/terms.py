@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,13 @@ def _schema() -> tantivy.Schema:
 
 def analyse(text: str) -> list[str]:
     """The text's terms as the index knows them: lower case, without accents, stop words and endings."""
-    return list(_analyzer().analyze(text))
+    return list(_terms(text))
+
+
+# The same sentences are weighed for question after question.
+@lru_cache(maxsize=8192)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(_analyzer().analyze(text))
 
 
 @cache
