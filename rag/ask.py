@@ -28,6 +28,7 @@ from rag.records import (
     Statement,
     Turn,
     Written,
+    citations_of,
 )
 from rag.search import foreign, misspelt, understand, within, without_instructions
 
@@ -106,15 +107,15 @@ class Asker:
             so_far.take(event)
             yield event
         # A statement on several papers shares the marks of those on each.
-        citations = {one.mark: one for statement in reversed(so_far.said) for one in statement.citations}
-        cited = {one.paper_id for one in citations.values()}
+        citations = citations_of(so_far.said)
+        cited = {one.paper_id for one in citations}
         settled = cited | {one.paper_id for one in so_far.excluded}
         yield Finished(
             Answer(
                 question=asked,
                 standalone_question=standalone.shown,
                 text=refusal_text(so_far.refusal, reply.hits) if so_far.refusal else so_far.text,
-                citations=tuple(citations[mark] for mark in sorted(citations)),
+                citations=citations,
                 hits=_kept(reply.hits, cited, self.config.search.hits),
                 filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
                 refusal=so_far.refusal,

@@ -15,7 +15,7 @@ from rag.config import Config
 from rag.errors import InputError
 from rag.prompts import wordings
 from rag.records import Answer, Scope, Turn
-from rag.wire import answer_row, citation_row
+from rag.wire import answer_row, turn_row
 
 _FORMAT = 1
 # What may change an answer, of all that is installed.
@@ -56,7 +56,7 @@ def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bo
     """The bundle of an answer."""
     return Bundle(
         question=answer.question,
-        history=[_turn_row(turn) for turn in history],
+        history=[turn_row(turn) for turn in history],
         filters=filters,
         passages=[{"paper_id": hit.paper.id, "title": hit.paper.title, "text": hit.paper.text} for hit in answer.hits],
         prompts=wordings(),
@@ -123,10 +123,6 @@ def _changed(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         old, new = before.get(key), after.get(key)
         if old != new:
             yield f"{what}: {key} was {old!r} and is {new!r}"
-
-
-def _turn_row(turn: Turn) -> dict[str, Any]:
-    return {"role": turn.role, "text": turn.text, "citations": [citation_row(one) for one in turn.citations]}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -377,7 +377,7 @@ def ui(
     """Serve the chat, the library and the evaluation as pages in the browser."""
     from ui.server import Address, serve
 
-    address = Address(host, port, auth, share, browser).checked()
+    address = Address(host, port, auth, share, browser)
     with _assistant(_sample_home(home, profile) if samples else home, profile) as assistant:
         if samples:
             _ingest_samples(assistant)

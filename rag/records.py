@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
@@ -275,6 +275,15 @@ class Excluded:
     reason: str
 
 
+def citations_of(statements: Iterable[Statement]) -> tuple[Citation, ...]:
+    """What the marks of statements point to, by mark; the first statement with a mark tells."""
+    first: dict[int, Citation] = {}
+    for statement in statements:
+        for one in statement.citations:
+            first.setdefault(one.mark, one)
+    return tuple(first[mark] for mark in sorted(first))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it.
@@ -329,8 +338,8 @@ class Condition:
 
     def __str__(self) -> str:
         if self.relation == "missing":
-            return f"no {_NAMES[self.field]}"
-        return f"{_NAMES[self.field]} {self.relation} {self.value}"
+            return f"no {FIELD_NAMES[self.field]}"
+        return f"{FIELD_NAMES[self.field]} {self.relation} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,15 +354,15 @@ class Order:
         many = f"{self.number} with the " if self.number > 1 else ""
         if self.field == "published":
             return many.removesuffix("with the ") + ("newest" if self.descending else "oldest")
-        return many + f"{'most' if self.descending else 'fewest'} {_NAMES[self.field].removeprefix('number of ')}"
+        return many + f"{'most' if self.descending else 'fewest'} {FIELD_NAMES[self.field].removeprefix('number of ')}"
 
 
-_NAMES = {
+FIELD_NAMES = {
     "published": "date",
     "author_count": "number of authors",
-    "authors": "authors",
+    "authors": "author names",
     "organisation": "organisation",
-    "comments": "comments",
+    "comments": "number of comments",
 }
 
 

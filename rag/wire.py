@@ -150,7 +150,14 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
         raise InputError(f"history, turn {number}: citations must be as `rag ask --json` prints them") from None
     # A lone surrogate can be neither embedded nor printed.
     clean = text.encode("utf-8", "replace").decode("utf-8")
-    return [Turn("user" if role == "user" else "assistant", clean, citations)]
+    refused = bool(given.get("refused") or given.get("refusal"))
+    return [Turn("user" if role == "user" else "assistant", clean, citations, refused)]
+
+
+def turn_row(turn: Turn) -> dict[str, Any]:
+    """A turn as `turns_from` reads it."""
+    citations = [citation_row(one) for one in turn.citations]
+    return {"role": turn.role, "text": turn.text, "citations": citations, "refused": turn.refused}
 
 
 def _citation(row: Mapping[str, Any]) -> Citation:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rag.errors import InputError
 from rag.records import Answer, CatalogFact, Citation, Excluded, Found, Hit, Scope, Statement, TextSpan
-from rag.wire import answer_from, kept_row
+from rag.wire import answer_from, kept_row, turn_row, turns_from
 
 SHORT = st.text(max_size=12)
 SPANS = st.builds(TextSpan, st.integers(0), st.integers(0), SHORT)
@@ -90,3 +90,11 @@ def test_damage_is_named(demo, path, value, said) -> None:
 def test_what_is_no_answer(row) -> None:
     with pytest.raises(InputError, match="the kept answer is damaged"):
         answer_from(row)
+
+
+def test_a_turn_comes_back_as_it_went_in(demo) -> None:
+    declined = demo.ask("How tall is the Eiffel Tower?")
+    assert declined.refusal
+    turns = turns_from([declined])
+    assert turns[-1].refused
+    assert turns_from([turn_row(turn) for turn in turns]) == turns

@@ -26,7 +26,6 @@ from ui.turns import Drawn, conversation_list, parts
 
 HERE = Path(__file__).parent
 _TOKEN = "ask-the-papers-reader"
-_SHOWN_FILTERS = 200
 
 
 def ask_page() -> gr.HTML:
@@ -102,7 +101,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
 
 
 def _stop(service: Service, user: str, sent: dict[str, Any]) -> None:
-    service.stopped.add((user, _text(sent, "run")))
+    service.runs.stop(user, _text(sent, "run"))
 
 
 def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
@@ -192,8 +191,8 @@ def _hello(service: Service) -> dict[str, Any]:
     html = draw("welcome", {**about, "profile": _profile(service.assistant.config)})
     return {
         "html": html,
-        "sources": list(overview.sources)[:_SHOWN_FILTERS] if overview else [],
-        "organisations": list(overview.organisations)[:_SHOWN_FILTERS] if overview else [],
+        "sources": list(overview.sources) if overview else [],
+        "organisations": list(overview.organisations) if overview else [],
     }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.errors import RagError
-from rag.records import Answer, Event, Finished, Notice, Scope, SourcesFound, Stage, Statement
+from rag.records import Answer, Event, Finished, Notice, Scope, SourcesFound, Stage, Statement, citations_of
 from ui.service import Service
 from ui.turns import Drawn
 
@@ -41,10 +42,13 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
     try:
         service.pace.take(asked.user)
         earlier = _earlier(service, asked)
-        with service.line.ticket() as ticket:
+        with service.runs.going(asked.user, asked.run) as stop, service.line.ticket() as ticket:
             for before in ticket.places():
+                if stop.is_set():
+                    yield conversation, replace(drawn, stage="", notices=(_STOPPED,))
+                    return
                 yield conversation, replace(drawn, stage=_place(before))
-            for state in _drawing(service, asked, earlier, drawn):
+            for state in _drawing(service, asked, earlier, drawn, stop):
                 drawn = state
                 if drawn.answer is None:
                     yield conversation, drawn
@@ -58,8 +62,6 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
         _LOG.exception("a question could not be answered")
         words = f"something went wrong here ({type(error).__name__}); the server's log has the details"
         yield conversation, replace(drawn, stage="", error=words)
-    finally:
-        service.stopped.discard((asked.user, asked.run))
 
 
 def _earlier(service: Service, asked: Asked) -> list[Answer]:
@@ -69,12 +71,14 @@ def _earlier(service: Service, asked: Asked) -> list[Answer]:
     return [turn.answer for turn in turns if turn.number < asked.number or not asked.again][-_HISTORY:]
 
 
-def _drawing(service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn) -> Iterator[Drawn]:
+def _drawing(
+    service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn, stop: threading.Event
+) -> Iterator[Drawn]:
     """The turn after each event; the last one has an answer, if only what was said until it was stopped."""
     events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope)
     try:
         for event in events:
-            if (asked.user, asked.run) in service.stopped and not isinstance(event, Finished):
+            if stop.is_set() and not isinstance(event, Finished):
                 yield _broken_off(drawn, asked, _STOPPED)
                 return
             drawn = _after(event, drawn)
@@ -107,14 +111,13 @@ def _after(event: Event, drawn: Drawn) -> Drawn:
 
 
 def _broken_off(drawn: Drawn, asked: Asked, why: str) -> Drawn:
-    citations = {one.mark: one for statement in drawn.said for one in statement.citations}
     return Drawn.of(
         drawn.number,
         Answer(
             question=asked.question,
             standalone_question=asked.question,
             text="\n".join(one.marked for one in drawn.said),
-            citations=tuple(citations[mark] for mark in sorted(citations)),
+            citations=citations_of(drawn.said),
             hits=drawn.hits,
             looked_at=drawn.looked_at,
             notices=(*drawn.notices, why),

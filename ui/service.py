@@ -68,12 +68,9 @@ class Ticket:
     served: bool = False
 
     def places(self) -> Iterator[int]:
-        """How many questions are before this one, each time that changes, until it is its turn."""
-        last = None
+        """How many questions are before this one, when that changes and every second, until it is its turn."""
         while before := self.line.wait(self, seconds=1.0):
-            if before != last:
-                yield before
-            last = before
+            yield before
 
 
 class Pace:
@@ -88,6 +85,8 @@ class Pace:
         """Count a question. Raises InputError for one too many, which is not counted."""
         now = time.monotonic()
         with self._guard:
+            for one in [one for one, times in self._asked.items() if times[-1] <= now - 60]:
+                del self._asked[one]
             asked = self._asked[user]
             while asked and asked[0] <= now - 60:
                 asked.popleft()
@@ -97,18 +96,38 @@ class Pace:
             asked.append(now)
 
 
+class Runs:
+    """The answers that are being made, each by its reader and a name of its own, so that it can be stopped."""
+
+    def __init__(self) -> None:
+        self._stops: dict[tuple[str, str], threading.Event] = {}
+
+    @contextmanager
+    def going(self, user: str, run: str) -> Iterator[threading.Event]:
+        """An answer in the making; the event is set when its reader has had enough."""
+        stop = self._stops[user, run] = threading.Event()
+        try:
+            yield stop
+        finally:
+            del self._stops[user, run]
+
+    def stop(self, user: str, run: str) -> None:
+        """Have enough of an answer; one that is over is left alone."""
+        if stop := self._stops.get((user, run)):
+            stop.set()
+
+
 @dataclass(frozen=True)
 class Service:
     """The parts behind the pages of one server.
 
-    `stopped` holds the (user, run) pairs of answers whose readers pressed Stop; `editable` says that readers may add
-    and remove papers.
+    `editable` says that readers may add and remove papers.
     """
 
     assistant: Assistant
     journal: Journal
     line: Line
     pace: Pace
-    stopped: set[tuple[str, str]] = field(default_factory=set)
+    runs: Runs = field(default_factory=Runs)
     adding: threading.Lock = field(default_factory=threading.Lock)
     editable: bool = True

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from rag.exporting import bibtex, link, markdown
 from rag.journal import Conversation
-from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan
+from rag.printing import facts
+from rag.records import FIELD_NAMES, Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan, citations_of
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted
 
 _STAGES = {"lexical": "words", "dense": "passages", "sentence": "sentences", "catalog": "catalog"}
-_FIELDS = {
-    "published": "date",
-    "author_count": "number of authors",
-    "authors": "authors",
-    "organisation": "organisation",
-    "comments": "comments",
-}
 _FEW_CARDS = 3
 
 
@@ -92,7 +85,7 @@ class _Card:
             for fact in one.evidence:
                 if isinstance(fact, CatalogFact):
                     cited.setdefault(fact, []).append(str(one.mark))
-        return [(_FIELDS.get(fact.field, fact.field), fact, " ".join(marks)) for fact, marks in cited.items()]
+        return [(FIELD_NAMES.get(fact.field, fact.field), fact, " ".join(marks)) for fact, marks in cited.items()]
 
     @property
     def found_by(self) -> str:
@@ -107,11 +100,8 @@ class _Card:
         return link(self.paper)
 
     @property
-    def meta(self) -> list[str]:
-        """What is known of the paper, in a few words each."""
-        seen = dict.fromkeys(Path(sighting.source).name for sighting in self.paper.sightings)
-        known = [_authors(self.paper), self.paper.organisation or "", _date(self.paper)]
-        return [one for one in [*known, f"from {', '.join(seen)}" if seen else ""] if one]
+    def about(self) -> str:
+        return facts(self.paper)
 
     def _highlights(self) -> list[Highlight]:
         return [
@@ -156,7 +146,7 @@ def _said(turn: Drawn) -> list[tuple[Statement, str, str]]:
 def _cards(turn: Drawn) -> dict[str, list[_Card]]:
     """The cited papers in the order of their marks, and the others that were found."""
     cited: dict[str, list[Citation]] = {}
-    for one in turn.answer.citations if turn.answer else _said_citations(turn.said):
+    for one in turn.answer.citations if turn.answer else citations_of(turn.said):
         cited.setdefault(one.paper_id, []).append(one)
     hits = {hit.paper.id: hit for hit in turn.hits}
     few = len(cited) <= _FEW_CARDS
@@ -166,25 +156,5 @@ def _cards(turn: Drawn) -> dict[str, list[_Card]]:
     }
 
 
-def _said_citations(said: Iterable[Statement]) -> list[Citation]:
-    return list({one.mark: one for statement in said for one in statement.citations}.values())
-
-
 def _copied(turn: Drawn) -> str:
     return markdown([turn.answer]) if turn.answer else ""
-
-
-def _authors(paper: Paper) -> str:
-    if 0 < len(paper.authors) <= 3:
-        return ", ".join(paper.authors)
-    if paper.authors:
-        return f"{paper.authors[0]} and {len(paper.authors) - 1} others"
-    if paper.author_count:
-        return "1 author" if paper.author_count == 1 else f"{paper.author_count} authors"
-    return ""
-
-
-def _date(paper: Paper) -> str:
-    if paper.published is None:
-        return ""
-    return f"{paper.published} (year inferred)" if paper.published.inferred else str(paper.published)

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from rag.records import CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement
+from rag.records import FIELD_NAMES, CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement
 
-_NAMES = {
-    "published": "date",
-    "author_count": "number of authors",
-    "authors": "author names",
-    "organisation": "organisation",
-    "comments": "number of comments",
-}
 _EXAMPLES = 5  # papers that are shown with a bare count
 
 
@@ -60,7 +53,7 @@ def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
     missing = [field for field in asked if not any(fact(paper, field) for paper in papers)]
     if len(missing) < len(asked):
         return None
-    names = " or ".join(_NAMES[field] for field in missing)
+    names = " or ".join(FIELD_NAMES[field] for field in missing)
     return f"no source tells the {names} of “{papers[0].title}”"
 
 

@@ -28,7 +28,7 @@ def text_reply(
 ) -> Reply:
     """The answer from the texts of the papers, or of those in `among`."""
     if among is not None and len(among) == 1 and asks_for_the_whole(question):
-        return _whole_paper(library, embedder, synthesizer, next(iter(among)), config)
+        return _whole_paper(library, embedder, synthesizer, question, next(iter(among)), config)
     result = search(library, embedder, question, config.search, config.answer.considered, among)
     assessment = assess(library, question, result, config.answer)
     threshold = config.answer.told
@@ -46,10 +46,10 @@ def text_reply(
 
 
 def _whole_paper(
-    library: Library, embedder: Embedder, synthesizer: Synthesizer, identity: str, config: Config
+    library: Library, embedder: Embedder, synthesizer: Synthesizer, question: str, identity: str, config: Config
 ) -> Reply:
     """What one paper is about: the sentences nearest its title."""
     title = library.catalog.paper(identity).title
     result = search(library, embedder, title, config.search, 1, {identity})
     assessment = replace(assess(library, title, result, config.answer), told=1.0)
-    return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment))
+    return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment, question))

@@ -36,7 +36,8 @@ class Drafts:
     def feed(self, chunk: str) -> Iterator[Draft]:
         """The sentences that are certain to be finished with this chunk."""
         self._held += chunk
-        while match := _SENTENCE.match(self._held):
+        # Without a mark there is nothing to find, and looking again at each chunk of a long sentence would add up.
+        while "]" in self._held and (match := _SENTENCE.match(self._held)):
             self._held = self._held[match.end() :]
             yield from self._draft(match)
 

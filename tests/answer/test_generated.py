@@ -6,7 +6,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.errors import LLMError
-from rag.records import Statement
+from rag.records import Scope, Statement
 from tests.llm.fake import hangs_up, says, serving, stalls
 from tests.llm.tiny import make_model
 
@@ -60,6 +60,18 @@ def test_doubts_are_in_plain_sight(asking) -> None:
     first, second = answer.text.splitlines()
     assert re.search(r"\[1\] \(check: weak support, 0\.0\d; 77 in no cited paper\)$", first)
     assert second == "No mark here. (check: it names no source)"
+
+
+def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) -> None:
+    """Of a paper as a whole too, whose sentences are found by its title."""
+    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
+    with serving(says("Density ratios help. [1]")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            paper = assistant.search(QUESTION, 1)[0].paper
+            assistant.ask("What is it about?", scope=Scope(papers=(paper.id,)))
+        assert prompt(server.requests).endswith("Question: What is it about?")
 
 
 def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:

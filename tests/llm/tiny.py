@@ -12,7 +12,7 @@ import numpy as np
 
 from rag.data import shipped
 
-_LAYERS, _WIDTH, _HEADS, _INNER, _VOCABULARY = 2, 128, 2, 256, 2000
+_HEAD, _VOCABULARY = 64, 2000
 _CONTEXT = 4096
 _SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _TEMPLATE = (
@@ -21,18 +21,18 @@ _TEMPLATE = (
 )
 
 
-def make_model(folder: Path) -> Path:
-    """Write the model's files into a folder; takes a second."""
+def make_model(folder: Path, layers: int = 2, width: int = 128) -> Path:
+    """Write the model's files into a folder; takes a second. More layers and width make it as slow as real ones."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_tokenizer(folder)
-    _write_weights(folder)
+    _write_weights(folder, layers, width)
     config = {
         "architectures": ["Qwen2ForCausalLM"],
         "model_type": "qwen2",
-        "hidden_size": _WIDTH,
-        "intermediate_size": _INNER,
-        "num_hidden_layers": _LAYERS,
-        "num_attention_heads": _HEADS,
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": width // _HEAD,
         "num_key_value_heads": 1,
         "max_position_embeddings": _CONTEXT,
         "vocab_size": _VOCABULARY,
@@ -75,26 +75,26 @@ def _write_tokenizer(folder: Path) -> None:
     _write_json(folder / "tokenizer_config.json", settings)
 
 
-def _write_weights(folder: Path) -> None:
+def _write_weights(folder: Path, layers: int, width: int) -> None:
     from safetensors.numpy import save_file
 
     random = np.random.default_rng(0)
-    head = _WIDTH // _HEADS
-    shapes = {"model.embed_tokens.weight": (_VOCABULARY, _WIDTH), "model.norm.weight": (_WIDTH,)}
-    for layer in range(_LAYERS):
+    inner = 2 * width
+    shapes = {"model.embed_tokens.weight": (_VOCABULARY, width), "model.norm.weight": (width,)}
+    for layer in range(layers):
         own = {
-            "input_layernorm.weight": (_WIDTH,),
-            "post_attention_layernorm.weight": (_WIDTH,),
-            "self_attn.q_proj.weight": (_WIDTH, _WIDTH),
-            "self_attn.q_proj.bias": (_WIDTH,),
-            "self_attn.k_proj.weight": (head, _WIDTH),
-            "self_attn.k_proj.bias": (head,),
-            "self_attn.v_proj.weight": (head, _WIDTH),
-            "self_attn.v_proj.bias": (head,),
-            "self_attn.o_proj.weight": (_WIDTH, _WIDTH),
-            "mlp.gate_proj.weight": (_INNER, _WIDTH),
-            "mlp.up_proj.weight": (_INNER, _WIDTH),
-            "mlp.down_proj.weight": (_WIDTH, _INNER),
+            "input_layernorm.weight": (width,),
+            "post_attention_layernorm.weight": (width,),
+            "self_attn.q_proj.weight": (width, width),
+            "self_attn.q_proj.bias": (width,),
+            "self_attn.k_proj.weight": (_HEAD, width),
+            "self_attn.k_proj.bias": (_HEAD,),
+            "self_attn.v_proj.weight": (_HEAD, width),
+            "self_attn.v_proj.bias": (_HEAD,),
+            "self_attn.o_proj.weight": (width, width),
+            "mlp.gate_proj.weight": (inner, width),
+            "mlp.up_proj.weight": (inner, width),
+            "mlp.down_proj.weight": (width, inner),
         }
         shapes |= {f"model.layers.{layer}.{name}": shape for name, shape in own.items()}
     weights = {

@@ -5,20 +5,20 @@ import threading
 import pytest
 
 from rag.errors import InputError
-from ui.service import Line, Pace
+from ui.service import Line, Pace, Runs
 
 
 def test_questions_wait_in_the_order_they_came() -> None:
     line = Line(places=1)
     served: list[int] = []
     places: dict[int, list[int]] = {number: [] for number in range(3)}
-    seen = threading.Semaphore(0)
+    told = [threading.Event() for _ in range(3)]
 
     def ask(number: int) -> None:
         with line.ticket() as ticket:
             for before in ticket.places():
                 places[number].append(before)
-                seen.release()
+                told[number].set()
             served.append(number)
 
     threads = []
@@ -27,13 +27,13 @@ def test_questions_wait_in_the_order_they_came() -> None:
         for number in range(3):
             threads.append(threading.Thread(target=ask, args=(number,)))
             threads[-1].start()
-            assert seen.acquire(timeout=10)  # each knows its place before the next comes
+            assert told[number].wait(10)  # each knows its place before the next comes
         assert served == []
     for thread in threads:
         thread.join(10)
     assert served == [0, 1, 2]
-    assert [told[0] for told in places.values()] == [1, 2, 3]
-    assert all(told == sorted(told, reverse=True) for told in places.values())
+    assert [before[0] for before in places.values()] == [1, 2, 3]
+    assert all(before == sorted(before, reverse=True) for before in places.values())
 
 
 def test_who_leaves_the_line_gives_the_place_away() -> None:
@@ -63,3 +63,14 @@ def test_one_question_too_many_is_told_when_to_come_back() -> None:
     with pytest.raises(InputError, match=r"2 questions a minute .* again in \d+ s"):
         pace.take("anna")
     pace.take("ben")
+
+
+def test_only_an_answer_that_is_being_made_is_stopped() -> None:
+    runs = Runs()
+    runs.stop("reader", "over")
+    with runs.going("reader", "a") as first, runs.going("other", "a") as second:
+        runs.stop("reader", "a")
+        assert first.is_set()
+        assert not second.is_set()
+    with runs.going("reader", "a") as again:
+        assert not again.is_set()
