@@ -233,7 +233,7 @@ def test_a_file_that_fails_is_one_line_and_status_1(rag, tmp_path) -> None:
 
 
 def test_a_reader_that_goes_away(demo_home) -> None:
-    command = f"{sys.executable} -m rag.cli papers --home {demo_home} | head -1"
+    command = f"{sys.executable} -m rag papers --home {demo_home} | head -1"
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert ran.stdout.count("\n") == 1
     assert "Traceback" not in ran.stderr

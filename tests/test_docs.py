@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from rag.cli import app, llm, models
+from rag.cli.app import app, llm, models
 from rag.data import shipped
 from rag.wire import answer_row, hit_row, paper_row
 
