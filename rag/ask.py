@@ -12,6 +12,7 @@ from rag.conversation import Standalone, stand_alone
 from rag.errors import InputError
 from rag.library import Library
 from rag.models import Embedder
+from rag.numbering import Numbering
 from rag.records import (
     Answer,
     CatalogQuery,
@@ -102,11 +103,11 @@ class Asker:
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
             yield Stage("reading")
-        so_far = _SoFar(notices, reply.refusal)
+        so_far, numbering = _SoFar(notices, reply.refusal), Numbering(history)
         for event in reply.said:
-            so_far.take(event)
-            yield event
-        # A statement on several papers shares the marks of those on each.
+            said = numbering.numbered(event) if isinstance(event, Statement) else event
+            so_far.take(said)
+            yield said
         citations = citations_of(so_far.said)
         cited = {one.paper_id for one in citations}
         settled = cited | {one.paper_id for one in so_far.excluded}

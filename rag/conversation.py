@@ -62,6 +62,7 @@ _OPENS = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+_Named = tuple[str, str]  # a paper's id and title
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +147,31 @@ def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
     """The question about papers of the last answer, or None where it points to none."""
     last = next((turn for turn in reversed(history) if turn.role == "assistant"), None)
     titles = {one.paper_id: one.title for one in last.citations} if last else {}
-    if last is None or not titles:
-        return None
-    if found := _one_of(question, last, list(titles)):
-        identity, match = found
-        shown = f"{question[: match.start()]}“{titles[identity]}”{_owning(match[0])}{question[match.end() :]}"
+    if found := _marked(question, history) or _one_of(question, list(titles.items())):
+        (identity, title), match = found
+        shown = f"{question[: match.start()]}“{title}”{_owning(match[0])}{question[match.end() :]}"
         # What pointed is no word to search for.
         asked = f"{question[: match.start()]}it{question[match.end() :]}"
-        return Standalone(shown, asked, "", (identity,), f"only “{titles[identity]}”")
+        return Standalone(shown, asked, "", (identity,), f"only “{title}”")
     if len(titles) > 1 and _SOME.search(question):
         scope = f"only the {len(titles)} papers of the last answer"
         return Standalone(f"{question} ({scope})", question, "", tuple(titles), scope)
     return None
 
 
-def _one_of(question: str, last: Turn, papers: Sequence[str]) -> tuple[str, re.Match[str]] | None:
-    """The one paper that a question points to, and the words that do."""
-    if match := _MARK.search(question):
-        wanted = int(match[1] or match[2])
-        marked = [one.paper_id for one in last.citations if one.mark == wanted]
-        return (marked[0], match) if marked else None
+def _marked(question: str, history: Sequence[Turn]) -> tuple[_Named, re.Match[str]] | None:
+    """The paper of a mark that a question names, and the words that do; a mark means the same in all of the turns."""
+    if not (match := _MARK.search(question)):
+        return None
+    wanted = int(match[1] or match[2])
+    cited = (one for turn in reversed(history) for one in turn.citations)
+    return next((((one.paper_id, one.title), match) for one in cited if one.mark == wanted), None)
+
+
+def _one_of(question: str, papers: Sequence[_Named]) -> tuple[_Named, re.Match[str]] | None:
+    """The one of the last answer's papers that a question points to, and the words that do."""
+    if not papers or _MARK.search(question):
+        return None
     if len(papers) == 1:
         match = _back(_IT, question) or _back(_AUTHORS, question)
         return (papers[0], match) if match else None

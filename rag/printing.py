@@ -23,10 +23,20 @@ def statement_lines(statement: Statement) -> Iterator[str]:
         yield from _wrapped(statement.title + ":")
         yield from _wrapped(statement.marked.removeprefix(statement.title + ": "), indent="  ")
     elif len(statement.citations) > _MOST_MARKS:
-        first, last = statement.citations[0].mark, statement.citations[-1].mark
-        yield from _wrapped(f"{statement.text} [{first}] to [{last}]")
+        yield from _wrapped(f"{statement.text} {_runs([one.mark for one in statement.citations])}")
     else:
         yield from _wrapped(statement.marked)
+
+
+def _runs(marks: Sequence[int]) -> str:
+    """Marks in their order, those that follow each other as a range."""
+    runs: list[list[int]] = []
+    for mark in sorted(marks):
+        if runs and mark == runs[-1][-1] + 1:
+            runs[-1].append(mark)
+        else:
+            runs.append([mark])
+    return ", ".join(f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}] to [{run[-1]}]" for run in runs)
 
 
 def notice_lines(notice: Notice) -> Iterator[str]:

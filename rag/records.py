@@ -190,7 +190,7 @@ Evidence = TextSpan | CatalogFact
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What a mark such as `[1]` points to.
+    """What a mark such as `[1]` points to, in the whole conversation.
 
     `support` says how well the evidence supports the marked sentence, 0 to 1; None where it was not checked
     (a sentence quoted word for word needs no check: it is 1.0).
@@ -276,12 +276,12 @@ class Excluded:
 
 
 def citations_of(statements: Iterable[Statement]) -> tuple[Citation, ...]:
-    """What the marks of statements point to, by mark; the first statement with a mark tells."""
+    """What the marks of statements point to, in the order of the answer; the first statement with a mark tells."""
     first: dict[int, Citation] = {}
     for statement in statements:
         for one in statement.citations:
             first.setdefault(one.mark, one)
-    return tuple(first[mark] for mark in sorted(first))
+    return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)
