@@ -23,6 +23,7 @@ from rag.mapping import positions
 from rag.models import Embedder, open_cross_encoder, open_embedder
 from rag.models.weights import Progress as ModelProgress
 from rag.overview import Overview, overview
+from rag.reading import Reader
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
 from rag.search import search, similar
 from rag.sources import find
@@ -108,8 +109,11 @@ class Assistant:
         extractive = Extractive(self.config.answer)
         if self.config.answer.synthesizer == "extractive":
             return extractive
-        llm = self.config.llm
-        return Generated(LLM(llm), Counters(llm), self._checker, extractive, self.config.answer)
+        return Generated(LLM(self.config.llm), self._counters, self._checker, extractive, self.config.answer)
+
+    @cached_property
+    def _counters(self) -> Counters:
+        return Counters(self.config.llm)
 
     @cached_property
     def _checker(self) -> SupportScorer:
@@ -228,7 +232,9 @@ class Assistant:
     def _asker(self) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
-        return Asker(library, self.embedder, self.synthesizer, self.config)
+        written = self.config.answer.synthesizer == "generated"
+        reader = Reader(LLM(self.config.llm), self._counters) if written else None
+        return Asker(library, self.embedder, self.synthesizer, self.config, reader)
 
 
 def _at_least_one(k: int) -> int:
