@@ -152,6 +152,8 @@ class Asker:
             meant = self.reader.standalone(question, history)
         except LLMError as error:
             return by_rules, self._read_by_rules(error)
+        if not meant:
+            return by_rules, ["The language model came to no end; the question was read by rules."]
         return Standalone(meant, meant), []
 
     def _read_by_rules(self, error: LLMError) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from rag.errors import LLMError
 from rag.llm import LLM, Counters, Message, complete, fit, line_grammar, query_grammar, questions_grammar
 from rag.prompts import fill
 from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
@@ -60,11 +59,15 @@ class Reader:
     llm: LLM
     counters: Counters
 
-    def standalone(self, question: str, history: Sequence[Turn]) -> str:
-        """The question as it would be asked without the turns before it, the last of which are told as far as fits."""
+    def standalone(self, question: str, history: Sequence[Turn]) -> str | None:
+        """The question as it would be asked without the turns before it, the last of which are told as far as fits.
+
+        None where the model comes to no end.
+        """
         lines = [line for turn in history for line in _told(turn)]
         build = partial(_with_turns, question, lines)
-        return " ".join(self._written(build, len(lines), _HISTORY_TOKENS, line_grammar(_LONGEST)).split()) or question
+        said = self._written(build, len(lines), _HISTORY_TOKENS, line_grammar(_LONGEST))
+        return said and " ".join(said.split())
 
     def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> CatalogQuery:
         """What a question asks of the catalog, empty where it is nothing or the model's reading can't be trusted."""
@@ -74,7 +77,7 @@ class Reader:
         prompt = [Message("user", fill("read_question", question=question))]
         said = self._written(lambda _: prompt, 1, _HISTORY_TOKENS, query_grammar(_ORDERS, FIELD_NAMES))
         try:
-            return _query(_Read.model_validate_json(said), list(organisations())) or nothing
+            return _query(_Read.model_validate_json(said or ""), list(organisations())) or nothing
         except (ValidationError, KeyError):
             return nothing
 
@@ -82,17 +85,15 @@ class Reader:
         """So many questions that papers may answer, after this one; whether they do is not checked."""
         build = partial(_with_papers, question, papers, number)
         said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_grammar(number))
-        lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in said.splitlines())
+        lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in (said or "").splitlines())
         return [line for line in lines if line.endswith("?") and len(line) <= _LONGEST][:number]
 
-    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, grammar: str) -> str:
-        """What the model writes to the longest prompt of `build` that fits."""
+    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, grammar: str) -> str | None:
+        """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
         config = self.llm.config
         fits = fit(self.counters.best(), build, most, min(longest, config.context - _TOKENS - _ROOM))
         written = complete(self.llm, build(fits), grammar if config.structured else None, _TOKENS)
-        if written.ended.finish == "length":
-            raise LLMError(f"{config.base_url} did not come to an end within {_TOKENS} tokens")
-        return written.text
+        return written.text if written.ended.finish == "stop" else None
 
 
 def _told(turn: Turn) -> Iterator[str]:

@@ -62,7 +62,7 @@ def query_grammar(orders: Iterable[str], fields: Iterable[str]) -> str:
         'root ::= "{\\"topic\\": " text ", \\"from\\": " year ", \\"to\\": " year'
         ' ", \\"organisation\\": " (text | "null") ", \\"order\\": " (order | "null") ", \\"number\\": " [1-9] [0-9]?'
         ' ", \\"asked\\": [" (field (", " field){0,4})? "], \\"counted\\": " ("true" | "false") "}"\n'
-        'text ::= "\\"" char{0,200} "\\""\n'
+        'text ::= "\\"" char{0,160} "\\""\n'
         'char ::= [^"\\\\\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n'
         'year ::= ("19" | "20") [0-9] [0-9] | "null"\n'
         f"order ::= {ordered}\nfield ::= {known}\n"
