@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.answer import Extractive, Generated, Synthesizer
+from rag.answer.judging import Judge, Verdict
 from rag.answer.relevance import read_calibration
 from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
@@ -182,6 +183,16 @@ class Assistant:
     def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
         """How well texts support a sentence together, 0 to 1; needs no library."""
         return self._checker.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
+
+    def judged(self, sentence: str, evidence: str | Sequence[str]) -> Verdict | None:
+        """What the profile's language model says of it: supported, contradicted or not told; None for no verdict.
+
+        Needs no library. Raises InputError where no language model writes, LLMError where it fails.
+        """
+        if self.config.answer.synthesizer != "generated":
+            raise InputError(f"the profile {self.config.profile} has no language model that could judge")
+        judge = Judge(LLM(self.config.llm), self._counters)
+        return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
         """A paper by its id, its arXiv id or its DOI. Raises NotFound."""

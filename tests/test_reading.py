@@ -6,14 +6,20 @@ from contextlib import ExitStack
 import pytest
 
 from rag.assistant import Assistant
-from rag.errors import LLMError
+from rag.errors import InputError, LLMError
 from tests.llm.fake import errs, says, serving
 from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
 ANSWER = says("Density ratios help. [1]")
 READ = {"topic": "density ratios", "from": None, "to": None, "organisation": None, "order": None, "number": 1}
-KINDS = {"You rewrite": "standalone", "You read": "query", "You suggest": "next", "You mend": "revise"}
+KINDS = {
+    "You rewrite": "standalone",
+    "You read": "query",
+    "You suggest": "next",
+    "You mend": "revise",
+    "You judge": "judge",
+}
 
 
 @pytest.fixture(scope="session")
@@ -221,3 +227,31 @@ def test_a_revision_that_fails_is_told(served) -> None:
     answer = served(Model(answer=says(f"{WRONG} [1]"), revise=errs(500, "no")), ANSWER__REVISE="true").ask(QUESTION)
     assert answer.statements[0].doubts
     assert answer.notices[0].startswith("1 sentence was not revised: ")
+
+
+# -- The claim judge -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [("supported", "supported"), ("Contradicted.", "contradicted"), (" not told", "not told"), ("not supported", None)],
+)
+def test_a_verdict(served, said, verdict) -> None:
+    model = Model(judge=says(said))
+    assert served(model).judged("Seven rats ran.", ["Three rats ran. They were fast.", "Four ran."]) == verdict
+    [prompt] = model.prompts["judge"]
+    assert "Three rats ran. They were fast. Four ran." in prompt
+    assert prompt.endswith("Claim: Seven rats ran.")
+
+
+def test_long_evidence_is_cut_to_what_fits(served) -> None:
+    model = Model(judge=says("not told"))
+    assistant = served(model, LLM__CONTEXT=512)
+    assert assistant.judged("Seven rats ran.", [" ".join(f"Rat {n} ran." for n in range(900))]) == "not told"
+    assert "Rat 1 ran." in model.prompts["judge"][0]
+    assert "Rat 899 ran." not in model.prompts["judge"][0]
+
+
+def test_without_a_model_there_is_no_verdict(demo) -> None:
+    with pytest.raises(InputError, match="no language model"):
+        demo.judged("Seven rats ran.", "Three rats ran.")
