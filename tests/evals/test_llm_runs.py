@@ -144,8 +144,8 @@ def test_the_model_judges_claims_too(ask, data) -> None:
     model = Model(lambda asked: says(said[number(asked)]) if "question" in asked else says("yes"), together=4)
     run, _ = ask(model, "attribution")
     assert model.most == AT_ONCE
-    assert (value(run, "judge accuracy"), value(run, "invalid")) == (0.5, 0.25)
-    assert 0 <= value(run, "support AUROC") <= 1
+    assert (value(run, "judge accuracy", "scifact"), value(run, "invalid", "scifact")) == (0.5, 0.25)
+    assert 0 <= value(run, "support AUROC", "scifact") <= 1
 
 
 @pytest.mark.parametrize(
