@@ -218,7 +218,7 @@ def _talks(service: Service, user: str, matching: str = "") -> str:
 
 def _follow_ups(service: Service, turn: KeptTurn) -> tuple[str, ...]:
     try:
-        return () if turn.answer.refusal else service.assistant.follow_ups(turn.answer)
+        return () if turn.answer.refusal else service.assistant.follow_ups(turn.answer, by_model=False)
     except RagError:
         # A library that is not to be read is told of when something is asked of it.
         return ()
