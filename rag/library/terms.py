@@ -88,7 +88,11 @@ class TermIndex:
             schema, terms = self._index(token).schema, _terms_of(question)
             inside = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0)
             words = [self._term(token, "text", term) for term in terms]
-            letters = [self._weighed(token, four) for four in dict.fromkeys(_fours(terms))]
+            searcher = self._searcher(token)
+            letters = []
+            for four in dict.fromkeys(_fours(terms)):
+                rarity = _rarity(searcher.doc_freq("letters", four), searcher.num_docs)
+                letters.append(tantivy.Query.boost_query(self._term(token, "letters", four), rarity))
             by_words, by_letters = (self._search(token, one, len(papers), inside) for one in (words, letters))
             return dict(by_words), dict(by_letters)
 
@@ -125,15 +129,6 @@ class TermIndex:
         import tantivy
 
         return tantivy.Query.term_query(self._index(token).schema, field, term, index_option="freq")
-
-    def _weighed(self, token: str, four: str) -> tantivy.Query:
-        """Four letters, by their inverse document frequency as a share of the greatest there is."""
-        import tantivy
-
-        searcher = self._searcher(token)
-        papers, having = searcher.num_docs, searcher.doc_freq("letters", four)
-        weight = math.log1p((papers - having + 0.5) / (having + 0.5)) / math.log1p((papers + 0.5) / 0.5)
-        return tantivy.Query.boost_query(self._term(token, "letters", four), weight)
 
     def _search(
         self, token: str, terms: Sequence[tantivy.Query], k: int, inside: tantivy.Query | None = None
@@ -200,6 +195,11 @@ def _terms_of(question: str) -> list[str]:
 def _fours(terms: Sequence[str]) -> list[str]:
     """Every four neighbouring letters of each term, whose two ends count as letters."""
     return [f"_{term}_"[at : at + 4] for term in terms for at in range(max(1, len(term) - 1))]
+
+
+def _rarity(having: int, papers: int) -> float:
+    """BM25's inverse document frequency as a share of the greatest there is."""
+    return math.log1p((papers - having + 0.5) / (having + 0.5)) / math.log1p((papers + 0.5) / 0.5)
 
 
 # The same sentences are weighed for question after question.
