@@ -58,6 +58,7 @@ class SearchConfig(_Section):
 
     candidates: int = Field(ge=1)
     lexical_weight: float = Field(ge=0)
+    letters_weight: float = Field(ge=0)
     dense_weight: float = Field(ge=0)
     sentence_weight: float = Field(ge=0)
     hits: int = Field(ge=1)

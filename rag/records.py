@@ -135,11 +135,11 @@ class Sentence:
 class Found:
     """One stage's word on a paper.
 
-    `lexical` is BM25, `dense` the best passage's cosine, `sentence` that of the best sentences, `catalog` 1 for a
-    paper that meets what was asked of the catalog.
+    `lexical` is BM25 over words, `letters` over their letters, `dense` the best passage's cosine, `sentence` that of
+    the best sentences, `catalog` 1 for a paper that meets what was asked of the catalog.
     """
 
-    stage: Literal["lexical", "dense", "sentence", "catalog"]
+    stage: Literal["lexical", "letters", "dense", "sentence", "catalog"]
     score: float
 
 

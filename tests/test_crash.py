@@ -140,7 +140,9 @@ def contents(home: Path) -> dict[str, Any]:
             "nearest": [dict(library.nearest(embedder.embed([question])[0], 200)[:10]) for question in QUESTIONS],
             "terms count": library.terms.count(tokens["terms"][0]),
             "matching": [{paper for paper, _ in library.matching(question, 1000)} for question in QUESTIONS],
-            "folders": {name: sorted(os.listdir(home / name)) == [tokens[name][0]] for name in tokens},
+            "folders": {
+                name: [one.partition("-")[0] for one in os.listdir(home / name)] == [tokens[name][0]] for name in tokens
+            },
         }
 
 

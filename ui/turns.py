@@ -15,7 +15,7 @@ from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, Te
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted
 
-_STAGES = {"lexical": "words", "dense": "passages", "sentence": "sentences", "catalog": "catalog"}
+_STAGES = {"lexical": "words", "letters": "letters", "dense": "passages", "sentence": "sentences", "catalog": "catalog"}
 _FEW_CARDS = 3
 
 

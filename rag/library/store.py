@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -98,6 +98,10 @@ class Library:
     def matching(self, question: str, k: int) -> list[tuple[str, float]]:
         """The `k` best papers for the question's words: paper ids and BM25 scores, best first."""
         return self._reading(TermIndex.name, lambda token, _: self.terms.matching(token, question, k))
+
+    def scores(self, question: str, papers: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+        """How well these papers match by words and by letters, as `TermIndex.scores` has it."""
+        return self._reading(TermIndex.name, lambda token, _: self.terms.scores(token, question, papers))
 
     def similar(self, term: str, distance: int, k: int) -> list[str]:
         """At most `k` papers with a term within this edit distance (1 or 2) of an analysed one."""

@@ -1,12 +1,13 @@
-"""The lexical index: BM25 over titles and abstracts in tantivy. The only door to tantivy.
+"""The lexical index: BM25 over the words and the letters of titles and abstracts. The only door to tantivy.
 
 Queries are built from analysed terms and never parsed, so nothing that a user types can be an operator.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import tantivy
 
 _ANALYZER = "papers"
+_FORMAT = 2  # of the schema; an index of another one is missing, and so made anew
 _MOST_TERMS = 64
 _WRITER_BYTES = 64_000_000
 
@@ -26,7 +28,7 @@ _WRITER_BYTES = 64_000_000
 class TermIndex:
     """Papers that share words with a question, scored by BM25 (Robertson et al. 1994), words stemmed.
 
-    An index lives in a folder of its own below `root`, named by its token, like `VectorIndex`.
+    An index lives in a folder of its own below `root`, named by its token and its format.
     """
 
     name = "terms"
@@ -37,15 +39,15 @@ class TermIndex:
 
     def exists(self, token: str) -> bool:
         """Whether the folder of this token is there."""
-        return (self._root / token).is_dir()
+        return self._folder(token).is_dir()
 
     def create(self, token: str) -> None:
         """Make an empty index. Raises IndexBroken where tantivy can't."""
         import tantivy
 
         with self._errors(token):
-            (self._root / token).mkdir(parents=True)
-            self._register(tantivy.Index(_schema(), str(self._root / token)))
+            self._folder(token).mkdir(parents=True)
+            self._register(tantivy.Index(_schema(), str(self._folder(token))))
 
     def update(self, token: str, gone: Sequence[str], papers: Sequence[tuple[str, str, str]]) -> None:
         """Take papers out, then put (id, title, abstract) in; what is in both is replaced."""
@@ -56,7 +58,9 @@ class TermIndex:
             for identity in {*gone, *(paper[0] for paper in papers)}:
                 writer.delete_documents_by_term("id", identity)
             for identity, title, abstract in papers:
-                writer.add_document(tantivy.Document(id=identity, text=f"{title}\n{title}\n{abstract}"))
+                text = f"{title}\n{title}\n{abstract}"
+                letters = " ".join(_fours(analyse(text)))
+                writer.add_document(tantivy.Document(id=identity, text=text, letters=letters))
             writer.commit()
             writer.wait_merging_threads()
 
@@ -67,16 +71,30 @@ class TermIndex:
 
     def matching(self, token: str, question: str, k: int) -> list[tuple[str, float]]:
         """The `k` best papers for the question's words: ids and BM25 scores, best first."""
+        with self._errors(token):
+            words = [self._term(token, "text", term) for term in _terms_of(question)]
+            return self._search(token, words, k)
+
+    def scores(self, token: str, question: str, papers: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+        """How well these papers match the question: BM25 over its words, and over their letters.
+
+        A paper that shares none of them is left out. Letters are taken by fours (McNamee and Mayfield 2004) and find
+        what stemming keeps apart, as "Pif1" and "ScPif1p". Most fours stand in most papers, so each counts by its
+        inverse document frequency once more, as in the question's vector of Salton and Buckley (1988).
+        """
         import tantivy
 
         with self._errors(token):
+            schema, terms = self._index(token).schema, _terms_of(question)
+            inside = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0)
+            words = [self._term(token, "text", term) for term in terms]
             searcher = self._searcher(token)
-            schema = self._index(token).schema
-            clauses = []
-            for term in list(dict.fromkeys(analyse(question)))[:_MOST_TERMS]:
-                clauses.append((tantivy.Occur.Should, tantivy.Query.term_query(schema, "text", term)))
-            found = searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False).hits if clauses else []
-            return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
+            letters = []
+            for four in dict.fromkeys(_fours(terms)):
+                rarity = _rarity(searcher.doc_freq("letters", four), searcher.num_docs)
+                letters.append(tantivy.Query.boost_query(self._term(token, "letters", four), rarity))
+            by_words, by_letters = (self._search(token, one, len(papers), inside) for one in (words, letters))
+            return dict(by_words), dict(by_letters)
 
     def similar(self, token: str, term: str, distance: int, k: int) -> list[str]:
         """At most `k` papers with a term within this edit distance of an analysed one; a swap counts as one edit."""
@@ -97,12 +115,35 @@ class TermIndex:
     def discard_others(self, token: str) -> None:
         """Delete the folders of all other tokens."""
         for folder in self._root.glob("*"):
-            if folder.name != token:
+            if folder != self._folder(token):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the open index."""
         self._open_index = None
+
+    def _folder(self, token: str) -> Path:
+        return self._root / f"{token}-{_FORMAT}"
+
+    def _term(self, token: str, field: str, term: str) -> tantivy.Query:
+        import tantivy
+
+        return tantivy.Query.term_query(self._index(token).schema, field, term, index_option="freq")
+
+    def _search(
+        self, token: str, terms: Sequence[tantivy.Query], k: int, inside: tantivy.Query | None = None
+    ) -> list[tuple[str, float]]:
+        """Papers with any of the terms (and `inside`), at most `k`: ids and summed scores, best first."""
+        import tantivy
+
+        if not terms or not k:
+            return []
+        searcher = self._searcher(token)
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+        if inside is not None:
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)])
+        found = searcher.search(query, limit=k, count=False).hits
+        return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
 
     def _searcher(self, token: str) -> tantivy.Searcher:
         index = self._index(token)
@@ -113,7 +154,7 @@ class TermIndex:
         import tantivy
 
         if self._open_index is None or self._open_index[0] != token:
-            index = tantivy.Index.open(str(self._root / token))
+            index = tantivy.Index.open(str(self._folder(token)))
             self._register(index)
             self._open_index = (token, index)
         return self._open_index[1]
@@ -129,7 +170,7 @@ class TermIndex:
             if not (isinstance(error, ValueError | OSError) or panicked(error)):
                 raise
             self._open_index = None
-            raise IndexBroken(f"the lexical index in {self._root / token} fails: {error}") from None
+            raise IndexBroken(f"the lexical index in {self._folder(token)} fails: {error}") from None
 
 
 def _schema() -> tantivy.Schema:
@@ -138,12 +179,27 @@ def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("text", tokenizer_name=_ANALYZER)
+    builder.add_text_field("letters", tokenizer_name="whitespace", index_option="freq")
     return builder.build()
 
 
 def analyse(text: str) -> list[str]:
     """The text's terms as the index knows them: lower case, without accents, stop words and endings."""
     return list(_terms(text))
+
+
+def _terms_of(question: str) -> list[str]:
+    return list(dict.fromkeys(analyse(question)))[:_MOST_TERMS]
+
+
+def _fours(terms: Sequence[str]) -> list[str]:
+    """Every four neighbouring letters of each term, whose two ends count as letters."""
+    return [f"_{term}_"[at : at + 4] for term in terms for at in range(max(1, len(term) - 1))]
+
+
+def _rarity(having: int, papers: int) -> float:
+    """BM25's inverse document frequency as a share of the greatest there is."""
+    return math.log1p((papers - having + 0.5) / (having + 0.5)) / math.log1p((papers + 0.5) / 0.5)
 
 
 # The same sentences are weighed for question after question.

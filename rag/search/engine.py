@@ -1,8 +1,9 @@
 """A question becomes ranked papers: lexical and dense candidates, one fused order.
 
-Three views of a paper are scored: BM25 over its words, the cosine of its best passage, and the cosines of its two
-best sentences. Each view's scores are standardised over the candidates (z-scores) and added up with the weights of
-the configuration; Fox and Shaw (1994) call a sum of normalised scores CombSUM.
+Four views of a paper are scored: BM25 over its words, and over their letters, the cosine of its best passage, and the
+cosines of its two best sentences. Words and passages find the candidates, and every candidate gets all four scores.
+Each view's scores are standardised over the candidates (z-scores) and added up with the weights of the configuration;
+Fox and Shaw (1994) call a sum of normalised scores CombSUM.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class _Scores:
-    """One row a candidate: the scores of the three stages; NaN where BM25 did not find the paper."""
+    """One row a candidate: the scores of the four stages; NaN where a paper shares no word, or no letters."""
 
     ids: list[str]
     lexical: NDArray[np.float64]
+    letters: NDArray[np.float64]
     dense: NDArray[np.float64]
     sentence: NDArray[np.float64]
 
@@ -64,18 +66,18 @@ def search(
     vector = question_vector(embedder, question)
     # A filter may leave none of the usual number of candidates, so it is applied to as many as there may be.
     depth = config.candidates if among is None else max(config.candidates, library.catalog.count("passages"))
-    lexical = dict(library.matching(question, depth))
-    nearest = library.nearest(vector, depth)
+    found = {paper for paper, _ in library.matching(question, depth)}
+    passages = library.catalog.passages(identity for identity, _ in library.nearest(vector, depth))
+    found |= {passage.paper_id for passage in passages.values()}
+    if among is not None:
+        found &= set(among)
+    by_words, by_letters = library.scores(question, found)
     # One state of the catalog, so that texts and offsets belong together whatever a writer does meanwhile.
     with library.catalog.snapshot():
-        passages = library.catalog.passages(identity for identity, _ in nearest)
-        ids = {*lexical, *(passage.paper_id for passage in passages.values())}
-        if among is not None:
-            ids &= set(among)
         # A paper that was taken out since the indexes answered has no parts any more.
-        parts = library.catalog.parts(sorted(ids))
-        scores = _score(parts, lexical, vector)
-        fused = fuse(scores.lexical, scores.dense, scores.sentence, config)
+        parts = library.catalog.parts(sorted(found))
+        scores = _score(parts, by_words, by_letters, vector)
+        fused = fuse(scores.lexical, scores.letters, scores.dense, scores.sentence, config)
         order = sorted(range(len(fused)), key=lambda row: (-fused[row], scores.ids[row]))[:k]
         papers = library.catalog.papers(scores.ids[row] for row in order)
         looked_at = library.catalog.count() if among is None else len(set(among))
@@ -88,11 +90,14 @@ def search(
     return SearchResult(tuple(hits), tuple(evidence), looked_at)
 
 
-def _score(parts: Mapping[str, PaperParts], lexical: Mapping[str, float], vector: Vectors) -> _Scores:
+def _score(
+    parts: Mapping[str, PaperParts], by_words: Mapping[str, float], by_letters: Mapping[str, float], vector: Vectors
+) -> _Scores:
     ids = sorted(parts)
     return _Scores(
         ids,
-        np.array([lexical.get(identity, np.nan) for identity in ids]),
+        np.array([by_words.get(identity, np.nan) for identity in ids]),
+        np.array([by_letters.get(identity, np.nan) for identity in ids]),
         np.array([float((parts[identity].passage_vectors @ vector).max()) for identity in ids]),
         np.array([_best_sentences(parts[identity].sentence_vectors @ vector) for identity in ids]),
     )
@@ -112,11 +117,16 @@ def _best_sentences(cosines: NDArray[np.float32]) -> float:
 
 
 def fuse(
-    lexical: NDArray[np.float64], dense: NDArray[np.float64], sentence: NDArray[np.float64], config: SearchConfig
+    lexical: NDArray[np.float64],
+    letters: NDArray[np.float64],
+    dense: NDArray[np.float64],
+    sentence: NDArray[np.float64],
+    config: SearchConfig,
 ) -> NDArray[np.float64]:
     """The weighted sum of the stages' z-scores, shape (n,); a paper without a shared word has BM25 0."""
     weighted = (
         (config.lexical_weight, np.nan_to_num(lexical)),
+        (config.letters_weight, np.nan_to_num(letters)),
         (config.dense_weight, dense),
         (config.sentence_weight, sentence),
     )
@@ -128,7 +138,10 @@ def fuse(
 
 
 def _found(scores: _Scores, row: int) -> tuple[Found, ...]:
-    found = [Found("dense", float(scores.dense[row])), Found("sentence", float(scores.sentence[row]))]
-    if not np.isnan(scores.lexical[row]):
-        found.insert(0, Found("lexical", float(scores.lexical[row])))
-    return tuple(found)
+    stages = (
+        Found("lexical", float(scores.lexical[row])),
+        Found("letters", float(scores.letters[row])),
+        Found("dense", float(scores.dense[row])),
+        Found("sentence", float(scores.sentence[row])),
+    )
+    return tuple(one for one in stages if not np.isnan(one.score))
