@@ -94,8 +94,8 @@ def chromium() -> Iterator[Any]:
 def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens a page as a new reader: `visit(url, width=390)`.
 
-    Whatever a page does that it must not (a request to another host, a script's error, a dialog, a word on the
-    console) fails the test at its end.
+    Whatever a page does that it must not (a request to another host, a script's error, a dialog, another page, a word
+    on the console, a hostile text that runs) fails the test at its end.
     """
     wrongs: list[str] = []
     contexts: list[Any] = []
@@ -105,8 +105,10 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(60_000)
         contexts.append(context)
+        context.add_init_script(_CANARY)
+        context.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
         page = context.new_page()
-        page.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
+        page.on("popup", lambda other: wrongs.append(f"opened {other.url}"))
         page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
         page.on("console", lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"))
         page.goto(url)
@@ -116,6 +118,10 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert wrongs == []
+
+
+# What hostile texts set where they run, in the page or in a frame of it.
+_CANARY = "Object.defineProperty(window, 'hacked', { set: () => console.error('a hostile text ran') })"
 
 
 def _same_host(url: str) -> bool:
