@@ -15,7 +15,7 @@ from rag.exporting import as_json, bibtex, markdown
 from rag.journal import KeptTurn
 from rag.overview import Overview
 from rag.records import Scope
-from ui.asking import Asked, answering
+from ui.asking import Asked, answering, follow_ups
 from ui.drawing import draw, script
 from ui.evaluation import evaluation_page
 from ui.library import library_page
@@ -109,7 +109,7 @@ def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
     turns = service.journal.turns(user, conversation)
     title = _title(service, user, conversation)
     drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
-    drawn += [parts(replace(_drawn(turn), follow_ups=_follow_ups(service, turn))) for turn in turns[-1:]]
+    drawn += [parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer))) for turn in turns[-1:]]
     opened = {"conversation": conversation, "title": title, "turns": drawn}
     return {"open": opened, "talks": _talks(service, user, _text(sent, "matching"))}
 
@@ -214,14 +214,6 @@ def _talks(service: Service, user: str, matching: str = "") -> str:
         return conversation_list(service.journal.conversations(user, matching), matching)
     except RagError as error:
         return conversation_list((), matching, problem=str(error))
-
-
-def _follow_ups(service: Service, turn: KeptTurn) -> tuple[str, ...]:
-    try:
-        return () if turn.answer.refusal else service.assistant.follow_ups(turn.answer)
-    except RagError:
-        # A library that is not to be read is told of when something is asked of it.
-        return ()
 
 
 def _drawn(turn: KeptTurn) -> Drawn:
