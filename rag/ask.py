@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from rag.answer import Reply, Synthesizer, catalog_reply, refusal_text, text_reply
 from rag.config import Config
 from rag.conversation import Standalone, stand_alone
-from rag.errors import InputError
+from rag.errors import InputError, LLMError
 from rag.library import Library
 from rag.models import Embedder
 from rag.numbering import Numbering
+from rag.reading import Reader
 from rag.records import (
     Answer,
     CatalogQuery,
@@ -32,6 +34,8 @@ from rag.records import (
     citations_of,
 )
 from rag.search import foreign, misspelt, understand, within, without_instructions
+
+log = logging.getLogger(__name__)
 
 _EVERYTHING = Scope()
 
@@ -73,6 +77,7 @@ class Asker:
     embedder: Embedder
     synthesizer: Synthesizer
     config: Config
+    reader: Reader | None = None  # a language model that reads questions; rules do where there is none
 
     def stream(
         self, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
@@ -85,7 +90,8 @@ class Asker:
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
         sought, notices = _without_orders(asked)
-        standalone = stand_alone(sought, history, self.config.answer.max_question_characters)
+        standalone, degraded = self._standing_alone(sought, history)
+        notices += degraded
         if not filters or standalone.scope in scope.without:
             standalone = replace(standalone, papers=(), scope=None)
         among = self._among(standalone, scope)
@@ -94,7 +100,9 @@ class Asker:
         if language is None:
             standalone, corrected = self._spelt(standalone)
             notices += corrected
-        reply = self._reply(standalone, scope, among, filters=filters)
+        query, degraded = self._understood(standalone) if filters else (CatalogQuery(standalone.asked), [])
+        notices += degraded
+        reply = self._reply(standalone, query, scope, among)
         if language:
             reply, told = _in_a_foreign_language(reply, language)
             notices += told
@@ -134,6 +142,27 @@ class Asker:
             )
         )
 
+    def _standing_alone(self, question: str, history: Sequence[Turn]) -> tuple[Standalone, list[str]]:
+        """What a question means after the turns before it, and what is to be told of that."""
+        by_rules = stand_alone(question, history, self.config.answer.max_question_characters)
+        # A paper that is pointed to needs no other words.
+        if self.reader is None or by_rules.papers or not any(turn.role == "user" for turn in history):
+            return by_rules, []
+        try:
+            meant = self.reader.standalone(question, history)
+        except LLMError as error:
+            return by_rules, self._read_by_rules(error)
+        if not meant:
+            return by_rules, ["The language model came to no end; the question was read by rules."]
+        return Standalone(meant, meant), []
+
+    def _read_by_rules(self, error: LLMError) -> list[str]:
+        """The notice that rules take over from a language model. Raises the error where the configuration says so."""
+        if self.config.answer.on_llm_failure == "error":
+            raise error
+        log.warning("%s", error)
+        return [f"The language model failed: {error}. The question was read by rules."]
+
     def _spelt(self, standalone: Standalone) -> tuple[Standalone, list[str]]:
         """The question with misspelt words corrected, and which."""
         notices = []
@@ -149,11 +178,10 @@ class Asker:
             return among
         return frozenset(standalone.papers) if among is None else among.intersection(standalone.papers)
 
-    def _reply(self, standalone: Standalone, scope: Scope, among: frozenset[str] | None, *, filters: bool) -> Reply:
+    def _reply(self, standalone: Standalone, query: CatalogQuery, scope: Scope, among: frozenset[str] | None) -> Reply:
         if among is not None and not among:
             met = ", ".join([*scope.filters, *([standalone.scope] if standalone.scope else [])])
             return Reply((), 0, refusal=f"no paper of the library is within the scope ({met})", told=0.0)
-        query = self._understood(standalone) if filters else CatalogQuery(standalone.asked)
         if query:
             # A scope of chosen papers says which are meant where the question names none.
             pointed = bool(standalone.papers or (scope.papers and not query.topic))
@@ -162,12 +190,19 @@ class Asker:
             return catalog_reply(*parts, left, self.config, among, whole=standalone.asked, pointed=pointed)
         return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
 
-    def _understood(self, standalone: Standalone) -> CatalogQuery:
-        query = understand(standalone.asked, self.library.catalog.organisations)
+    def _understood(self, standalone: Standalone) -> tuple[CatalogQuery, list[str]]:
+        """What a question asks of the catalog, and what is to be told of that."""
+        organisations = self.library.catalog.organisations
+        query = understand(standalone.asked, organisations)
         # "And when was it published?" asks for a fact of what the earlier turns were about.
         if query.asked and not query.topic and not query.filters and standalone.topic:
-            return replace(query, topic=standalone.topic)
-        return query
+            return replace(query, topic=standalone.topic), []
+        if query or self.reader is None:
+            return query, []  # the rules are measured; the model reads what none of them knows
+        try:
+            return self.reader.query(standalone.asked, organisations), []
+        except LLMError as error:
+            return query, self._read_by_rules(error)
 
 
 def _without_orders(asked: str) -> tuple[str, list[str]]:

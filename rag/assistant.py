@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.answer import Extractive, Generated, Synthesizer
+from rag.answer.judging import Judge, Verdict
 from rag.answer.relevance import read_calibration
 from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
@@ -23,6 +24,7 @@ from rag.mapping import positions
 from rag.models import Embedder, open_cross_encoder, open_embedder
 from rag.models.weights import Progress as ModelProgress
 from rag.overview import Overview, overview
+from rag.reading import Reader
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
 from rag.search import search, similar
 from rag.sources import find
@@ -108,8 +110,11 @@ class Assistant:
         extractive = Extractive(self.config.answer)
         if self.config.answer.synthesizer == "extractive":
             return extractive
-        llm = self.config.llm
-        return Generated(LLM(llm), Counters(llm), self._checker, extractive, self.config.answer)
+        return Generated(LLM(self.config.llm), self._counters, self._checker, extractive, self.config.answer)
+
+    @cached_property
+    def _counters(self) -> Counters:
+        return Counters(self.config.llm)
 
     @cached_property
     def _checker(self) -> SupportScorer:
@@ -179,6 +184,16 @@ class Assistant:
         """How well texts support a sentence together, 0 to 1; needs no library."""
         return self._checker.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
+    def judged(self, sentence: str, evidence: str | Sequence[str]) -> Verdict | None:
+        """What the profile's language model says of it: supported, contradicted or not told; None for no verdict.
+
+        Needs no library. Raises InputError where no language model writes, LLMError where it fails.
+        """
+        if self.config.answer.synthesizer != "generated":
+            raise InputError(f"the profile {self.config.profile} has no language model that could judge")
+        judge = Judge(LLM(self.config.llm), self._counters)
+        return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
+
     def paper(self, identity: str) -> Paper:
         """A paper by its id, its arXiv id or its DOI. Raises NotFound."""
         return self.library.catalog.paper(identity)
@@ -228,7 +243,9 @@ class Assistant:
     def _asker(self) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
-        return Asker(library, self.embedder, self.synthesizer, self.config)
+        written = self.config.answer.synthesizer == "generated"
+        reader = Reader(LLM(self.config.llm), self._counters) if written else None
+        return Asker(library, self.embedder, self.synthesizer, self.config, reader)
 
 
 def _at_least_one(k: int) -> int:

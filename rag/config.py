@@ -69,6 +69,7 @@ class AnswerConfig(_Section):
     synthesizer: Literal["extractive", "generated"]
     on_llm_failure: Literal["error", "extractive"]
     supported: float = Field(ge=0, le=1)
+    revise: bool
     relevance: float = Field(ge=0, le=1)
     share_of_best: float = Field(ge=0, le=1)
     told: float = Field(ge=0, le=1)

@@ -1,23 +1,26 @@
 """Questions that the library answers: to begin with, and to go on from an answer.
 
-They are made from the papers' own titles by rules, and each is asked before it is offered, with the papers' own
-sentences for an answer: no language model is needed.
+They are made from the papers' own titles by rules, what to ask next also by a language model where there is one, and
+each is asked before it is offered, with the papers' own sentences for an answer.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise, zip_longest
+from itertools import chain, islice, pairwise, zip_longest
 
 from rag.answer import Extractive
 from rag.ask import Asker, ask
-from rag.errors import InputError
+from rag.errors import InputError, LLMError
 from rag.library import analyse
 from rag.records import Answer, Hit, Paper, Scope
 from rag.wire import turns_from
+
+log = logging.getLogger(__name__)
 
 _SEGMENT = re.compile(r"[^\w\s-]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]+[A-Za-z]")
@@ -66,13 +69,24 @@ def follow_ups(asker: Asker, answer: Answer, k: int) -> tuple[str, ...]:
     kinds = (_on_them(cited), _on_names(shown, answer), _on_subjects(asker, shown, answer))
     mixed = (one for row in zip_longest(*kinds) for one in row if one)
     try:
-        return tuple(_answered(_without_model(asker), mixed, k, answer))
+        return tuple(_answered(_without_model(asker), chain(_by_model(asker, answer, shown, k), mixed), k, answer))
     except InputError:
         return ()  # the answer's scope names a paper that has left the library: nothing can be asked within it
 
 
+def _by_model(asker: Asker, answer: Answer, hits: Sequence[Hit], k: int) -> list[str]:
+    """What a language model would ask next, if there is one; the rules go on where it says nothing of use."""
+    if asker.reader is None or not hits:
+        return []
+    try:
+        return asker.reader.next_questions(answer.standalone_question, [hit.paper for hit in hits], k)
+    except LLMError as error:
+        log.warning("%s", error)
+        return []
+
+
 def _without_model(asker: Asker) -> Asker:
-    return replace(asker, synthesizer=Extractive(asker.config.answer))
+    return replace(asker, synthesizer=Extractive(asker.config.answer), reader=None)
 
 
 def _answered(asker: Asker, candidates: Iterator[str], k: int, before: Answer | None = None) -> list[str]:

@@ -17,7 +17,7 @@ ROOMS = [
     ["library"],
     ["search"],
     ["answer"],
-    ["bundle", "conversation", "ingest", "ask", "journal", "mapping", "numbering", "overview", "wire"],
+    ["bundle", "conversation", "ingest", "ask", "journal", "mapping", "numbering", "overview", "reading", "wire"],
     ["suggesting"],
     ["assistant"],
     ["adapters", "exporting", "printing"],

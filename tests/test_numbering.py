@@ -31,7 +31,7 @@ def test_a_mark_means_the_same_evidence_in_all_turns(turns) -> None:
 def test_a_follow_up_counts_on(demo) -> None:
     first = demo.ask("which papers study density ratios in RL?")
     second = demo.ask("What does Barlow Twins do?", [first])
-    assert [one.mark for one in second.citations][0] == len(first.citations) + 1
+    assert second.citations[0].mark == len(first.citations) + 1
     assert f"[{len(first.citations) + 1}]" in second.text
     again = demo.ask("which papers study density ratios in RL?", [first, second])
     assert again.citations == first.citations

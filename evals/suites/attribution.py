@@ -1,4 +1,4 @@
-"""Whether evidence supports a claim: the product's support score against human labels.
+"""Whether evidence supports a claim: the support score, and a language model's verdict, against human labels.
 
 Types: `scifact` (SUPPORT against the rest, evidence the whole abstract), `expertqa` (Complete against the rest, the
 claims with passages), `scholarqabench` (sentences with the snippets that an expert cited for them, against snippets
@@ -39,8 +39,9 @@ def load(context: Context) -> Loaded:
     paths = [context.needed("attribution", name, "examples.jsonl") for name in _SETS]
     scifact, expertqa, scholarqa = paths
     pairs = [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
-    evaluate = partial(_evaluate, Assistant(context.config))
-    return Loaded("attribution", pairs, evaluate, fingerprint(*paths), 0)
+    evaluate = partial(_evaluate, Assistant(context.config), judging=context.writes)
+    data = fingerprint(*paths)
+    return Loaded("attribution", pairs, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
 
 
 def scifact_pairs(path: Path) -> Iterator[Pair]:
@@ -50,12 +51,17 @@ def scifact_pairs(path: Path) -> Iterator[Pair]:
         yield Pair(f"scifact-{row['id']}", "scifact", row["claim"], tuple(row["evidence"]), supported)
 
 
-def _evaluate(assistant: Assistant, pair: Item) -> Outcome:
+def _evaluate(assistant: Assistant, pair: Item, *, judging: bool) -> Outcome:
     assert isinstance(pair, Pair)
     support = assistant.support(pair.claim, pair.evidence)
     evidence = "\n".join(pair.evidence)[:600]
-    seen = {"question": pair.claim, "answer": f"support {support.score:.2f}", "evidence": evidence}
-    return Outcome({"support": support.score, "supported": float(pair.supported)}, seen)
+    values = {"support": support.score, "supported": float(pair.supported)}
+    said = f"support {support.score:.2f}"
+    if judging:
+        verdict = assistant.judged(pair.claim, pair.evidence)
+        values |= {"judge accuracy": float((verdict == "supported") == pair.supported), "invalid": float(not verdict)}
+        said += f", judged {verdict or 'without a verdict'}"
+    return Outcome(values, {"question": pair.claim, "answer": said, "evidence": evidence})
 
 
 def _expertqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -11,7 +12,9 @@ from itertools import count
 from rag.answer.extractive import Extractive
 from rag.answer.kinds import asks_for_papers
 from rag.answer.material import Source, first, sources
+from rag.answer.refusal import declines
 from rag.answer.relevance import Assessment
+from rag.answer.revising import Reviser
 from rag.answer.screening import VERDICT_TOKENS, screen
 from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _ROOM = 16  # tokens that no count foresees, such as those of a server's own template
 _LINE = 80  # tokens that a paper takes in a list
+_READING = ("standalone", "read_question")  # the prompts by which the question was understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Form:
     @property
     def fingerprint(self) -> str:
         """Names the wording of all prompts behind such an answer."""
-        return fingerprint(*(["screen"] if self.by_paper else []), self.rules, "answer_question", "dont_tell")
+        screening = ["screen"] if self.by_paper else []
+        return fingerprint(*screening, self.rules, "answer_question", "dont_tell", "revise", *_READING)
 
 
 PARAGRAPH = Form("answer_rules", answer_grammar, by_paper=False)
@@ -91,7 +96,6 @@ class Generated:
             yield screened.counted(one) if isinstance(one, Written) else one
 
     def _written(self, question: str, relevant: Sequence[Source], form: Form, counter: Counter) -> Iterator[Said]:
-        refusal = fill("dont_tell")
         whole = sum(source.length for source in relevant)
         build = partial(_messages, question, relevant, form)
         config = self.llm.config
@@ -102,37 +106,16 @@ class Generated:
         if fits < whole:
             left = f"{whole - fits} of {whole} sentences of the {len(relevant)} relevant papers"
             yield Notice(f"{left} were left out, since they don't fit the model's context.")
-        drafts, marks = Drafts(len(given)), count(1)
-        grammar = form.grammar(len(given), refusal) if config.structured else None
-        ended: Ended | None = None
+        check = partial(self._checked, given=given, marks=count(1), form=form)
+        reviser = Reviser(self.llm, counter, question, check, given) if self.config.revise else None
+        drafts = Drafts(len(given))
+        grammar = form.grammar(len(given), fill("dont_tell")) if config.structured else None
         stream = self.llm.stream(build(fits), grammar, tokens)
-        try:
-            for piece in stream:
-                if isinstance(piece, Ended):
-                    ended = piece
-                    continue
-                for draft in drafts.feed(piece):
-                    yield self._checked(draft, given, marks, form)
-        finally:
-            stream.close()
-        for draft in drafts.end():
-            yield self._checked(draft, given, marks, form)
-        assert ended is not None, "a stream that ends without a failure says so"
-        yield from self._closing(drafts, ended, refusal)
+        ended = yield from _streamed(stream, drafts, reviser.revised if reviser else check)
+        if reviser:
+            yield from reviser.closing()
+        yield from _closing(drafts, ended)
         yield Written(config.model, form.fingerprint, ended.prompt_tokens, ended.completion_tokens)
-
-    def _closing(self, drafts: Drafts, ended: Ended, refusal: str) -> Iterator[Said]:
-        """What is to be said of the end: a refusal, a sentence without marks or cut off, marks that were dropped."""
-        if drafts.dropped:
-            yield Notice(f"{drafts.dropped} marks that named no passage were dropped.")
-        if not drafts.tail:
-            return
-        if _plain(drafts.tail) == _plain(refusal):
-            yield Declined("the model finds no answer in the passages it was given")
-        elif ended.finish == "length":
-            yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
-        else:
-            yield Statement(drafts.tail, (), doubts=("it names no source",))
 
     def _checked(self, draft: Draft, given: Sequence[Source], marks: Iterator[int], form: Form) -> Statement:
         citations, strays = [], []
@@ -159,6 +142,36 @@ class Generated:
             yield f"{', '.join(stray)} in no cited paper"
 
 
+def _streamed(
+    stream: Generator[str | Ended, None, None], drafts: Drafts, say: Callable[[Draft], Statement | None]
+) -> Generator[Statement, None, Ended]:
+    """What is said of each draft as soon as it is complete."""
+    ended: Ended | None = None
+    with closing(stream):
+        for piece in stream:
+            if isinstance(piece, Ended):
+                ended = piece
+            else:
+                yield from filter(None, map(say, drafts.feed(piece)))
+    yield from filter(None, map(say, drafts.end()))
+    assert ended is not None, "a stream that ends without a failure says so"
+    return ended
+
+
+def _closing(drafts: Drafts, ended: Ended) -> Iterator[Said]:
+    """What is to be said of the end: a refusal, a sentence without marks or cut off, marks that were dropped."""
+    if drafts.dropped:
+        yield Notice(f"{drafts.dropped} marks that named no passage were dropped.")
+    if not drafts.tail:
+        return
+    if declines(drafts.tail):
+        yield Declined("the model finds no answer in the passages it was given")
+    elif ended.finish == "length":
+        yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
+    else:
+        yield Statement(drafts.tail, (), doubts=("it names no source",))
+
+
 def _messages(question: str, relevant: Sequence[Source], form: Form, sentences: int) -> list[Message]:
     """The prompt with so many sentences; what stays the same comes first, for the server's prefix cache."""
     given = first(relevant, sentences)
@@ -174,8 +187,3 @@ def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said
             continue
         citations = tuple(replace(citation, mark=citation.mark + after) for citation in one.citations)
         yield replace(one, citations=citations)
-
-
-def _plain(text: str) -> str:
-    """For comparing: models write either apostrophe."""
-    return text.replace("’", "'").strip(" .").casefold()

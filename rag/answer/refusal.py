@@ -28,3 +28,12 @@ def refusal_text(reason: str, hits: Sequence[Hit]) -> str:
     said = fill("not_told", reason=reason)
     nearest = "\n".join(f"- {hit.paper.title}" for hit in hits[:_NEAREST])
     return f"{said}\n{fill('nearest', nearest=nearest)}" if nearest else said
+
+
+def declines(text: str) -> bool:
+    """Whether a model's text is the fixed sentence of prompts/dont_tell.md; models write either apostrophe."""
+    return _plain(text) == _plain(fill("dont_tell"))
+
+
+def _plain(text: str) -> str:
+    return text.replace("’", "'").strip(" .").casefold()

@@ -2,9 +2,17 @@
 
 from rag.llm.budget import Counter, Counters, fit
 from rag.llm.client import LLM, Ended, Message
-from rag.llm.grammar import answer_grammar, choice_grammar, list_grammar, verdict_grammar
+from rag.llm.grammar import (
+    answer_grammar,
+    choice_grammar,
+    line_grammar,
+    list_grammar,
+    query_grammar,
+    questions_grammar,
+    verdict_grammar,
+)
 from rag.llm.marks import Draft, Drafts
-from rag.llm.parallel import Completion, complete_all
+from rag.llm.parallel import Completion, complete, complete_all
 
 __all__ = [
     "LLM",
@@ -17,8 +25,12 @@ __all__ = [
     "Message",
     "answer_grammar",
     "choice_grammar",
+    "complete",
     "complete_all",
     "fit",
+    "line_grammar",
     "list_grammar",
+    "query_grammar",
+    "questions_grammar",
     "verdict_grammar",
 ]

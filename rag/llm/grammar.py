@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _SENTENCES = 12
 _CHARACTERS = 400
 _MARKS = 5
 _ENTRY = 240  # characters of a paper's line in a list
 _REASON = 160  # characters
+_QUESTION = 160  # characters
 
 # Control characters and line breaks would break what the reader sees, brackets would look like marks.
 _TEXT = (
@@ -40,6 +41,31 @@ def verdict_grammar() -> str:
     return (
         'root ::= "{\\"reason\\": \\"" char{1,' + str(_REASON) + '} "\\", \\"include\\": " ("true" | "false") "}"\n'
         'char ::= [^"\\\\\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n'
+    )
+
+
+def line_grammar(characters: int) -> str:
+    """One line of 1 to so many characters."""
+    return f"root ::= first char{{0,{characters - 1}}}\n" + _TEXT
+
+
+def questions_grammar(number: int) -> str:
+    """So many questions, one on each line."""
+    lines = ' "\\n" '.join(["question"] * number)
+    return f'root ::= {lines}\nquestion ::= first char{{3,{_QUESTION - 2}}} "?"\n' + _TEXT
+
+
+def query_grammar(orders: Iterable[str], fields: Iterable[str]) -> str:
+    """A JSON object that holds what a question asks of the catalog; see prompts/read_question.md."""
+    ordered, known = (" | ".join(f'"\\"{one}\\""' for one in names) for names in (orders, fields))
+    return (
+        'root ::= "{\\"topic\\": " text ", \\"from\\": " year ", \\"to\\": " year'
+        ' ", \\"organisation\\": " (text | "null") ", \\"order\\": " (order | "null") ", \\"number\\": " [1-9] [0-9]?'
+        ' ", \\"asked\\": [" (field (", " field){0,4})? "], \\"counted\\": " ("true" | "false") "}"\n'
+        'text ::= "\\"" char{0,160} "\\""\n'
+        'char ::= [^"\\\\\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]\n'
+        'year ::= ("19" | "20") [0-9] [0-9] | "null"\n'
+        f"order ::= {ordered}\nfield ::= {known}\n"
     )
 
 

@@ -32,7 +32,7 @@ def complete_all(
     pool = ThreadPoolExecutor(llm.config.parallel, thread_name_prefix="llm")
     try:
         tasks = {
-            pool.submit(_complete, llm, prompt, grammar, max_tokens, closed): number
+            pool.submit(_tried, llm, prompt, grammar, max_tokens, closed): number
             for number, prompt in enumerate(prompts)
         }
         for task in as_completed(tasks):
@@ -42,18 +42,25 @@ def complete_all(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _complete(
+def complete(
+    llm: LLM, prompt: Sequence[Message], grammar: str | None, max_tokens: int, closed: Event | None = None
+) -> Completion:
+    """All that the model writes to a prompt. Raises LLMError; also where `closed` is set before the end."""
+    text = ""
+    with closing(llm.stream(prompt, grammar, max_tokens)) as stream:
+        for piece in stream:
+            if isinstance(piece, Ended):
+                return Completion(text, piece)
+            if closed and closed.is_set():
+                break
+            text += piece
+    raise LLMError("the request was stopped")
+
+
+def _tried(
     llm: LLM, prompt: Sequence[Message], grammar: str | None, max_tokens: int, closed: Event
 ) -> Completion | LLMError:
-    text = ""
     try:
-        with closing(llm.stream(prompt, grammar, max_tokens)) as stream:
-            for piece in stream:
-                if isinstance(piece, Ended):
-                    return Completion(text, piece)
-                if closed.is_set():
-                    break
-                text += piece
+        return complete(llm, prompt, grammar, max_tokens, closed)
     except LLMError as error:
         return error
-    return LLMError("the request was stopped")

@@ -131,6 +131,23 @@ def test_verdicts_without_structured_output_are_read_leniently(ask, monkeypatch)
     assert re.search(r"[\d.]+ questions a minute, 4 at once", page)
 
 
+def test_the_model_judges_claims_too(ask, data) -> None:
+    """Beside the support score, several at once; a verdict that is none counts as wrong and is counted."""
+    rows = [
+        {"id": n, "claim": f"Is this question {n}?", "evidence": ["So it is."], "label": label}
+        for n, label in enumerate(["SUPPORT", "SUPPORT", "CONTRADICT", "NOT_ENOUGH_INFO"])
+    ]
+    for name, examples in (("scifact_attribution", rows), ("expertqa", []), ("scholarqabench", [])):
+        (data / name).mkdir()
+        write(data / name / "examples.jsonl", examples)
+    said = ["supported", "not told", "supported", "hm"]
+    model = Model(lambda asked: says(said[number(asked)]) if "question" in asked else says("yes"), together=4)
+    run, _ = ask(model, "attribution")
+    assert model.most == AT_ONCE
+    assert (value(run, "judge accuracy", "scifact"), value(run, "invalid", "scifact")) == (0.5, 0.25)
+    assert 0 <= value(run, "support AUROC", "scifact") <= 1
+
+
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [

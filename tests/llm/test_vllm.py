@@ -25,8 +25,9 @@ from evals.suites.demo import QUESTIONS
 from rag.assistant import Assistant
 from rag.config import LLMConfig
 from rag.errors import LLMError
-from rag.llm import LLM, Counters, Drafts, Message, answer_grammar, list_grammar
-from rag.records import Statement
+from rag.llm import LLM, Counters, Drafts, Message, answer_grammar, complete, list_grammar, query_grammar
+from rag.reading import Reader
+from rag.records import Statement, Turn
 from tests.llm.served import CONTEXT, VLLM, Server
 from tests.llm.tiny import make_model
 
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 ROUNDS = int(os.environ.get("PAPERS_ROUNDS", "1"))
 PASSAGES = 5
+KEYS = ["topic", "from", "to", "organisation", "order", "number", "asked", "counted"]
 REFUSAL = "The papers don’t tell."
 QUESTION = "which papers study density ratios in RL?"
 READ_SECONDS = 3.0
@@ -149,6 +151,27 @@ def test_a_list_has_a_line_for_each_paper_in_order(server) -> None:
         said = list(threads.map(lines, range(8)))
     assert [(1,), (2,), (3,)] in said
     assert all(one in ([], [(1,), (2,), (3,)]) for one in said)
+
+
+def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(server, served, demo_home) -> None:
+    history = [Turn("user", QUESTION), Turn("assistant", "Density ratios help. [1]")]
+    rewritten = kept = 0
+    with Assistant.open(home=demo_home) as assistant:
+        papers = list(assistant.papers())[:4]
+        for seed in range(8):
+            reader = Reader(LLM(server.config(seed=seed, read_seconds=60.0)), Counters(server.config()))
+            meant = reader.standalone("and offline?", history)
+            assert meant is None or (meant and not set("[]\n") & set(meant))
+            rewritten += meant is not None
+            read = complete(reader.llm, asked(seed), query_grammar(["newest"], ["authors"]), 256)
+            if read.ended.finish == "stop":
+                kept += 1
+                assert list(json.loads(read.text)) == KEYS
+            following = reader.next_questions(QUESTION, papers, 3)
+            assert len(following) in (0, 3)
+            assert all(one.endswith("?") for one in following)
+    assert rewritten
+    assert kept
 
 
 def test_the_server_counts_as_its_tokenizer_does(server) -> None:

@@ -6,6 +6,7 @@ Its words are noise, which is the point: form, marks, budget and streaming must 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,7 @@ def _write_weights(folder: Path, layers: int, width: int) -> None:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
+
+
+if __name__ == "__main__":  # FOLDER [LAYERS WIDTH], for the figures of docs/benchmarks.md
+    make_model(Path(sys.argv[1]), *map(int, sys.argv[2:]))
