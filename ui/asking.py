@@ -54,7 +54,8 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
                     yield conversation, drawn
         conversation, drawn = _kept(service, asked, drawn)
         yield conversation, drawn
-        if drawn.answer and (questions := follow_ups(service, drawn.answer)):
+        # Who has stopped an answer wants no more of it, and a language model may be asked for what follows.
+        if drawn.answer and not stop.is_set() and (questions := follow_ups(service, drawn.answer)):
             yield conversation, replace(drawn, follow_ups=questions)
     except RagError as error:
         yield conversation, replace(drawn, stage="", error=str(error))

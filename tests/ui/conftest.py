@@ -108,6 +108,7 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         context.add_init_script(_CANARY)
         context.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
         page = context.new_page()
+        page.on("dialog", lambda dialog: wrongs.append(f"dialog: {dialog.message}") or dialog.dismiss())
         page.on("popup", lambda other: wrongs.append(f"opened {other.url}"))
         page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
         page.on("console", lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"))

@@ -114,8 +114,8 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     turn.locator('[data-act="edit"]').click()
     turn.locator("textarea").fill(QUESTION)
     shoot(page, "edit")
-    page.once("dialog", lambda dialog: dialog.accept())  # the second answer goes with it
     turn.locator('[type="submit"]').first.click()
+    page.get_by_role("dialog", name="The questions after this one").get_by_role("button", name="Ask again").click()
     turn = answered(page)
     assert page.locator(".turn").count() == 1
     assert TITLE in turn.inner_text()
@@ -183,9 +183,16 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     shoot(page, "after-restart")
     item = page.locator(".talks-list li")
     assert item.count() == 1
-    page.once("dialog", lambda dialog: dialog.accept("Density ratios"))
     item.hover()
     item.locator('[data-act="rename"]').click()
+    asked = page.get_by_role("dialog", name="A new name")
+    assert page.evaluate("document.activeElement.value") == QUESTION
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    item.locator('[data-act="rename"]').click()
+    page.keyboard.type("Density ratios")
+    shoot(page, "rename")
+    page.keyboard.press("Enter")
     page.wait_for_selector(".talks-list >> text=Density ratios")
     page.fill(".talks-search", "no such words")
     page.wait_for_selector(".talks-list >> text=No conversation has")
@@ -196,9 +203,15 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     page.click(".talks-list .open")
     page.wait_for_selector(".turn:nth-child(2) .under")
     page.fill(".talks-search", "")
-    page.once("dialog", lambda dialog: dialog.accept())
     item.hover()
     item.locator('[data-act="delete"]').click()
+    asked = page.get_by_role("dialog", name="Delete the conversation")
+    shoot(page, "delete")
+    page.keyboard.press("Enter")  # which is no
+    asked.wait_for(state="hidden")
+    assert item.count() == 1
+    item.locator('[data-act="delete"]').click()
+    asked.get_by_role("button", name="Delete").click()
     page.wait_for_selector(".talks-list >> text=will be kept here")
 
 

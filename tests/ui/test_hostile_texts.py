@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rag.assistant import Assistant
-from tests.answer.test_screening import screens, verdict
+from tests.answer.test_screening import verdict
 from tests.llm.fake import errs, says, serving
 from tests.llm.tiny import make_model
 from tests.ui.hostile import OUTPUTS, QUESTIONS, TITLES
@@ -84,10 +84,15 @@ def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, sh
     later = iter(answers)
 
     def act(handler: Any) -> None:
-        if screens(handler.body):
-            said = handler.body["messages"][0]["content"]
-            return verdict("Harnessing Density Ratios" in said, f"It is {next(reasons)}")(handler)
-        return next(later, answers[-1])(handler)
+        asked = handler.body["messages"][0]["content"]
+        if asked.startswith("You screen"):
+            verdict("Harnessing Density Ratios" in asked, f"It is {next(reasons)}")(handler)
+        elif asked.startswith("You rewrite"):
+            says(asked.rpartition("Last question: ")[2])(handler)
+        elif asked.startswith("You suggest"):
+            says("\n".join(f"Which papers study {text} density ratios?" for text in QUESTIONS[:3]))(handler)
+        else:
+            next(later, answers[-1])(handler)
 
     with serving(act) as server:
         settings = {
