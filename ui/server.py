@@ -16,11 +16,13 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from rag.assistant import Assistant
 from rag.errors import InputError, RagError
 from rag.journal import Journal
 from ui.app import build
+from ui.login import Door
 from ui.service import Line, Pace, Service
 from ui.users import Users
 
@@ -111,7 +113,7 @@ def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant:
         "share": address.share,
         "inbrowser": address.browser,
         "auth": users.admits if users else None,
-        "auth_message": "Questions over scientific papers, answered with the sentences that support each claim.",
+        "app_kwargs": {"middleware": [Middleware(Door, users=users)] if users else []},
         "theme": _theme(),
         "css_paths": sorted((HERE / "static").glob("*.css")),
         "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',

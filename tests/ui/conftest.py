@@ -133,9 +133,13 @@ def _same_host(url: str) -> bool:
 _CUT_OFF = ("net::ERR_", "AbortError", "Connection errored out", "network error", "Failed to fetch")
 
 
+# A password that was refused.
+_REFUSED = ("status of 401", "status of 429")
+
+
 def _harmless(said: Any) -> bool:
-    """Gradio's own warnings, and what a browser says of a connection that ended."""
-    return said.type != "error" or any(words in said.text for words in _CUT_OFF)
+    """Gradio's own warnings, and what a browser says of a connection that ended or a password that was refused."""
+    return said.type != "error" or any(words in said.text for words in _CUT_OFF + _REFUSED)
 
 
 @pytest.fixture

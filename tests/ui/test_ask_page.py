@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.conftest import Server
+from tests.ui.conftest import HOSTILE, Server
 
 pytestmark = pytest.mark.browser
 QUESTION = "which papers study density ratios in RL?"
@@ -312,8 +312,6 @@ def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1100, 1440])
 def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, width, scheme) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = ready(visit(server.url, {"width": width, "height": 850}, color_scheme=scheme))
     page.wait_for_selector(".try button")
     for step in ("welcome", "answer"):
@@ -323,9 +321,7 @@ def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, wi
             page.wait_for_timeout(700)
         shoot(page, f"{step}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(page, context=".desk")
-        serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
-        assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious] == []
+        assert serious(page, ".desk") == []
     assert page.locator(".composer").is_visible()
 
 
@@ -352,7 +348,8 @@ def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, se
     page = visit(server.url)
     page.wait_for_selector("input[type=password]")
     shoot(page, "login")
-    assert page.locator(".desk").count() == 0
+    assert serious(page, ".login") == []
+    assert page.locator("#desk").count() == 0
     log_in(page, "anna")
     ask(page)
     other = visit(server.url)
@@ -363,11 +360,58 @@ def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, se
     again.wait_for_selector("input[type=password]")
     log_in(again, "anna")
     again.wait_for_selector(".talks-list li")
+    shoot(again, "logged-in")
+    again.get_by_role("link", name="Log out").click()
+    again.wait_for_selector("input[type=password]")
+    again.goto(page.url)
+    again.wait_for_selector("input[type=password]")
+    assert page.locator(".talks-list li").count() == 1  # the same name, logged in elsewhere
+    ask(page)
+
+
+def test_wrong_passwords_are_told_and_after_five_one_waits(demo_copy, serve, visit, tmp_path, shoot) -> None:
+    import httpx
+
+    from ui.users import keep_user
+
+    file = tmp_path / "users"
+    keep_user(file, "anna", "anna knows it")
+    server = serve(demo_copy, "--auth", str(file))
+    page = visit(server.url)
+    for name in ("anna", HOSTILE, "nobody", "anna", "anna"):
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill("a guess")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("alert").wait_for()
+        assert page.get_by_role("alert").inner_text() == "The name or the password is wrong."
+        assert page.get_by_label("Name").input_value() == name.strip()
+    shoot(page, "wrong-password")
+    page.get_by_label("Password").fill("anna knows it")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=5 wrong passwords a minute are allowed; try again in")
+    shoot(page, "too-many-passwords")
+    refused = httpx.post(f"{server.url}login", data={"username": "anna", "password": "anna knows it"})
+    assert (refused.status_code, dict(refused.cookies)) == (429, {})
+    assert httpx.post(f"{server.url}login", content=b"x" * 10_000).status_code == 429
+    for address in ("config", "gradio_api/info", "gradio_api/queue/data"):
+        assert httpx.get(f"{server.url}{address}").status_code == 401
+    said = server.log.read_text(encoding="utf-8")
+    assert "a wrong password for 'anna' from 127.0.0.1" in said
+    assert "a guess" not in said
+
+
+def serious(page: Any, part: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds in a part of the page that keeps people out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=part).response["violations"]
+    barriers = [one for one in found if one["impact"] in {"serious", "critical"}]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in barriers]
 
 
 def log_in(page: Any, name: str) -> None:
-    page.locator("input").first.fill(name)
-    page.locator("input[type=password]").fill(f"{name} knows it")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(f"{name} knows it")
     page.keyboard.press("Enter")
     ready(page)
 

@@ -2,7 +2,7 @@
 
 const turnsBox = find(".turns");
 const pane = find(".pane");
-const turns = new Map(); // number -> {node, sources, body, drawn, run}, where run names the asking that it answers
+const turns = new Map(); // number -> {node, sources, body, follow, drawn, run}, where run names the asking that it answers
 let run = null; // the question being answered: {id, number}
 let active = null; // the number of the turn whose sources are shown
 
@@ -11,12 +11,12 @@ function turnNode(number) {
   const node = document.createElement("article");
   node.className = "turn";
   node.dataset.turn = number;
-  node.innerHTML = '<div class="body"></div>';
+  node.innerHTML = '<div class="body"></div><div class="next"></div>';
   const sources = document.createElement("section");
   sources.className = "sources";
   sources.dataset.turn = number;
   turnsBox.append(node);
-  const turn = { node, sources, body: "", drawn: "" };
+  const turn = { node, sources, body: "", follow: "", drawn: "" };
   turns.set(number, turn);
   return turn;
 }
@@ -26,6 +26,7 @@ const turnOf = (node) => turns.get(Number(node.closest("[data-turn]").dataset.tu
 function draw(part) {
   const turn = turnNode(part.number);
   if (turn.body !== part.body) find(".body", turn.node).innerHTML = turn.body = part.body;
+  if (turn.follow !== part.follow) find(".next", turn.node).innerHTML = turn.follow = part.follow;
   if (turn.drawn !== part.sources) turn.sources.innerHTML = turn.drawn = part.sources;
   turn.node.setAttribute("aria-busy", String(!part.over));
   document.body.classList.add("has-turns");
@@ -35,9 +36,9 @@ function show(number) {
   active = number;
   for (const [key, turn] of turns) {
     turn.node.classList.toggle("active", key === number);
-    if (!wide.matches) turn.node.append(turn.sources);
-    else if (key === number) pane.replaceChildren(turn.sources);
-    else turn.sources.remove();
+    const place = wide.matches ? pane : turn.node;
+    if (wide.matches && key !== number) turn.sources.remove();
+    else if (turn.sources.parentNode !== place) place.append(turn.sources); // moved, it would lose the focus
   }
 }
 wide.addEventListener("change", () => active !== null && show(active));
@@ -95,7 +96,8 @@ function begin(place, question) {
   asked.className = "asked";
   asked.append(title);
   find(".body", turn.node).replaceChildren(asked);
-  turn.body = "";
+  find(".next", turn.node).replaceChildren();
+  turn.body = turn.follow = "";
   document.body.classList.add("has-turns");
   show(place);
   asking(true);
