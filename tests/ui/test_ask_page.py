@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rag.assistant import Assistant
 from tests.ui.conftest import HOSTILE, Server
 
 pytestmark = pytest.mark.browser
@@ -158,6 +159,51 @@ def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> No
     assert {card.get_attribute("data-paper") for card in page.locator(".card").all()} == {
         page.locator(".card").first.get_attribute("data-paper")
     }
+
+
+def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is_gone(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    page.click(".scope summary")
+    page.fill(".scope [name=first_year]", "2025")
+    page.fill(".scope [name=last_year]", "2013")
+    assert "since 2025 and until 2013" in ask(page).locator(".error").inner_text()
+    for _ in range(2):
+        page.locator(".scope-chips button").first.click()
+    ask(page, "Which paper is on f-divergence regularization?")
+    card = page.locator(".card", has_text="Linearly Structured").first
+    card.locator('[data-act="only"]').click()
+    page.wait_for_selector(".scope-chips math")
+    with Assistant.open(home=server.home) as elsewhere:
+        elsewhere.remove(card.get_attribute("data-paper"))
+    assert "no paper" in ask(page, "What is shown?").locator(".error").inner_text()
+    chip = page.locator(".scope-chips .chip.gone")
+    chip.wait_for()
+    assert chip.inner_text().startswith("No longer in the library: Robust Offline")
+    shoot(page, "chip-of-a-paper-that-is-gone")
+    chip.locator("button").click()
+    assert ask(page).locator(".error").count() == 0
+
+
+def test_on_a_phone_questions_and_sources_are_in_reach(server, visit, shoot) -> None:
+    page = ready(visit(server.url, {"width": 390, "height": 844}))
+    last = page.locator(".try button").last
+    last.wait_for()
+    assert bottom(last) <= page.locator(".composer").bounding_box()["y"]
+    turn = ask(page)
+    page.get_by_role("button", name="2 sources").click()
+    page.wait_for_function("document.activeElement.textContent === 'Sources'")
+    page.wait_for_timeout(700)
+    assert 0 <= bottom(turn.locator(".card h4").first) <= 400
+    shoot(page, "phone-sources")
+    turn.locator('.card [data-act="back"]').first.click()
+    page.wait_for_function("document.activeElement.className === 'mark'")
+    page.wait_for_timeout(700)
+    assert 0 <= bottom(turn.locator(".said").first) <= page.locator(".composer").bounding_box()["y"]
+
+
+def bottom(locator: Any) -> float:
+    box = locator.bounding_box()
+    return box["y"] + box["height"]
 
 
 def dates(page: Any) -> list[str]:

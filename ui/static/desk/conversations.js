@@ -11,7 +11,6 @@ function fresh() {
   active = null;
   pane.replaceChildren();
   find(".talk-title").textContent = "";
-  document.body.classList.remove("has-turns");
   markOpen();
 }
 

@@ -1,6 +1,6 @@
 // --- scope: which papers are searched, as chips that can be taken away
 
-let papers = []; // the papers that alone are searched: {id, title, html}, where html is null for one that is gone
+let papers = []; // the papers that alone are searched: {id, title, html, gone}
 
 function scope() {
   const value = (name) => find(`.scope [name=${name}]`).value;
@@ -45,11 +45,10 @@ function chip(text, off) {
 }
 
 function paperChip(paper) {
-  const gone = paper.html === null;
-  const text = gone ? `No longer in the library: ${paper.title}` : paper.title;
-  const item = chip(text, () => (papers = papers.filter((one) => one !== paper)));
-  item.classList.toggle("gone", gone);
-  if (paper.html) find("bdi", item).innerHTML = paper.html;
+  const before = paper.gone ? "No longer in the library: " : "";
+  const item = chip(before + paper.title, () => (papers = papers.filter((one) => one !== paper)));
+  item.classList.toggle("gone", Boolean(paper.gone));
+  if (paper.html) find("bdi", item).innerHTML = before + paper.html;
   return item;
 }
 
@@ -81,6 +80,10 @@ document.addEventListener("ask-paper", (event) => {
 acts.only = (button) => only(button.dataset.paper, button.dataset.title);
 
 received.titles = (titles) => {
-  for (const paper of papers) if (paper.id in titles) paper.html = titles[paper.id];
+  for (const paper of papers) {
+    if (!(paper.id in titles)) continue;
+    paper.gone = titles[paper.id] === null;
+    paper.html = titles[paper.id] ?? paper.html;
+  }
   drawScope();
 };

@@ -29,7 +29,6 @@ function draw(part) {
   if (turn.follow !== part.follow) find(".next", turn.node).innerHTML = turn.follow = part.follow;
   if (turn.drawn !== part.sources) turn.sources.innerHTML = turn.drawn = part.sources;
   turn.node.setAttribute("aria-busy", String(!part.over));
-  document.body.classList.add("has-turns");
 }
 
 function show(number) {
@@ -98,7 +97,6 @@ function begin(place, question) {
   find(".body", turn.node).replaceChildren(asked);
   find(".next", turn.node).replaceChildren();
   turn.body = turn.follow = "";
-  document.body.classList.add("has-turns");
   show(place);
   asking(true);
   turn.node.scrollIntoView({ block: "start", behavior: "smooth" });
