@@ -90,6 +90,8 @@ class Asker:
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
         sought, notices = _without_orders(asked)
+        if self.reader and history:
+            yield Stage("reading the question")
         standalone, degraded = self._standing_alone(sought, history)
         notices += degraded
         if not filters or standalone.scope in scope.without:

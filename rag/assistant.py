@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,9 +172,13 @@ class Assistant:
         """At most `k` good questions on the library, each of which is answered; found once for each state of it."""
         return self._once(f"suggestions {k}", lambda: suggestions(self._asker(), _at_least_one(k)))
 
-    def follow_ups(self, answer: Answer, k: int = 3) -> tuple[str, ...]:
-        """At most `k` questions that go on from an answer; each is answered with it as the history."""
-        return follow_ups(self._asker(), answer, _at_least_one(k))
+    def follow_ups(self, answer: Answer, k: int = 3, *, by_model: bool = True) -> tuple[str, ...]:
+        """At most `k` questions that go on from an answer; each is answered with it as the history.
+
+        Without `by_model` rules make them, which takes no request to a language model.
+        """
+        asker = self._asker() if by_model else replace(self._asker(), reader=None)
+        return follow_ups(asker, answer, _at_least_one(k))
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """A map of the library: each paper's place, between -1 and 1; drawn once for each state of it."""

@@ -131,7 +131,7 @@ def _reference(hit: Hit, answer: Answer) -> Iterator[str]:
     for citation in citations:
         for evidence in citation.evidence:
             if isinstance(evidence, CatalogFact):
-                yield f"  - [{citation.mark}] {evidence.field.replace('_', ' ')}: {_escaped(evidence.printed)}"
+                yield f"  - [{citation.mark}] {evidence.name}: {_escaped(evidence.printed)}"
             else:
                 yield f"  - [{citation.mark}] “{_escaped(evidence.text)}”"
 

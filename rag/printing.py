@@ -85,7 +85,8 @@ def excluded_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
 
 def closing_line(answer: Answer) -> str:
     """How much was searched, in what time, for which question."""
-    line = f"{answer.looked_at} papers searched in {answer.usage.get('total_ms', 0):.0f} ms"
+    papers = "1 paper" if answer.looked_at == 1 else f"{answer.looked_at} papers"
+    line = f"{papers} searched in {answer.usage.get('total_ms', 0):.0f} ms"
     if answer.standalone_question != answer.question:
         line += f"; understood as: {answer.standalone_question}"
     if answer.scope.filters:
@@ -162,7 +163,7 @@ def _marks(citations: Sequence[Citation]) -> str:
 
 def _evidence(evidence: Evidence) -> str:
     if isinstance(evidence, CatalogFact):
-        return f"{evidence.field.replace('_', ' ')}: {evidence.printed}"
+        return f"{evidence.name}: {evidence.printed}"
     return f"“{' '.join(evidence.text.split())}”"
 
 

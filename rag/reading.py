@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from rag.llm import LLM, Counters, Message, complete, fit, line_grammar, query_grammar, questions_grammar
+from rag.llm import LLM, Counters, Message, complete_fitting, line_grammar, query_grammar, questions_grammar
 from rag.prompts import fill
 from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
 from rag.records import Field as Fact
@@ -21,7 +21,6 @@ from rag.records import Field as Fact
 _TOKENS = 256  # of what the model may write
 _HISTORY_TOKENS = 2000  # of a prompt with earlier turns; older ones are left out
 _PASSAGE_TOKENS = 4000  # of a prompt with papers
-_ROOM = 16  # tokens that no count foresees
 _LONGEST = 400  # characters of a question
 _ORDERS = {
     "newest": Order("published", descending=True),
@@ -90,9 +89,7 @@ class Reader:
 
     def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, grammar: str) -> str | None:
         """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
-        config = self.llm.config
-        fits = fit(self.counters.best(), build, most, min(longest, config.context - _TOKENS - _ROOM))
-        written = complete(self.llm, build(fits), grammar if config.structured else None, _TOKENS)
+        written = complete_fitting(self.llm, self.counters.best(), build, most, grammar, _TOKENS, longest)
         return written.text if written.ended.finish == "stop" else None
 
 

@@ -184,6 +184,11 @@ class CatalogFact:
     value: str
     printed: str
 
+    @property
+    def name(self) -> str:
+        """The field in words."""
+        return FIELD_NAMES.get(self.field, self.field)
+
 
 Evidence = TextSpan | CatalogFact
 

@@ -68,7 +68,10 @@ def suggestions(asker: Asker, k: int) -> tuple[str, ...]:
 
 
 def follow_ups(asker: Asker, answer: Answer, k: int) -> tuple[str, ...]:
-    """At most `k` questions that go on from an answer, and are answered within its conversation."""
+    """At most `k` questions that go on from an answer, and are answered within its conversation.
+
+    A language model makes them where the asker has one that reads questions; rules fill up.
+    """
     cited = answer.sources
     shown = cited or answer.hits[:5]
     kinds = (_on_them(cited), _on_names(shown, answer), _on_subjects(asker, shown, answer))

@@ -47,7 +47,7 @@ DOORS = {
     "rich": {"rag/cli/terminal.py"},
     "openai": {"rag/llm/client.py"},
     "sklearn": {"rag/mapping.py"},
-    "sqlite3": {"rag/journal.py", "rag/library/catalog.py", "rag/library/schema.py"},
+    "sqlite3": {"rag/journal.py", "rag/library/database.py", "rag/library/schema.py"},
     "tantivy": {"rag/library/terms.py"},
     "threadpoolctl": {"rag/mapping.py"},
     "tiktoken": {"rag/tokens.py"},

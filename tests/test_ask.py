@@ -135,3 +135,11 @@ def test_papers_just_below_the_line_are_offered(demo) -> None:
     assert not cited & {hit.paper.id for hit in answer.perhaps}
     assert demo.ask("How many authors has Barlow Twins?").perhaps == ()
     assert demo.ask("which papers bake apple pies?").perhaps == ()
+
+
+@pytest.mark.parametrize("question", ["How does it work?", "what is the goal of this paper?", "And what is it about?"])
+def test_a_question_on_a_paper_as_a_whole_is_answered(demo, question) -> None:
+    asked = demo.ask("what does Barlow Twins do?")
+    answer = demo.ask(question, [asked])
+    assert answer.refusal is None
+    assert {one.title for one in answer.citations} == {asked.citations[0].title}

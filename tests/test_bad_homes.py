@@ -167,7 +167,7 @@ def test_failing_migration_changes_nothing(home: Path) -> None:
 
 def test_older_library_migrates_at_its_opening(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.library.schema.migrate.__defaults__", ((*MIGRATIONS, LATER),))
-    monkeypatch.setattr("rag.library.catalog.MIGRATIONS", (*MIGRATIONS, LATER))
+    monkeypatch.setattr("rag.library.database.MIGRATIONS", (*MIGRATIONS, LATER))
     with Assistant.open(home=home) as assistant:
         assert assistant.status().papers == 1
     assert version(home) == len(MIGRATIONS) + 1

@@ -93,11 +93,11 @@ def test_a_long_list_is_cut_and_says_so(rag, demo_home) -> None:
     cut = rag("ask", "--home", demo_home, "papers since 2010").out
     assert "48 of the 48 papers (date >= 2010). [1] to [48]" in cut
     assert "... and 28 more; --all prints them" in cut
-    assert "[20] published" in cut
-    assert "[21] published" not in cut
+    assert "[20] date" in cut
+    assert "[21] date" not in cut
     whole = rag("ask", "--home", demo_home, "--all", "papers since 2010").out
     assert "--all" not in whole
-    assert "[48] published" in whole
+    assert "[48] date" in whole
 
 
 def test_an_answer_for_programs(rag, demo_home) -> None:

@@ -35,7 +35,7 @@ def test_an_answer_as_markdown(demo) -> None:
 def test_a_refusal_and_a_fact_as_markdown(demo) -> None:
     assert "- " in markdown([demo.ask("What is the best pizza recipe?")])
     text = markdown([demo.ask("How many authors has Barlow Twins?")])
-    assert re.search(r"  - \[1\] author count: \d authors", text)
+    assert re.search(r"  - \[1\] number of authors: \d authors", text)
 
 
 HOSTILE = [

@@ -112,7 +112,9 @@ def _open(service: Service, user: str, sent: Sent) -> dict[str, Any]:
     turns = service.journal.turns(user, conversation)
     title = _title(service, user, conversation)
     drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
-    drawn += [parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer))) for turn in turns[-1:]]
+    drawn += [
+        parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer, by_model=False))) for turn in turns[-1:]
+    ]
     opened = {"conversation": conversation, "title": title, "turns": drawn}
     return {"open": opened, "talks": _talks(service, user, sent.text("matching"))}
 

@@ -65,12 +65,12 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
         yield conversation, replace(drawn, stage="", error=words)
 
 
-def follow_ups(service: Service, answer: Answer) -> tuple[str, ...]:
+def follow_ups(service: Service, answer: Answer, *, by_model: bool = True) -> tuple[str, ...]:
     """Questions that go on from an answer; none where they can't be had, which is no fault of the answer's."""
     if answer.refusal:
         return ()
     try:
-        return service.assistant.follow_ups(answer)
+        return service.assistant.follow_ups(answer, by_model=by_model)
     except RagError as error:
         _LOG.warning("no questions can be offered that go on from an answer: %s", error)
         return ()

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rag.exporting import bibtex, link, markdown
 from rag.journal import Conversation
 from rag.printing import facts
-from rag.records import FIELD_NAMES, Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan, citations_of
+from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan, citations_of
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted
 
@@ -85,7 +85,7 @@ class _Card:
             for fact in one.evidence:
                 if isinstance(fact, CatalogFact):
                     cited.setdefault(fact, []).append(str(one.mark))
-        return [(FIELD_NAMES.get(fact.field, fact.field), fact, " ".join(marks)) for fact, marks in cited.items()]
+        return [(fact.name, fact, " ".join(marks)) for fact, marks in cited.items()]
 
     @property
     def found_by(self) -> str:

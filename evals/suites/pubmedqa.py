@@ -17,7 +17,7 @@ from typing import Any
 from evals.records import Outcome
 from evals.suites.base import Context, Item, LacksLLM, Loaded, fingerprint
 from rag.errors import InputError
-from rag.llm import LLM, Ended, Message, choice_grammar
+from rag.llm import LLM, Ended, Message, choice_grammar, complete
 from rag.prompts import fill
 from rag.prompts import fingerprint as wording
 
@@ -90,10 +90,8 @@ class Evaluator:
     def _said(self, case: Asked) -> tuple[str, Ended]:
         asked = fill("verdict_question", abstract=case.abstract, question=case.question)
         messages = [Message("system", fill("verdict_rules")), Message("user", asked)]
-        grammar = choice_grammar(VERDICTS) if self._llm.config.structured else None
-        *pieces, ended = self._llm.stream(messages, grammar)
-        assert isinstance(ended, Ended), "a stream that ends without a failure says so"
-        return "".join(str(piece) for piece in pieces), ended
+        said = complete(self._llm, messages, choice_grammar(VERDICTS), self._llm.config.max_tokens)
+        return said.text, said.ended
 
 
 def _counts(ended: Ended) -> dict[str, float]:

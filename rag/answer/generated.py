@@ -15,18 +15,29 @@ from rag.answer.material import Source, first, sources
 from rag.answer.refusal import declines
 from rag.answer.relevance import Assessment
 from rag.answer.revising import Reviser
-from rag.answer.screening import VERDICT_TOKENS, screen
+from rag.answer.screening import screen
 from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
-from rag.llm import LLM, Counter, Counters, Draft, Drafts, Ended, Message, answer_grammar, fit, list_grammar
+from rag.llm import (
+    LLM,
+    Counter,
+    Counters,
+    Draft,
+    Drafts,
+    Ended,
+    Message,
+    answer_grammar,
+    fit,
+    list_grammar,
+    prompt_room,
+)
 from rag.prompts import fill, fingerprint
 from rag.records import Citation, Declined, Notice, Said, Statement, TextSpan, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
 
-_ROOM = 16  # tokens that no count foresees, such as those of a server's own template
 _LINE = 80  # tokens that a paper takes in a list
 _READING = ("standalone", "read_question")  # the prompts by which the question was understood
 
@@ -86,8 +97,7 @@ class Generated:
             yield from self._written(question, sources(result, assessment.answering(self.config)), PARAGRAPH, counter)
             return
         candidates = sources(result, assessment.order[:most])
-        room = self.llm.config.context - VERDICT_TOKENS - _ROOM
-        screened = yield from screen(question, candidates, self.llm, counter, room)
+        screened = yield from screen(question, candidates, self.llm, counter)
         if not screened.included:
             yield Declined("the language model finds that none of the papers that it screened answers the question")
             yield screened.counted(Written(self.llm.config.model, LIST.fingerprint, None, None))
@@ -101,7 +111,7 @@ class Generated:
         config = self.llm.config
         # A list is as long as its papers are many.
         tokens = max(config.max_tokens, min(_LINE * len(relevant), config.context // 2) if form.by_paper else 0)
-        fits = fit(counter, build, whole, config.context - tokens - _ROOM)
+        fits = fit(counter, build, whole, prompt_room(config, tokens))
         given = first(relevant, fits)
         if fits < whole:
             left = f"{whole - fits} of {whole} sentences of the {len(relevant)} relevant papers"
@@ -109,7 +119,7 @@ class Generated:
         check = partial(self._checked, given=given, marks=count(1), form=form)
         reviser = Reviser(self.llm, counter, question, check, given) if self.config.revise else None
         drafts = Drafts(len(given))
-        grammar = form.grammar(len(given), fill("dont_tell")) if config.structured else None
+        grammar = form.grammar(len(given), fill("dont_tell"))
         stream = self.llm.stream(build(fits), grammar, tokens)
         ended = yield from _streamed(stream, drafts, reviser.revised if reviser else check)
         if reviser:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rag.answer.wording import split
-from rag.llm import LLM, Counters, Message, choice_grammar, complete, fit
+from rag.llm import LLM, Counters, Message, choice_grammar, complete_fitting
 from rag.prompts import fill
 
 Verdict = Literal["supported", "contradicted", "not told"]
 
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _TOKENS = 16
-_ROOM = 16  # tokens that no count foresees
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,6 @@ class Judge:
         def build(most: int) -> list[Message]:
             return [Message("user", fill("judge_claim", evidence=" ".join(sentences[:most]), claim=claim))]
 
-        config = self.llm.config
-        fits = fit(self.counters.best(), build, len(sentences), config.context - _TOKENS - _ROOM)
-        grammar = choice_grammar(_VERDICTS) if config.structured else None
-        said = complete(self.llm, build(fits), grammar, _TOKENS).text.casefold()
+        counter, grammar = self.counters.best(), choice_grammar(_VERDICTS)
+        said = complete_fitting(self.llm, counter, build, len(sentences), grammar, _TOKENS).text.casefold()
         return next((one for one in _VERDICTS if re.match(rf"\W*{one}\b", said)), None)

@@ -25,13 +25,14 @@ _COMPARISON = re.compile(
     re.IGNORECASE,
 )
 
-# Words that a question on a paper as a whole is made of, such as "what is the second one about?".
+# Words that a question on a paper as a whole is made of: "what is the second one about?", "how does it work?".
 _WHOLE = frozenset(
     """
-    a about abstract and contribution contributions deal describe do does explain find finding findings first
-    found give idea in is it its key main me more of on one outline overview paper papers please point present
-    propose proposes result results say says second show shown shows summarise summarize summary takeaway
-    takeaways tell tells that the their they third this to was what with work works
+    a about abstract aim aims and approach contribution contributions deal describe do does exactly explain find
+    finding findings first found give goal how idea in is it its key main me method more of on one outline overview
+    paper papers please point present propose proposes purpose result results say says second show shown shows
+    summarise summarize summary takeaway takeaways tell tells that the their they third this to was what with work
+    works
     """.split()  # noqa: SIM905 (a list of words reads best as words)
 )
 

@@ -11,7 +11,7 @@ from functools import partial
 from rag.answer.material import Source, first
 from rag.answer.refusal import declines
 from rag.errors import LLMError
-from rag.llm import LLM, Counter, Draft, Message, complete, fit, line_grammar
+from rag.llm import LLM, Counter, Draft, Message, complete_fitting, line_grammar
 from rag.prompts import fill
 from rag.records import Declined, Notice, Statement
 
@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 _TOKENS = 160
 _CHARACTERS = 400
-_ROOM = 16  # tokens that no count foresees
 _MARK = re.compile(r"\s*\[[\d,\s]*\]")
 
 
@@ -84,11 +83,9 @@ class Reviser:
 
     def _asked(self, draft: Draft, cited: Sequence[Source]) -> str:
         """Raises LLMError."""
-        config = self.llm.config
         build = partial(_prompt, self.question, draft.text, cited)
-        fits = fit(self.counter, build, sum(source.length for source in cited), config.context - _TOKENS - _ROOM)
-        grammar = line_grammar(_CHARACTERS) if config.structured else None
-        written = complete(self.llm, build(fits), grammar, _TOKENS)
+        whole = sum(source.length for source in cited)
+        written = complete_fitting(self.llm, self.counter, build, whole, line_grammar(_CHARACTERS), _TOKENS)
         return "" if written.ended.finish == "length" else " ".join(_MARK.sub("", written.text).split())
 
 

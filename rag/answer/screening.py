@@ -14,13 +14,13 @@ from functools import partial
 
 from rag.answer.material import Source, first
 from rag.errors import LLMError
-from rag.llm import LLM, Completion, Counter, Message, complete_all, fit, verdict_grammar
+from rag.llm import LLM, Completion, Counter, Message, complete_all, fit, prompt_room, verdict_grammar
 from rag.prompts import fill
 from rag.records import Excluded, Notice, Said, Stage, Written
 
 log = logging.getLogger(__name__)
 
-VERDICT_TOKENS = 256
+_VERDICT_TOKENS = 256
 _GONE = 3  # requests that fail one after the other; the server is not there any more
 _NAMED = 3
 _LONGEST = 300
@@ -49,15 +49,14 @@ class _Verdict:
     reason: str
 
 
-def screen(
-    question: str, candidates: Sequence[Source], llm: LLM, counter: Counter, room: int
-) -> Generator[Said, None, Screened]:
+def screen(question: str, candidates: Sequence[Source], llm: LLM, counter: Counter) -> Generator[Said, None, Screened]:
     """Which candidates answer; the cost is told before, then how far it is, then each excluded one with its reason.
 
-    A candidate whose request fails, or without a clear verdict, is included, and that is told. `room` is how many
-    tokens a prompt may have. Raises LLMError where requests fail one after the other.
+    A candidate whose request fails, or without a clear verdict, is included, and that is told. Raises LLMError where
+    requests fail one after the other.
     """
-    fits = [_fits(question, source, counter, room) for source in candidates]
+    room = prompt_room(llm.config, _VERDICT_TOKENS)
+    fits = [fit(counter, partial(_prompt, question, one), one.length, room) for one in candidates]
     prompts = [_prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)]
     tokens = sum(map(counter.count, prompts))
     yield Stage(f"{_papers(len(prompts))} will be screened, about {round(tokens, -2):,} tokens")
@@ -86,10 +85,9 @@ def _completed(
     llm: LLM, prompts: Sequence[Sequence[Message]]
 ) -> Generator[Said, None, dict[int, Completion | LLMError]]:
     """The completions by the number of their prompt."""
-    grammar = verdict_grammar() if llm.config.structured else None
     completions: dict[int, Completion | LLMError] = {}
     failed = 0
-    with closing(complete_all(llm, prompts, grammar, VERDICT_TOKENS)) as coming:
+    with closing(complete_all(llm, prompts, verdict_grammar(), _VERDICT_TOKENS)) as coming:
         for number, completion in coming:
             completions[number] = completion
             failed = failed + 1 if isinstance(completion, LLMError) else 0
@@ -97,11 +95,6 @@ def _completed(
                 raise completion
             yield Stage(f"screened {len(completions)} of {len(prompts)}")
     return completions
-
-
-def _fits(question: str, source: Source, counter: Counter, room: int) -> int:
-    """How many of a paper's sentences fit a prompt."""
-    return fit(counter, partial(_prompt, question, source), source.length, room)
 
 
 def _prompt(question: str, source: Source, sentences: int) -> list[Message]:

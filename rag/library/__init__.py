@@ -1,6 +1,7 @@
 """What is kept: the catalog (SQLite, the authority) and two indexes that follow it."""
 
-from rag.library.catalog import Catalog, PaperFacts, PaperParts
+from rag.library.catalog import Catalog
+from rag.library.lookup import PaperFacts, PaperParts
 from rag.library.store import Library
 from rag.library.terms import analyse
 

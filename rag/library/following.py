@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from rag.errors import IndexBroken
-from rag.library.catalog import Catalog, Changes
+from rag.library.catalog import Catalog
+from rag.library.lookup import Changes
 from rag.library.terms import TermIndex
 from rag.library.vectors import VectorIndex
 

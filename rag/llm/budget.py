@@ -21,6 +21,7 @@ from rag.llm.client import Message
 log = logging.getLogger(__name__)
 
 _SECONDS = 5.0  # counting takes milliseconds; a server that does not count by then hangs
+_ROOM = 16  # tokens that no count foresees, such as those of a server's own template
 _MARGIN = 1.3  # on the safe side, for models whose tokenizer is not known
 
 
@@ -113,6 +114,11 @@ class Counters:
         except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError) as error:
             log.info("no exact count of %s's tokens: %s", self._config.model, error)
             return None
+
+
+def prompt_room(config: LLMConfig, max_tokens: int) -> int:
+    """How many tokens a prompt may have where the model may answer with so many."""
+    return config.context - max_tokens - _ROOM
 
 
 def fit(counter: Counter, build: Callable[[int], Sequence[Message]], most: int, budget: int) -> int:

@@ -49,8 +49,8 @@ class LLM:
     ) -> Generator[str | Ended, None, None]:
         """The answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops writing.
 
-        A refused or lost connection is tried once more before the first piece. `max_tokens` takes the place of
-        `llm.max_tokens`. Raises LLMError.
+        A refused or lost connection is tried once more before the first piece. `grammar` holds where `llm.structured`
+        says that the server knows grammars; `max_tokens` takes the place of `llm.max_tokens`. Raises LLMError.
         """
         for last in (False, True):
             said = False
@@ -76,7 +76,7 @@ class LLM:
         config = self.config
         timeout = httpx.Timeout(config.read_seconds, connect=min(_CONNECT_SECONDS, config.read_seconds))
         body: dict[str, Any] = {"chat_template_kwargs": config.template_options} if config.template_options else {}
-        if grammar is not None:
+        if grammar is not None and config.structured:
             body["structured_outputs"] = {"grammar": grammar}
         chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
         finish, counts = None, (None, None)

@@ -1,14 +1,15 @@
-"""Many prompts at once: a server such as vLLM batches the requests that come side by side."""
+"""Whole completions: one, the longest prompt that fits, or many at once; a server such as vLLM batches those."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
 from rag.errors import LLMError
+from rag.llm.budget import Counter, fit, prompt_room
 from rag.llm.client import LLM, Ended, Message
 
 
@@ -55,6 +56,23 @@ def complete(
                 break
             text += piece
     raise LLMError("the request was stopped")
+
+
+def complete_fitting(
+    llm: LLM,
+    counter: Counter,
+    build: Callable[[int], Sequence[Message]],
+    most: int,
+    grammar: str,
+    max_tokens: int,
+    longest: int | None = None,
+) -> Completion:
+    """What the model writes to the prompt that `build` makes of as many parts, up to `most`, as fit its context.
+
+    `longest` is another limit of the prompt, in tokens. Raises LLMError.
+    """
+    room = prompt_room(llm.config, max_tokens)
+    return complete(llm, build(fit(counter, build, most, min(room, longest or room))), grammar, max_tokens)
 
 
 def _tried(

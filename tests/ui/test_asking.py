@@ -19,7 +19,7 @@ QUESTION = "which papers study density ratios in RL?"
 class Interrupted(Assistant):
     """Answers, but can't look for what may be asked next."""
 
-    def follow_ups(self, answer: Answer, k: int = 3) -> tuple[str, ...]:
+    def follow_ups(self, answer: Answer, k: int = 3, *, by_model: bool = True) -> tuple[str, ...]:
         raise LibraryBusy("the library is being rebuilt")
 
 
