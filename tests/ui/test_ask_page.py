@@ -113,6 +113,7 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     ask(page)
     turn = page.locator(".turn").first
     turn.locator('[data-act="edit"]').click()
+    assert turn.locator("textarea").bounding_box()["width"] > 400
     turn.locator("textarea").fill(QUESTION)
     shoot(page, "edit")
     turn.locator('[type="submit"]').first.click()

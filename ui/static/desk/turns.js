@@ -122,12 +122,11 @@ function edit(node) {
   const form = document.createElement("form");
   form.className = "editing";
   form.innerHTML =
-    '<label class="sr">Your question</label><textarea rows="2"></textarea>' +
+    '<textarea rows="2" aria-label="Your question"></textarea>' +
     '<span class="buttons"><button type="submit" class="primary">Ask again</button>' +
     '<button type="button" class="quiet">Leave it</button></span>';
   const area = find("textarea", form);
   area.value = find("h2", asked).textContent;
-  find("label", form).append(area);
   asked.replaceWith(form);
   area.focus();
   find("[type=button]", form).addEventListener("click", () => form.replaceWith(asked));
