@@ -1,4 +1,4 @@
-"""The pages and their events: each event of the Ask page returns what has changed, which static/desk.js puts in."""
+"""The pages and their events: each event of the Ask page returns what has changed, which static/desk/ puts in."""
 
 from __future__ import annotations
 
