@@ -72,6 +72,7 @@ class AnswerConfig(_Section):
     revise: bool
     relevance: float = Field(ge=0, le=1)
     share_of_best: float = Field(ge=0, le=1)
+    odds_of_best: float = Field(ge=0, le=1)
     told: float = Field(ge=0, le=1)
     calibration: str
     considered: int = Field(ge=1)

@@ -57,7 +57,7 @@ def catalog_reply(
     if told < _TOLD:
         reason = f"none of the {result.looked_at} papers is on “{query.topic}”"
         return Reply(result.hits, result.looked_at, refusal=reason, told=told, filters=query.filters)
-    relevant = [result.hits[row] for row in assessment.answering(config.answer)]
+    relevant = [result.hits[row] for row in assessment.listed(config.answer)]
     if query.order or query.counted:
         return _on_topic(query, met, relevant, result, told)
     said = synthesizer.statements(query.topic, result, assessment, whole)

@@ -58,7 +58,7 @@ class Extractive:
         if asks_to_compare(question) and len(rows) > 1:
             return [(row, 2) for row in rows[:_COMPARED]], True
         if asks_for_papers(question) or (len(rows) > _FEW and not asks_for_number(question)):
-            return [(row, 1) for row in rows], True
+            return [(row, 1) for row in assessment.listed(self.config)], True
         if len(rows) == 1:
             return [(rows[0], self.config.sentences)], False
         return [(rows[0], max(1, self.config.sentences - 1)), (rows[1], 1)], True

@@ -91,15 +91,26 @@ class Assessment:
 
     def answering(self, config: AnswerConfig) -> list[int]:
         """Rows of the hits that count as answering, most relevant first; the best one always does."""
+        best = self.relevance.max(initial=0.0)
+        return self._above(max(config.relevance, config.share_of_best * best))
+
+    def listed(self, config: AnswerConfig) -> list[int]:
+        """Rows of the hits that belong into a list of papers, most relevant first.
+
+        Near 1 a share tells little apart: 0.998 and 0.7 are odds of 500 and 2, and what has all that was asked for
+        stands far above what has a part of it.
+        """
+        best = self.relevance.max(initial=0.0)
+        odds = config.odds_of_best * best
+        return [row for row in self.answering(config) if self.relevance[row] * (1 - best + odds) >= odds]
+
+    def _above(self, line: float) -> list[int]:
         order = self.order
-        if not order:
-            return []
-        enough = max(config.relevance, config.share_of_best * self.relevance[order[0]])
-        return [row for row in order if self.relevance[row] >= enough] or order[:1]
+        return [row for row in order if self.relevance[row] >= line] or order[:1]
 
     def perhaps(self, config: AnswerConfig) -> list[int]:
-        """Rows of the few hits just below the line, most relevant first."""
-        sure = set(self.answering(config))
+        """Rows of the few hits just below the line of a list, most relevant first."""
+        sure = set(self.listed(config))
         return [row for row in self.order if row not in sure and self.relevance[row] >= config.relevance / 2][:_PERHAPS]
 
 
