@@ -15,6 +15,7 @@ from rag.config import Config
 from rag.errors import InputError
 from rag.prompts import wordings
 from rag.records import Answer, Scope, Turn
+from rag.targets import writable
 from rag.wire import answer_row, turn_row
 
 _FORMAT = 1
@@ -66,13 +67,20 @@ def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bo
     )
 
 
+def savable(path: Path) -> Path:
+    """The path itself, if a bundle can go there: before a long answer, not after it. Raises InputError."""
+    if writable(path).exists():
+        raise _taken(path)
+    return path
+
+
 def save(bundle: Bundle, path: Path) -> None:
     """Write a bundle as JSON. Raises InputError where the file is there already or can't be written."""
     try:
         with path.open("x", encoding="utf-8") as file:
             json.dump(asdict(bundle), file, ensure_ascii=False, indent=1)
     except FileExistsError:
-        raise InputError(f"there is a file {path} already; name another") from None
+        raise _taken(path) from None
     except OSError as error:
         raise InputError(f"the bundle {path} can't be written: {error.strerror}") from None
 
@@ -111,6 +119,10 @@ def differences(before: Bundle, after: Bundle) -> Iterator[str]:
 def same_answer(before: Bundle, after: Bundle) -> bool:
     """Whether text and citations are the same, evidence and support included."""
     return all(before.answer.get(key) == after.answer.get(key) for key in ("text", "refusal", "citations"))
+
+
+def _taken(path: Path) -> InputError:
+    return InputError(f"there is a file {path} already; name another")
 
 
 def _said(bundle: Bundle) -> list[str]:

@@ -16,6 +16,7 @@ from rag.errors import InputError
 from rag.journal import KeptTurn
 from rag.printing import facts
 from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement
+from rag.targets import writable
 from rag.wire import answer_row, paper_row
 
 Exported = Answer | KeptTurn
@@ -59,9 +60,7 @@ def exportable(path: Path) -> Path:
     """The path itself, if an export can go there: before a long answer, not after it. Raises InputError."""
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"can't export to {path}: the name must end in .md, .bib or .json")
-    if not path.parent.is_dir():
-        raise InputError(f"can't export to {path}: there is no folder {path.parent}")
-    return path
+    return writable(path)
 
 
 def export(path: Path, answers: Sequence[Exported], title: str = "") -> None:
@@ -72,7 +71,11 @@ def export(path: Path, answers: Sequence[Exported], title: str = "") -> None:
         ".bib": lambda: bibtex(cited),
         ".json": lambda: as_json(answers),
     }
-    path.write_text(forms[exportable(path).suffix.lower()](), encoding="utf-8")
+    text = forms[exportable(path).suffix.lower()]()
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"can't write to {path}: {error.strerror}") from None
 
 
 def link(paper: Paper) -> str | None:

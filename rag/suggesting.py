@@ -15,7 +15,7 @@ from itertools import chain, islice, pairwise, zip_longest
 
 from rag.answer import Extractive
 from rag.ask import Asker, ask
-from rag.errors import InputError, LLMError
+from rag.errors import InputError, LLMError, NotFound
 from rag.library import analyse
 from rag.records import Answer, Hit, Paper, Scope
 from rag.wire import turns_from
@@ -45,21 +45,26 @@ class _Subject:
 
 
 def suggestions(asker: Asker, k: int) -> tuple[str, ...]:
-    """At most `k` questions: on subjects that papers share, on the catalog, and on one paper; always the same ones."""
+    """At most `k` questions, first one of each kind that the library answers; always the same ones."""
     asker = _without_model(asker)
     library = asker.library
     papers = list(library.catalog.papers(library.catalog.paper_ids()).values())
     subjects = _spread(_subjects(papers))
-    kinds = (
-        (f"Which papers study {one.words}?" for one in subjects),
-        _on_catalog(papers, [*subjects[k:], *subjects]),
-        (f"What does {name} do?" for name in _names(papers)),
+    studied = [f"Which papers study {one.words}?" for one in subjects]
+    compared = (f"How do the papers on {one.words} compare?" for one in subjects[3:] + subjects[:3])
+    counted = (f"How many authors has {name}?" for name, paper in islice(_named(papers), 1, None) if paper.author_count)
+    # Each kind begins at a subject of its own, and needs so many papers.
+    kinds: Sequence[tuple[Iterator[str], int]] = (
+        (iter(studied), 1),
+        (_on_catalog(papers, subjects[1:] + subjects[:1]), 1),
+        ((f"How does {name} work?" for name, _ in _named(papers)), 1),
+        (compared, _FEW),
+        (_in_a_year(papers, subjects[2:] + subjects[:2]), 1),
+        (counted, 1),
     )
-    # One of the catalog and one on a paper; subjects for the rest.
-    wanted = (max(1, k - 2), min(1, max(0, k - 1)), min(1, max(0, k - 2)))
-    chosen = [_answered(asker, kind, number) for kind, number in zip(kinds, wanted, strict=True)]
-    mixed = [one for row in zip_longest(*chosen) for one in row if one]
-    return tuple(mixed[:k])
+    found = [one for kind, needed in kinds for one in _answered(asker, kind, 1, papers=needed)]
+    rest = _answered(asker, iter(studied), k) if len(found) < k else []
+    return tuple(dict.fromkeys([*found, *rest]))[:k]
 
 
 def follow_ups(asker: Asker, answer: Answer, k: int) -> tuple[str, ...]:
@@ -92,8 +97,10 @@ def _without_model(asker: Asker) -> Asker:
     return replace(asker, synthesizer=Extractive(asker.config.answer), reader=None)
 
 
-def _answered(asker: Asker, candidates: Iterator[str], k: int, before: Answer | None = None) -> list[str]:
-    """The first `k` candidates that get a plain answer, and another one than `before`."""
+def _answered(
+    asker: Asker, candidates: Iterator[str], k: int, before: Answer | None = None, papers: int = 1
+) -> list[str]:
+    """The first `k` candidates that get a plain answer from so many papers, and another one than `before`."""
     scope = before.scope if before else Scope()
     history = turns_from([before] if before else [])
     found: list[str] = []
@@ -102,8 +109,12 @@ def _answered(asker: Asker, candidates: Iterator[str], k: int, before: Answer | 
             break
         if before and question.casefold() == before.question.casefold():
             continue
-        answer = ask(asker, question, history, scope=scope)
-        if answer.refusal is None and not answer.notices and (before is None or answer.text != before.text):
+        try:
+            answer = ask(asker, question, history, scope=scope)
+        except NotFound:
+            continue  # it points to a paper that has left the library
+        plain = answer.refusal is None and not answer.notices and len(answer.sources) >= papers
+        if plain and (before is None or answer.text != before.text):
             found.append(question)
     return found
 
@@ -121,14 +132,22 @@ def _on_catalog(papers: Sequence[Paper], subjects: Sequence[_Subject]) -> Iterat
     yield "How many papers are there?"
 
 
-def _names(papers: Sequence[Paper]) -> Iterator[str]:
+def _in_a_year(papers: Sequence[Paper], subjects: Sequence[_Subject]) -> Iterator[str]:
+    """On subjects in the last year that has papers on them."""
+    years = {paper.id: paper.published.year for paper in papers if paper.published}
+    for one in subjects:
+        if dated := [years[paper] for paper in one.papers if paper in years]:
+            yield f"Which papers from {max(dated)} study {one.words}?"
+
+
+def _named(papers: Sequence[Paper]) -> Iterator[tuple[str, Paper]]:
     """Names that papers give to what they are about: what stands before the colon of a title, if it is one word."""
     heads = Counter(paper.title.partition(":")[0].strip() for paper in papers if ":" in paper.title)
     told = sorted((paper for paper in papers if paper.abstract), key=lambda paper: (-len(paper.abstract), paper.id))
     for paper in told:
         head = paper.title.partition(":")[0].strip()
         if heads[head] == 1 and _NAME.fullmatch(head):
-            yield head
+            yield head, paper
 
 
 def _on_them(cited: Sequence[Hit]) -> Iterator[str]:
@@ -146,7 +165,7 @@ def _on_them(cited: Sequence[Hit]) -> Iterator[str]:
 
 
 def _on_names(hits: Sequence[Hit], answer: Answer) -> Iterator[str]:
-    for name in _names([hit.paper for hit in hits]):
+    for name, _ in _named([hit.paper for hit in hits]):
         if name.casefold() not in answer.question.casefold():
             yield f"What does {name} do?"
 

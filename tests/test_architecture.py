@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each room may import from the rooms before it in this list, and from its own.
 ROOMS = [
     ["data", "errors", "records"],
-    ["config", "prompts", "tokens"],
+    ["config", "prompts", "targets", "tokens"],
     ["llm", "models", "passages", "sources"],
     ["library"],
     ["search"],

@@ -58,6 +58,31 @@ def test_an_answer_within_a_scope_is_exported(rag, demo_home, tmp_path) -> None:
     assert "only papers since 2024" in ran.out
     assert "[1]" in (tmp_path / "a.md").read_text()
     one_line(rag("ask", "--home", demo_home, "--json", "--paper", "p-x", QUESTION), "no paper 'p-x'")
+    years = ("--from-year", 2025, "--to-year", 2013)
+    one_line(rag("ask", "--home", demo_home, *years, QUESTION), "since 2025 and until 2013")
+    one_line(rag("ask", "--home", demo_home, "--source", "samples", QUESTION), "the nearest are sample.jsonl")
+
+
+@pytest.mark.parametrize("option", ["--save", "--export"])
+def test_where_an_answer_is_kept_is_looked_at_before_it_is_made(rag, demo_home, tmp_path, monkeypatch, option) -> None:
+    monkeypatch.setattr("rag.assistant.Assistant.ask", lambda *_, **__: pytest.fail("the answer was made"))
+    monkeypatch.setattr("rag.assistant.Assistant.ask_stream", lambda *_, **__: pytest.fail("the answer was made"))
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "file").touch()
+    places = {"folder.json": "it is a folder", "none/a.json": "there is no folder", "file/a.json": "there is no folder"}
+    for place, why in places.items():
+        one_line(rag("ask", "--home", demo_home, option, tmp_path / place, QUESTION), why)
+    one_line(rag("ask", "--home", demo_home, option, f"{'x' * 300}.json", QUESTION), "name too long")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    one_line(rag("ask", "--home", demo_home, option, tmp_path / "a.json", QUESTION), "writing there is not allowed")
+
+
+def test_an_answer_is_not_kept_in_place_of_another(rag, demo_home, tmp_path) -> None:
+    (tmp_path / "there.json").write_text("mine")
+    one_line(rag("ask", "--home", demo_home, "--save", tmp_path / "there.json", QUESTION), "already; name another")
+    both = ("--save", tmp_path / "a.json", "--export", tmp_path / "a.json")
+    one_line(rag("ask", "--home", demo_home, *both, QUESTION), "name two files")
+    assert (tmp_path / "there.json").read_text() == "mine"
 
 
 def test_no_feedback_yet(rag, demo_home, tmp_path) -> None:

@@ -65,8 +65,12 @@ def test_suggested_questions_are_answered(daily, k) -> None:
 def test_suggestions_are_varied_and_always_the_same(daily, demo) -> None:
     for assistant in (daily, demo):
         asked = assistant.suggestions()
-        kinds = [" ".join(question.split()[:2]) for question in asked]
-        assert sorted(kinds) == ["What does", "What is", *["Which papers"] * 4]
+        kinds = [" ".join(question.split()[:3]) for question in asked]
+        assert kinds == [
+            *("Which papers study", "What is the", "How does " + asked[2].split()[2]),
+            *("How do the", "Which papers from", "How many authors"),
+        ]
+        assert len(assistant.ask(asked[3]).sources) >= 2
         assistant._made.clear()
         assert assistant.suggestions() == asked
 

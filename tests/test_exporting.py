@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -131,6 +131,7 @@ def test_keys_are_unique_and_stay(daily) -> None:
     assert re.findall(r"@misc\{(.*),", bibtex(papers[::-1])) == keys[::-1]
 
 
+@settings(deadline=None)
 @given(title=st.text(min_size=1), author=st.text(min_size=1), url=st.text())
 def test_no_title_breaks_out_of_its_braces(title, author, url) -> None:
     entry = bibtex([Paper("p-0", title, authors=(author,), url=f"https://x/{url}")])

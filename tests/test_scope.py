@@ -75,6 +75,30 @@ def test_a_paper_that_is_none(demo) -> None:
         demo.ask(QUESTION, scope=Scope(papers=("p-nothing",)))
 
 
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        (Scope(first_year=2025, last_year=2013), "no year is both since 2025 and until 2013; exchange the two"),
+        (Scope(sources=("sampel.jsonl",)), "the library knows no file 'sampel.jsonl'; the nearest are sample.jsonl"),
+        (Scope(organisations=("Google",)), "the library knows no organisation 'Google'; it knows none"),
+    ],
+)
+def test_a_scope_that_can_hold_nothing_is_told_before_the_search(demo, scope, told) -> None:
+    with pytest.raises(InputError) as error:
+        list(demo.ask_stream(QUESTION, scope=scope))
+    assert str(error.value) == told
+
+
+def test_the_nearest_organisations_are_offered(fake, write_papers) -> None:
+    names = ("AI2", "Google DeepMind", "Google", "Meta", "Mistral AI")
+    fake.ingest([write_papers("a.jsonl", *({"title": f"By {name}", "organisation": name} for name in names))])
+    with pytest.raises(InputError, match=r"no organisation 'gogle'; the nearest are Google, Google DeepMind, "):
+        fake.ask(QUESTION, scope=Scope(organisations=("gogle",)))
+    with pytest.raises(InputError, match=r"the nearest are Google DeepMind, "):
+        fake.ask(QUESTION, scope=Scope(organisations=("deepmind",)))
+    assert fake.ask("how many papers are there?", scope=Scope(organisations=("META",))).looked_at == 1
+
+
 def test_a_filter_of_the_question_is_taken_away(demo) -> None:
     question = "papers since 2024 on reinforcement learning"
     narrow = demo.ask(question)

@@ -1,4 +1,4 @@
-"""The pages and their events: each event of the Ask page returns what has changed, which static/desk.js puts in."""
+"""The pages and their events: each event of the Ask page returns what has changed, which static/desk/ puts in."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from typing import Any
 
 import gradio as gr
 
-from rag.errors import InputError, RagError
+from rag.errors import InputError, NotFound, RagError
 from rag.exporting import as_json, bibtex, markdown
 from rag.journal import KeptTurn
 from rag.overview import Overview
-from rag.records import Scope
-from ui.asking import Asked, answering
+from ui.asking import Asked, answering, follow_ups
 from ui.drawing import draw, script
 from ui.evaluation import evaluation_page
 from ui.library import library_page
 from ui.map import map_page
 from ui.page import QUIET
+from ui.sent import Sent, reader
 from ui.service import Service
+from ui.texts import shown
 from ui.turns import Drawn, conversation_list, parts
 
 HERE = Path(__file__).parent
 _TOKEN = "ask-the-papers-reader"
+_SCRIPTS = ("page", "scope", "evidence", "conversations", "turns", "events")
+_Act = Callable[[Service, str, Sent], dict[str, Any] | None]
 
 
 def ask_page() -> gr.HTML:
@@ -33,7 +36,7 @@ def ask_page() -> gr.HTML:
     return gr.HTML(
         value={},
         html_template=(HERE / "templates" / "desk.html").read_text(encoding="utf-8"),
-        js_on_load=script("desk"),
+        js_on_load=script(*(f"desk/{part}" for part in _SCRIPTS)),
         apply_default_css=False,
         elem_id="desk",
     )
@@ -61,32 +64,32 @@ def build(service: Service, *, local: bool) -> gr.Blocks:
 def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserState) -> None:
     def hello(given: str | None, request: gr.Request) -> tuple[str, dict[str, Any]]:
         known = given if isinstance(given, str) and len(given) >= 16 else secrets.token_urlsafe(24)
-        return known, {"hello": _hello(service), "talks": _talks(service, _user(known, request))}
+        return known, {"hello": _hello(service, request.username), "talks": _talks(service, reader(known, request))}
 
     # A reader may stop a question, or judge an earlier answer, while one is answered.
     quiet = QUIET | {"trigger_mode": "multiple", "concurrency_limit": None}
     blocks.load(hello, [token], [token, desk], **quiet)
 
-    def on(name: str, act: Callable[[Service, str, dict[str, Any]], Any]) -> None:
+    def on(name: str, act: _Act) -> None:
         def handle(given: str | None, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
             try:
-                return act(service, _user(given, request), _sent(event)) or {}
+                return act(service, reader(given, request), Sent.by(event)) or {}
             except RagError as error:
                 return {"tell": str(error)}
 
         getattr(desk, name)(handle, [token], [desk], **quiet)
 
     def ask(given: str | None, request: gr.Request, event: gr.EventData) -> Iterator[dict[str, Any]]:
-        user, sent = _user(given, request), _sent(event)
-        matching = _text(sent, "matching")
+        user, sent = reader(given, request), Sent.by(event)
+        matching = sent.text("matching")
         asked = Asked(
             user=user,
-            conversation=_text(sent, "conversation"),
-            number=_number(sent),
-            again=sent.get("again") is True,
-            run=_text(sent, "run"),
-            question=_text(sent, "question"),
-            scope=_scope(sent.get("scope")),
+            conversation=sent.text("conversation"),
+            number=sent.number,
+            again=sent.flag("again") is True,
+            run=sent.text("run"),
+            question=sent.text("question"),
+            scope=sent.scope,
         )
         for conversation, drawn in answering(service, asked):
             turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
@@ -100,50 +103,51 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
 # --- what the page asks for
 
 
-def _stop(service: Service, user: str, sent: dict[str, Any]) -> None:
-    service.runs.stop(user, _text(sent, "run"))
+def _stop(service: Service, user: str, sent: Sent) -> None:
+    service.runs.stop(user, sent.text("run"))
 
 
-def _open(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    conversation = _text(sent, "conversation")
+def _open(service: Service, user: str, sent: Sent) -> dict[str, Any]:
+    conversation = sent.text("conversation")
     turns = service.journal.turns(user, conversation)
     title = _title(service, user, conversation)
     drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
-    drawn += [parts(replace(_drawn(turn), follow_ups=_follow_ups(service, turn))) for turn in turns[-1:]]
+    drawn += [
+        parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer, by_model=False))) for turn in turns[-1:]
+    ]
     opened = {"conversation": conversation, "title": title, "turns": drawn}
-    return {"open": opened, "talks": _talks(service, user, _text(sent, "matching"))}
+    return {"open": opened, "talks": _talks(service, user, sent.text("matching"))}
 
 
-def _rename(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    service.journal.rename(user, _text(sent, "conversation"), _text(sent, "title")[:200])
-    return {"talks": _talks(service, user, _text(sent, "matching"))}
+def _rename(service: Service, user: str, sent: Sent) -> dict[str, Any]:
+    service.journal.rename(user, sent.text("conversation"), sent.text("title")[:200])
+    return {"talks": _talks(service, user, sent.text("matching"))}
 
 
-def _delete(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    service.journal.delete(user, _text(sent, "conversation"))
-    return {"talks": _talks(service, user, _text(sent, "matching"))}
+def _delete(service: Service, user: str, sent: Sent) -> dict[str, Any]:
+    service.journal.delete(user, sent.text("conversation"))
+    return {"talks": _talks(service, user, sent.text("matching"))}
 
 
-def _find(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    return {"talks": _talks(service, user, _text(sent, "matching"))}
+def _find(service: Service, user: str, sent: Sent) -> dict[str, Any]:
+    return {"talks": _talks(service, user, sent.text("matching"))}
 
 
-def _judge(service: Service, user: str, sent: dict[str, Any]) -> None:
-    good = sent.get("good")
-    word = _text(sent, "word")[:500]
-    service.journal.judge(user, _text(sent, "conversation"), _number(sent), good if good is None else bool(good), word)
+def _judge(service: Service, user: str, sent: Sent) -> None:
+    judged = sent.flag("good"), sent.text("word")[:500]
+    service.journal.judge(user, sent.text("conversation"), sent.number, *judged)
 
 
-def _export(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    conversation = _text(sent, "conversation")
+def _export(service: Service, user: str, sent: Sent) -> dict[str, Any]:
+    conversation = sent.text("conversation")
     turns = service.journal.turns(user, conversation)
     name = "conversation"
-    if sent.get("number") is not None:
-        turns = tuple(turn for turn in turns if turn.number == _number(sent))
+    if sent.values.get("number") is not None:
+        turns = tuple(turn for turn in turns if turn.number == sent.number)
         name = "answer"
     if not turns:
         raise InputError("there is no answer to export yet")
-    match kind := _text(sent, "kind"):
+    match kind := sent.text("kind"):
         case "md":
             text = markdown(
                 [turn.answer for turn in turns], "" if name == "answer" else _title(service, user, conversation)
@@ -158,12 +162,17 @@ def _export(service: Service, user: str, sent: dict[str, Any]) -> dict[str, Any]
     return {"download": {"name": f"{name}.{kind}", "text": text}}
 
 
-def _similar(service: Service, _user: str, sent: dict[str, Any]) -> dict[str, Any]:
-    paper = _text(sent, "paper")
+def _similar(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
+    paper = sent.text("paper")
     return {"similar": {"paper": paper, "html": draw("similar", {"hits": service.assistant.similar(paper)})}}
 
 
-_ACTS: dict[str, Callable[[Service, str, dict[str, Any]], dict[str, Any] | None]] = {
+def _titles(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
+    """The titles of papers as HTML, None for those that have left the library."""
+    return {"titles": {paper: _title_of(service, paper) for paper in sent.texts("papers")}}
+
+
+_ACTS: dict[str, _Act] = {
     "stop": _stop,
     "open": _open,
     "rename": _rename,
@@ -172,13 +181,14 @@ _ACTS: dict[str, Callable[[Service, str, dict[str, Any]], dict[str, Any] | None]
     "judge": _judge,
     "export": _export,
     "similar": _similar,
+    "titles": _titles,
 }
 
 
 # --- what it is answered with
 
 
-def _hello(service: Service) -> dict[str, Any]:
+def _hello(service: Service, user: str | None) -> dict[str, Any]:
     overview: Overview | None = None
     suggestions: tuple[str, ...] = ()
     problem = ""
@@ -191,6 +201,7 @@ def _hello(service: Service) -> dict[str, Any]:
     html = draw("welcome", {**about, "profile": _profile(service.assistant.config)})
     return {
         "html": html,
+        "user": user,
         "sources": list(overview.sources) if overview else [],
         "organisations": list(overview.organisations) if overview else [],
     }
@@ -205,6 +216,13 @@ def _profile(config: Any) -> str:
     return f"Profile {config.profile}: answers are written by {config.llm.model} and checked against the papers."
 
 
+def _title_of(service: Service, paper: str) -> str | None:
+    try:
+        return str(shown(service.assistant.paper(paper).title))
+    except NotFound:
+        return None
+
+
 def _title(service: Service, user: str, conversation: str) -> str:
     return next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
 
@@ -216,64 +234,5 @@ def _talks(service: Service, user: str, matching: str = "") -> str:
         return conversation_list((), matching, problem=str(error))
 
 
-def _follow_ups(service: Service, turn: KeptTurn) -> tuple[str, ...]:
-    try:
-        return () if turn.answer.refusal else service.assistant.follow_ups(turn.answer, by_model=False)
-    except RagError:
-        # A library that is not to be read is told of when something is asked of it.
-        return ()
-
-
 def _drawn(turn: KeptTurn) -> Drawn:
     return Drawn.of(turn.number, turn.answer, turn.good, turn.word)
-
-
-# --- what it sends
-
-
-def _user(token: str | None, request: gr.Request) -> str:
-    """Who asks: the name given at the login, or the secret that only this browser holds."""
-    if request.username:
-        return f"user:{request.username}"
-    if not token:
-        raise gr.Error("this browser keeps no data for the page, so conversations can't be kept; allow it and reload")
-    return f"browser:{token}"
-
-
-def _sent(event: gr.EventData) -> dict[str, Any]:
-    return dict(event._data or {})
-
-
-def _text(sent: dict[str, Any], name: str) -> str:
-    value = sent.get(name, "")
-    if not isinstance(value, str):
-        raise InputError(f"{name} must be a text")
-    # A lone surrogate can be neither embedded nor kept.
-    return value.encode("utf-8", "replace").decode("utf-8")
-
-
-def _number(sent: dict[str, Any]) -> int:
-    number = sent.get("number")
-    if not isinstance(number, int) or not 1 <= number <= 1_000_000:
-        raise InputError("the turn's number must be 1 or more")
-    return number
-
-
-def _scope(given: Any) -> Scope:
-    given = given if isinstance(given, dict) else {}
-
-    def year(name: str) -> int | None:
-        value = given.get(name)
-        return value if isinstance(value, int) else None
-
-    def texts(name: str) -> tuple[str, ...]:
-        return tuple(one for one in given.get(name) or () if isinstance(one, str))[:1000]
-
-    return Scope(
-        first_year=year("first_year"),
-        last_year=year("last_year"),
-        sources=texts("sources"),
-        organisations=texts("organisations"),
-        papers=texts("papers"),
-        without=texts("without"),
-    )

@@ -54,14 +54,26 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
                     yield conversation, drawn
         conversation, drawn = _kept(service, asked, drawn)
         yield conversation, drawn
-        if drawn.answer and not drawn.answer.refusal:
-            yield conversation, replace(drawn, follow_ups=service.assistant.follow_ups(drawn.answer))
+        # Who has stopped an answer wants no more of it, and a language model may be asked for what follows.
+        if drawn.answer and not stop.is_set() and (questions := follow_ups(service, drawn.answer)):
+            yield conversation, replace(drawn, follow_ups=questions)
     except RagError as error:
         yield conversation, replace(drawn, stage="", error=str(error))
     except Exception as error:  # noqa: BLE001 (the page must say so, whatever it is)
         _LOG.exception("a question could not be answered")
         words = f"something went wrong here ({type(error).__name__}); the server's log has the details"
         yield conversation, replace(drawn, stage="", error=words)
+
+
+def follow_ups(service: Service, answer: Answer, *, by_model: bool = True) -> tuple[str, ...]:
+    """Questions that go on from an answer; none where they can't be had, which is no fault of the answer's."""
+    if answer.refusal:
+        return ()
+    try:
+        return service.assistant.follow_ups(answer, by_model=by_model)
+    except RagError as error:
+        _LOG.warning("no questions can be offered that go on from an answer: %s", error)
+        return ()
 
 
 def _earlier(service: Service, asked: Asked) -> list[Answer]:

@@ -22,9 +22,9 @@ def draw(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(f"{template}.html.j2").render(values)
 
 
-def script(name: str) -> str:
-    """The text of `ui/static/<name>.js`, for `js_on_load`."""
-    return (_HERE / "static" / f"{name}.js").read_text(encoding="utf-8")
+def script(*names: str) -> str:
+    """The texts of `ui/static/<name>.js`, one after the other, for `js_on_load`."""
+    return "\n".join((_HERE / "static" / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 def problem(text: str) -> str:

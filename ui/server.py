@@ -16,11 +16,13 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from rag.assistant import Assistant
 from rag.errors import InputError, RagError
 from rag.journal import Journal
 from ui.app import build
+from ui.login import Door
 from ui.service import Line, Pace, Service
 from ui.users import Users
 
@@ -111,7 +113,7 @@ def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant:
         "share": address.share,
         "inbrowser": address.browser,
         "auth": users.admits if users else None,
-        "auth_message": "Questions over scientific papers, answered with the sentences that support each claim.",
+        "app_kwargs": {"middleware": [Middleware(Door, users=users)] if users else []},
         "theme": _theme(),
         "css_paths": sorted((HERE / "static").glob("*.css")),
         "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -135,14 +137,27 @@ def _theme() -> gr.themes.Base:
     font = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
     mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700))
     theme = gr.themes.Base(font=[font, "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"])
-    return theme.set(
-        body_background_fill="var(--paper)",
-        body_background_fill_dark="var(--paper)",
-        body_text_color="var(--ink)",
-        body_text_color_dark="var(--ink)",
-        color_accent="var(--accent)",
-        button_primary_background_fill="var(--accent)",
-        button_primary_background_fill_dark="var(--accent)",
-        button_primary_text_color="var(--on-accent)",
-        button_primary_text_color_dark="var(--on-accent)",
-    )
+    # The variables of page.css, which know light and dark themselves.
+    colours = {
+        "body_background_fill": "var(--paper)",
+        "body_text_color": "var(--ink)",
+        "body_text_color_subdued": "var(--ink-soft)",
+        "block_background_fill": "var(--paper)",
+        "block_border_color": "var(--line)",
+        "block_label_text_color": "var(--ink-soft)",
+        "block_title_text_color": "var(--ink-soft)",
+        "border_color_primary": "var(--line)",
+        "button_primary_background_fill": "var(--accent)",
+        "button_primary_background_fill_hover": "var(--accent)",
+        "button_primary_border_color": "var(--accent)",
+        "button_primary_border_color_hover": "var(--accent)",
+        "button_primary_text_color": "var(--on-accent)",
+        "input_background_fill": "var(--card)",
+        "input_background_fill_focus": "var(--card)",
+        "input_border_color": "var(--line)",
+        "input_border_color_focus": "var(--accent)",
+        "input_placeholder_color": "var(--ink-faint)",
+    }
+    both = colours | {f"{name}_dark": colour for name, colour in colours.items()}
+    radii = dict.fromkeys(("block_radius", "button_medium_radius", "container_radius", "input_radius"), "var(--radius)")
+    return theme.set(color_accent="var(--accent)", input_border_width="1px", **both, **radii)

@@ -74,15 +74,15 @@ class Ticket:
 
 
 class Pace:
-    """At most so many questions a minute for each user."""
+    """At most so many questions a minute for each user, or of what else `things` names."""
 
-    def __init__(self, questions_per_minute: int) -> None:
-        self._limit = questions_per_minute
+    def __init__(self, per_minute: int, things: str = "questions") -> None:
+        self._limit, self._things = per_minute, things
         self._asked: dict[str, deque[float]] = defaultdict(deque)
         self._guard = threading.Lock()
 
     def take(self, user: str) -> None:
-        """Count a question. Raises InputError for one too many, which is not counted."""
+        """Count one. Raises InputError for one too many, which is not counted."""
         now = time.monotonic()
         with self._guard:
             for one in [one for one, times in self._asked.items() if times[-1] <= now - 60]:
@@ -92,8 +92,15 @@ class Pace:
                 asked.popleft()
             if len(asked) >= self._limit:
                 wait = 60 - (now - asked[0])
-                raise InputError(f"{self._limit} questions a minute are allowed; ask again in {wait:.0f} s")
+                raise InputError(f"{self._limit} {self._things} a minute are allowed; try again in {wait:.0f} s")
             asked.append(now)
+
+    def give_back(self, user: str) -> None:
+        """Count the last one no longer."""
+        with self._guard:
+            self._asked[user].pop()
+            if not self._asked[user]:
+                del self._asked[user]
 
 
 class Runs:

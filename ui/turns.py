@@ -113,10 +113,11 @@ class _Card:
 
 
 def parts(turn: Drawn) -> dict[str, Any]:
-    """A turn as the page takes it: its number, its body and its sources as HTML, and whether it is over."""
+    """A turn as the page takes it: its number, its parts as HTML, and whether it is over."""
     return {
         "number": turn.number,
         "body": draw("turn", {"turn": turn, "said": _said(turn), "copied": _copied(turn)}),
+        "follow": draw("follow", {"questions": turn.follow_ups}),
         "sources": draw("sources", {"turn": turn, **_cards(turn)}),
         "over": not turn.stage,
     }

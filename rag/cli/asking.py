@@ -63,6 +63,8 @@ def ask(
 
     if export_to:
         exportable(export_to)
+    if save and bundle.savable(save) == export_to:
+        raise InputError(f"--save and --export both name {save}; name two files")
     scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
     with opened(home, profile) as assistant:
         turns = _read_history(history)

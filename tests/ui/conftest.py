@@ -94,8 +94,8 @@ def chromium() -> Iterator[Any]:
 def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens a page as a new reader: `visit(url, width=390)`.
 
-    Whatever a page does that it must not (a request to another host, a script's error, a dialog, a word on the
-    console) fails the test at its end.
+    Whatever a page does that it must not (a request to another host, a script's error, a dialog, another page, a word
+    on the console, a hostile text that runs) fails the test at its end.
     """
     wrongs: list[str] = []
     contexts: list[Any] = []
@@ -105,8 +105,11 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.set_default_timeout(60_000)
         contexts.append(context)
+        context.add_init_script(_CANARY)
+        context.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
         page = context.new_page()
-        page.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
+        page.on("dialog", lambda dialog: wrongs.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        page.on("popup", lambda other: wrongs.append(f"opened {other.url}"))
         page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
         page.on("console", lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"))
         page.goto(url)
@@ -118,6 +121,10 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     assert wrongs == []
 
 
+# What hostile texts set where they run, in the page or in a frame of it.
+_CANARY = "Object.defineProperty(window, 'hacked', { set: () => console.error('a hostile text ran') })"
+
+
 def _same_host(url: str) -> bool:
     return url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:"))
 
@@ -126,9 +133,13 @@ def _same_host(url: str) -> bool:
 _CUT_OFF = ("net::ERR_", "AbortError", "Connection errored out", "network error", "Failed to fetch")
 
 
+# A password that was refused.
+_REFUSED = ("status of 401", "status of 429")
+
+
 def _harmless(said: Any) -> bool:
-    """Gradio's own warnings, and what a browser says of a connection that ended."""
-    return said.type != "error" or any(words in said.text for words in _CUT_OFF)
+    """Gradio's own warnings, and what a browser says of a connection that ended or a password that was refused."""
+    return said.type != "error" or any(words in said.text for words in _CUT_OFF + _REFUSED)
 
 
 @pytest.fixture

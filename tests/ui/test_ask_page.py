@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rag.assistant import Assistant
 from tests.ui.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -112,10 +113,11 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     ask(page)
     turn = page.locator(".turn").first
     turn.locator('[data-act="edit"]').click()
+    assert turn.locator("textarea").bounding_box()["width"] > 400
     turn.locator("textarea").fill(QUESTION)
     shoot(page, "edit")
-    page.once("dialog", lambda dialog: dialog.accept())  # the second answer goes with it
     turn.locator('[type="submit"]').first.click()
+    page.get_by_role("dialog", name="The questions after this one").get_by_role("button", name="Ask again").click()
     turn = answered(page)
     assert page.locator(".turn").count() == 1
     assert TITLE in turn.inner_text()
@@ -129,7 +131,7 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     assert page.locator(".turn").count() == 2
     assert turn.locator(".refusal").count() == 0
     turn = ask(page, "What is it about?")
-    assert "Read as:" in turn.inner_text() or turn.locator(".chips").count()
+    assert "Read as:" in turn.inner_text()
 
 
 def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> None:
@@ -160,6 +162,51 @@ def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> No
     }
 
 
+def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is_gone(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    page.click(".scope summary")
+    page.fill(".scope [name=first_year]", "2025")
+    page.fill(".scope [name=last_year]", "2013")
+    assert "since 2025 and until 2013" in ask(page).locator(".error").inner_text()
+    for _ in range(2):
+        page.locator(".scope-chips button").first.click()
+    ask(page, "Which paper is on f-divergence regularization?")
+    card = page.locator(".card", has_text="Linearly Structured").first
+    card.locator('[data-act="only"]').click()
+    page.wait_for_selector(".scope-chips math")
+    with Assistant.open(home=server.home) as elsewhere:
+        elsewhere.remove(card.get_attribute("data-paper"))
+    assert "no paper" in ask(page, "What is shown?").locator(".error").inner_text()
+    chip = page.locator(".scope-chips .chip.gone")
+    chip.wait_for()
+    assert chip.inner_text().startswith("No longer in the library: Robust Offline")
+    shoot(page, "chip-of-a-paper-that-is-gone")
+    chip.locator("button").click()
+    assert ask(page).locator(".error").count() == 0
+
+
+def test_on_a_phone_questions_and_sources_are_in_reach(server, visit, shoot) -> None:
+    page = ready(visit(server.url, {"width": 390, "height": 844}))
+    last = page.locator(".try button").last
+    last.wait_for()
+    assert bottom(last) <= page.locator(".composer").bounding_box()["y"]
+    turn = ask(page)
+    page.get_by_role("button", name="2 sources").click()
+    page.wait_for_function("document.activeElement.textContent === 'Sources'")
+    page.wait_for_timeout(700)
+    assert 0 <= bottom(turn.locator(".card h4").first) <= 400
+    shoot(page, "phone-sources")
+    turn.locator('.card [data-act="back"]').first.click()
+    page.wait_for_function("document.activeElement.className === 'mark'")
+    page.wait_for_timeout(700)
+    assert 0 <= bottom(turn.locator(".said").first) <= page.locator(".composer").bounding_box()["y"]
+
+
+def bottom(locator: Any) -> float:
+    box = locator.bounding_box()
+    return box["y"] + box["height"]
+
+
 def dates(page: Any) -> list[str]:
     """The dates of the cards that are shown."""
     import re
@@ -183,9 +230,17 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     shoot(page, "after-restart")
     item = page.locator(".talks-list li")
     assert item.count() == 1
-    page.once("dialog", lambda dialog: dialog.accept("Density ratios"))
     item.hover()
     item.locator('[data-act="rename"]').click()
+    asked = page.get_by_role("dialog", name="A new name")
+    assert page.evaluate("document.activeElement.value") == QUESTION
+    page.keyboard.press("Escape")
+    asked.wait_for(state="hidden")
+    item.locator('[data-act="rename"]').click()
+    page.keyboard.type("Density ratios")
+    shoot(page, "rename")
+    assert serious(page, ".inquiry") == []
+    page.keyboard.press("Enter")
     page.wait_for_selector(".talks-list >> text=Density ratios")
     page.fill(".talks-search", "no such words")
     page.wait_for_selector(".talks-list >> text=No conversation has")
@@ -196,9 +251,15 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     page.click(".talks-list .open")
     page.wait_for_selector(".turn:nth-child(2) .under")
     page.fill(".talks-search", "")
-    page.once("dialog", lambda dialog: dialog.accept())
     item.hover()
     item.locator('[data-act="delete"]').click()
+    asked = page.get_by_role("dialog", name="Delete the conversation")
+    shoot(page, "delete")
+    page.keyboard.press("Enter")  # which is no
+    asked.wait_for(state="hidden")
+    assert item.count() == 1
+    item.locator('[data-act="delete"]').click()
+    asked.get_by_role("button", name="Delete").click()
     page.wait_for_selector(".talks-list >> text=will be kept here")
 
 
@@ -299,8 +360,6 @@ def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1100, 1440])
 def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, width, scheme) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     page = ready(visit(server.url, {"width": width, "height": 850}, color_scheme=scheme))
     page.wait_for_selector(".try button")
     for step in ("welcome", "answer"):
@@ -310,9 +369,7 @@ def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, wi
             page.wait_for_timeout(700)
         shoot(page, f"{step}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(page, context=".desk")
-        serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
-        assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious] == []
+        assert serious(page, ".desk") == []
     assert page.locator(".composer").is_visible()
 
 
@@ -329,41 +386,20 @@ def test_two_readers_do_not_see_each_other(server, visit) -> None:
     assert second.locator(".turn").count() == 0
 
 
-def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, serve, visit, tmp_path, shoot) -> None:
-    from ui.users import keep_user
+def serious(page: Any, part: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds in a part of the page that keeps people out."""
+    from axe_playwright_python.sync_playwright import Axe
 
-    file = tmp_path / "users"
-    for name in ("anna", "ben"):
-        keep_user(file, name, f"{name} knows it")
-    server = serve(demo_copy, "--auth", str(file))
-    page = visit(server.url)
-    page.wait_for_selector("input[type=password]")
-    shoot(page, "login")
-    assert page.locator(".desk").count() == 0
-    log_in(page, "anna")
-    ask(page)
-    other = visit(server.url)
-    other.wait_for_selector("input[type=password]")
-    log_in(other, "ben")
-    assert other.locator(".talks-list li").count() == 0
-    again = visit(server.url)
-    again.wait_for_selector("input[type=password]")
-    log_in(again, "anna")
-    again.wait_for_selector(".talks-list li")
-
-
-def log_in(page: Any, name: str) -> None:
-    page.locator("input").first.fill(name)
-    page.locator("input[type=password]").fill(f"{name} knows it")
-    page.keyboard.press("Enter")
-    ready(page)
+    found = Axe().run(page, context=part).response["violations"]
+    barriers = [one for one in found if one["impact"] in {"serious", "critical"}]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in barriers]
 
 
 def test_errors_are_told_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -> None:
     empty = ready(visit(serve(tmp_path / "nothing-here").url))
     assert "rag ingest" in empty.inner_text(".welcome")
     turn = ask(empty, "What is this?")
-    assert "rag ingest" in turn.inner_text() or "papers" in turn.locator(".error").inner_text()
+    assert "rag ingest" in turn.locator(".error").inner_text()
     shoot(empty, "no-library")
     page = ready(visit(serve(demo_copy, RAG_UI__QUESTIONS_PER_MINUTE="1").url))
     turn = ask(page, "word " * 1500)
@@ -391,67 +427,8 @@ def test_a_damaged_journal_is_said_and_left_alone(demo_copy, serve, visit) -> No
     page.wait_for_selector(".welcome", state="attached")
     assert (demo_copy / "journal.db").read_bytes() == b"not a database" * 100
     turn = ask(page)
-    assert TITLE in turn.inner_text() or "journal" in turn.inner_text()
-    assert "not kept" in turn.inner_text()
-
-
-def test_hostile_texts_do_nothing(serve, visit, write_papers, tmp_path, model_cache, shoot) -> None:
-    from rag.assistant import Assistant
-
-    papers = [
-        {"title": f"{text} grokking {n}", "abstract": f"Grokking is {text} late."} for n, text in enumerate(HOSTILE)
-    ]
-    home = tmp_path / "hostile"
-    with Assistant.open(home=home) as assistant:
-        assistant.ingest([write_papers("hostile.jsonl", *papers)])
-    page = ready(visit(serve(home, RAG_UI__QUESTIONS_PER_MINUTE="100").url))
-    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    ask(page, "Which papers study grokking?")
-    page.locator(".mark").first.hover()
-    shoot(page, "hostile")
-    for text in HOSTILE[:6]:
-        ask(page, f"What is {text} grokking?")
-    for summary in page.locator(".pane summary:visible").all():
-        summary.click()
-    page.reload()
-    page.wait_for_selector(".turn .under")
-    assert page.evaluate("window.hacked === undefined")
-    assert page.locator(".desk :is(img, iframe, script, object, embed, svg, style, link)").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-HOSTILE = [
-    "<img src=x onerror=window.hacked=1>",
-    "<script>window.hacked=1</script>",
-    "<svg onload=window.hacked=1>",
-    "<iframe src=javascript:window.hacked=1></iframe>",
-    "<a href=javascript:window.hacked=1>click</a>",
-    "![x](http://198.51.100.7/x.png)",
-    "[x](javascript:window.hacked=1)",
-    "<img src=http://198.51.100.7/pixel.gif>",
-    "<link rel=stylesheet href=http://198.51.100.7/x.css>",
-    "<style>@import 'http://198.51.100.7/x.css'; body{display:none}</style>",
-    "</bdi></p></article><script>window.hacked=1</script>",
-    "'\" onmouseover=window.hacked=1 x='",
-    "${window.hacked=1}",
-    "{{constructor.constructor('window.hacked=1')()}}",
-    "`${window.hacked=1}`",
-    "@children {{#each value}}x{{/each}}",
-    r"$\href{javascript:window.hacked=1}{x}$",
-    r"$\text{<img src=x onerror=window.hacked=1/>}$",
-    r"\(\text{</math><img src=x onerror=window.hacked=1>}\)",
-    r"$$\unicode{x3c}script\unicode{x3e}$$",
-    "\u202eeneg si siht\u202c",
-    "\u2067rtl isolate never closed",
-    "<base href=http://198.51.100.7/>",
-    "<meta http-equiv=refresh content='0;url=http://198.51.100.7/'>",
-    "<form action=http://198.51.100.7/><input autofocus onfocus=window.hacked=1></form>",
-    "<details open ontoggle=window.hacked=1>",
-    "<math><mtext><img src=x onerror=window.hacked=1></mtext></math>",
-    "&lt;img src=x onerror=window.hacked=1&gt;",
-    "x" * 400,
-    "data:text/html,<script>window.hacked=1</script>",
-]
+    assert TITLE in turn.inner_text()
+    assert "This turn is not kept" in turn.locator(".notice").inner_text()
 
 
 @pytest.mark.timeout(600)

@@ -57,12 +57,23 @@ def test_several_places_are_served_at_once() -> None:
 
 
 def test_one_question_too_many_is_told_when_to_come_back() -> None:
-    pace = Pace(questions_per_minute=2)
+    pace = Pace(2)
     pace.take("anna")
     pace.take("anna")
     with pytest.raises(InputError, match=r"2 questions a minute .* again in \d+ s"):
         pace.take("anna")
     pace.take("ben")
+
+
+def test_what_is_given_back_is_not_counted() -> None:
+    pace = Pace(2, "wrong passwords")
+    for _ in range(5):
+        pace.take("anna")
+        pace.give_back("anna")
+    pace.take("anna")
+    pace.take("anna")
+    with pytest.raises(InputError, match="2 wrong passwords a minute are allowed; try again in"):
+        pace.take("anna")
 
 
 def test_only_an_answer_that_is_being_made_is_stopped() -> None:

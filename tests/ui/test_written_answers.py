@@ -149,20 +149,3 @@ def test_an_error_says_what_to_do_and_trying_again_works(written, visit, shoot) 
             if turn.locator(".error").count() == 0:
                 break
         assert "Coverability is enough" in turn.inner_text()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<img src=x onerror=window.hacked=1>",
-        "![x](http://198.51.100.7/x.png)",
-        "$\\href{javascript:window.hacked=1}{x}$",
-    ],
-)
-def test_what_a_model_writes_is_only_shown(written, visit, text) -> None:
-    with serving(says(f"{text} is enough. [1]")) as server:
-        page = ready(visit(written(server.url).url))
-        turn = ask(page)
-        assert turn.locator(".said").count() >= 1
-        assert page.evaluate("window.hacked === undefined")
-        assert page.locator(".desk :is(img, script)").count() == 0
