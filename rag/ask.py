@@ -178,7 +178,9 @@ class Asker:
         among = within(self.library.catalog, scope)
         if not standalone.papers:
             return among
-        return frozenset(standalone.papers) if among is None else among.intersection(standalone.papers)
+        # A paper of an earlier answer may have left the library since.
+        pointed = frozenset(self.library.catalog.papers(standalone.papers))
+        return pointed if among is None else among & pointed
 
     def _reply(self, standalone: Standalone, query: CatalogQuery, scope: Scope, among: frozenset[str] | None) -> Reply:
         if among is not None and not among:

@@ -15,7 +15,7 @@ from itertools import chain, islice, pairwise, zip_longest
 
 from rag.answer import Extractive
 from rag.ask import Asker, ask
-from rag.errors import InputError, LLMError, NotFound
+from rag.errors import InputError, LLMError
 from rag.library import analyse
 from rag.records import Answer, Hit, Paper, Scope
 from rag.wire import turns_from
@@ -109,10 +109,7 @@ def _answered(
             break
         if before and question.casefold() == before.question.casefold():
             continue
-        try:
-            answer = ask(asker, question, history, scope=scope)
-        except NotFound:
-            continue  # it points to a paper that has left the library
+        answer = ask(asker, question, history, scope=scope)
         plain = answer.refusal is None and not answer.notices and len(answer.sources) >= papers
         if plain and (before is None or answer.text != before.text):
             found.append(question)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from rag.assistant import Assistant
 from rag.config import load_config
+from rag.data import shipped
 from rag.models.graph import BUILDER
 from tests.fakes import WordEmbedder
 
@@ -84,20 +86,26 @@ def model_cache() -> Path:
 @pytest.fixture(scope="session")
 def daily_home(pages: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of the five pages, made once with the real embedder. Don't write to it: copy it."""
-    home = tmp_path_factory.mktemp("daily") / "home"
-    with Assistant.open(home=home) as assistant:
-        assistant.ingest([pages])
-    return home
+    return made_once("daily", pages, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def demo_home(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of the bundled sample, made once with the real embedder. Don't write to it: copy it."""
-    from rag.data import shipped
+    return made_once("demo", shipped("sample.jsonl"), tmp_path_factory)
 
-    home = tmp_path_factory.mktemp("demo") / "home"
-    with Assistant.open(home=home) as assistant:
-        assistant.ingest([shipped("sample.jsonl")])
+
+def made_once(name: str, papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that all processes of a run share; the first that needs it makes it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    home = folder / name
+    with FileLock(folder / f"{name}.lock"):
+        if not home.exists():
+            with Assistant.open(home=folder / f"{name}.draft") as assistant:
+                assistant.ingest([papers])
+            (folder / f"{name}.draft").rename(home)
     return home
 
 

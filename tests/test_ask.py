@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.answer.facts import fact
+from rag.assistant import Assistant
 from rag.errors import InputError
 from rag.records import Answer, Finished, SourcesFound, Stage, Statement, TextSpan, Turn
 
@@ -143,3 +144,14 @@ def test_a_question_on_a_paper_as_a_whole_is_answered(demo, question) -> None:
     answer = demo.ask(question, [asked])
     assert answer.refusal is None
     assert {one.title for one in answer.citations} == {asked.citations[0].title}
+
+
+def test_a_paper_that_has_left_the_library_is_told_of_nothing(demo_copy) -> None:
+    with Assistant.open(home=demo_copy) as assistant:
+        asked = assistant.ask("what does Barlow Twins do?")
+        [paper] = {one.paper_id for one in asked.citations}
+        assistant.remove(paper)
+        for question in ("How does it work?", "How is it trained?", "When was it published?"):
+            answer = assistant.ask(question, [asked])
+            assert "no paper of the library is within the scope" in answer.refusal
+            assert "Barlow Twins" in answer.text
