@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from rag.answer import Reply, Synthesizer, catalog_reply, refusal_text, text_reply
@@ -118,30 +118,41 @@ class Asker:
             said = numbering.numbered(event) if isinstance(event, Statement) else event
             so_far.take(said)
             yield said
+        usage = _timings(started, found) | so_far.counts
+        yield Finished(self._answer(asked, standalone, scope, reply, so_far, usage))
+
+    def _answer(
+        self,
+        asked: str,
+        standalone: Standalone,
+        scope: Scope,
+        reply: Reply,
+        so_far: _SoFar,
+        usage: Mapping[str, float],
+    ) -> Answer:
+        """All that was said, as one record."""
         citations = citations_of(so_far.said)
         cited = {one.paper_id for one in citations}
         settled = cited | {one.paper_id for one in so_far.excluded}
-        yield Finished(
-            Answer(
-                question=asked,
-                standalone_question=standalone.shown,
-                text=refusal_text(so_far.refusal, reply.hits) if so_far.refusal else so_far.text,
-                citations=citations,
-                hits=_kept(reply.hits, cited, self.config.search.hits),
-                filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
-                refusal=so_far.refusal,
-                told=reply.told,
-                looked_at=reply.looked_at,
-                notices=tuple(so_far.notices),
-                perhaps=() if so_far.refusal else tuple(hit for hit in reply.perhaps if hit.paper.id not in settled),
-                usage=_timings(started, found) | so_far.counts,
-                config=self.config.fingerprint,
-                made_by=so_far.made_by,
-                statements=() if so_far.refusal else tuple(so_far.said),
-                scope=scope,
-                # Where the model failed after its screening, the papers' own sentences may come from any of them.
-                excluded=tuple(one for one in so_far.excluded if one.paper_id not in cited),
-            )
+        return Answer(
+            question=asked,
+            standalone_question=standalone.shown,
+            text=refusal_text(so_far.refusal, reply.hits) if so_far.refusal else so_far.text,
+            citations=citations,
+            hits=_kept(reply.hits, cited, self.config.search.hits),
+            filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
+            refusal=so_far.refusal,
+            told=reply.told,
+            looked_at=reply.looked_at,
+            notices=tuple(so_far.notices),
+            perhaps=() if so_far.refusal else tuple(hit for hit in reply.perhaps if hit.paper.id not in settled),
+            usage=usage,
+            config=self.config.fingerprint,
+            made_by=so_far.made_by,
+            statements=() if so_far.refusal else tuple(so_far.said),
+            scope=scope,
+            # Where the model failed after its screening, the papers' own sentences may come from any of them.
+            excluded=tuple(one for one in so_far.excluded if one.paper_id not in cited),
         )
 
     def _standing_alone(self, question: str, history: Sequence[Turn]) -> tuple[Standalone, list[str]]:
