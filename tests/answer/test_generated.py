@@ -5,7 +5,9 @@ import re
 import pytest
 
 from rag.assistant import Assistant
+from rag.config import load_config
 from rag.errors import LLMError
+from rag.llm import Counters
 from rag.records import Scope, Statement
 from tests.llm.fake import hangs_up, says, serving, stalls
 from tests.llm.tiny import make_model
@@ -131,6 +133,31 @@ def test_a_context_too_small_for_a_sentence(asking) -> None:
 def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
     answer, _ = asking(says("Density ratios help. [1]"), LLM__TOKENIZER=tmp_path / "none")
     assert "estimated" in answer.notices[0]
+
+
+def test_what_is_not_here_is_counted_by_the_server_and_the_hub_is_left_alone(
+    demo_home, tmp_path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", "nobody/has-such-a-model")
+    monkeypatch.setattr("rag.models.hub.reachable", lambda: pytest.fail("the hub was asked"))
+    with serving(says("Density ratios help. [1]")) as server:
+        server.tokens = 50
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            assert assistant.ask(QUESTION).notices == ()
+    assert capfd.readouterr().err == ""
+
+
+def test_an_unreachable_hub_is_asked_once(demo_home, monkeypatch, caplog) -> None:
+    asked = []
+    monkeypatch.setattr("rag.models.hub.reachable", lambda: asked.append(1))
+    counters = Counters(
+        load_config("gpu").llm.model_copy(update={"tokenizer": "nobody/has-it", "base_url": "http://127.0.0.1:9/v1"})
+    )
+    assert not counters.best().exact
+    assert not counters.best().exact
+    assert len(asked) == 1
 
 
 def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatch) -> None:

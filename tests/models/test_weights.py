@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 from rag.errors import ModelError
-from rag.models import weights
+from rag.models import hub, weights
 from rag.models.weights import WeightFiles, fetch
 from tests.models.local import reply, serving, write_bert
 
@@ -329,7 +329,7 @@ def test_the_probe_ends_in_time() -> None:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()
         with pytest.raises(ModelError, match=f"^{host} did not answer within 3 s$"):
-            weights._probe(f"http://{host}/tiny/model/resolve/main/tokenizer.json")
+            hub.probe(f"http://{host}/tiny/model/resolve/main/tokenizer.json")
         assert time.monotonic() - began < 6
 
 
@@ -372,7 +372,7 @@ def test_no_error_of_the_hubs_library_escapes(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(weights, "_probe", lambda _: None)
+    monkeypatch.setattr(hub, "probe", lambda _: None)
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
     with pytest.raises(ModelError) as raised:
