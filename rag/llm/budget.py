@@ -82,7 +82,8 @@ class _Server:
         try:
             return self._ask(messages)
         except (ValueError, KeyError, TypeError, httpx.HTTPError) as error:
-            raise LLMError(f"{self._url} does not count the prompt any more ({error}); see that the server is up") from None
+            said = f"{self._url} does not count the prompt any more ({error}); see that the server is up"
+            raise LLMError(said) from None
 
     def _ask(self, messages: Sequence[Message]) -> int:
         body = {

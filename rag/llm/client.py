@@ -118,8 +118,8 @@ class LLM:
         except (openai.APITimeoutError, httpx.TimeoutException):
             raise LLMError(f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)") from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
-            cause = error.__cause__ or error
-            raise _Unsaid(f"the LLM server {url} can't be reached or broke off ({cause}); see that vllm serve is up") from None
+            gone = f"the LLM server {url} can't be reached or broke off ({error.__cause__ or error})"
+            raise _Unsaid(f"{gone}; see that vllm serve is up") from None
         except openai.APIError as error:
             raise LLMError(f"{url} failed while answering: {_short(error.message)}") from None
         except (ValueError, TypeError, AttributeError):
