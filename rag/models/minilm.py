@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from rag.models.weights import MINILM, Progress, fetch
 _SHAPE = BertShape(layers=6, heads=12, layer_norm_eps=1e-12)
 _DIMENSION = 384
 _LONGEST = 512
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 def prepare(cache: Path, folder: str, precision: Literal["int8", "fp32"], progress: Progress | None) -> Path:
@@ -46,7 +48,7 @@ def prepare(cache: Path, folder: str, precision: Literal["int8", "fp32"], progre
 class MiniLM:
     """Sentence vectors of 384 dimensions by mean pooling (Reimers and Gurevych 2019, arXiv 1908.10084).
 
-    Texts run one by one: a batch is padded to its longest text, and gains little on a CPU.
+    Texts run by themselves, several at once: a batch is padded to its longest text, and gains little on a CPU.
     """
 
     def __init__(self, graph: Path, max_tokens: int = 256) -> None:
@@ -59,9 +61,8 @@ class MiniLM:
         options.log_severity_level = 3
         # Each new length would otherwise leave its own blocks in the arena.
         options.enable_cpu_mem_arena = False
-        options.intra_op_num_threads = min(4, os.cpu_count() or 1)
-        # Threads that spin while they wait slow down whatever else runs: another process, or the page.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Within a text threads would wait for each other at every step, or spin and slow down whatever else runs.
+        options.intra_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
             self._tokenizer = Tokenizer.from_file(str(graph.with_name("tokenizer.json")))
@@ -93,7 +94,10 @@ class MiniLM:
         """Unit vectors, float32 of shape (len(texts), 384); ModelError for a text of too many tokens."""
         if not texts:
             return np.zeros((0, _DIMENSION), dtype=np.float32)
-        return normalise(np.stack([self._pooled(text) for text in texts]))
+        if len(texts) == 1:
+            return normalise(self._pooled(texts[0])[np.newaxis])
+        with ThreadPoolExecutor(min(_THREADS, len(texts))) as threads:
+            return normalise(np.stack(list(threads.map(self._pooled, texts))))
 
     def _pooled(self, text: str) -> Vectors:
         ids = self._tokenizer.encode(text).ids
