@@ -16,7 +16,7 @@ from rag.errors import InputError
 from rag.prompts import wordings
 from rag.records import Answer, Scope, Turn
 from rag.targets import writable
-from rag.wire import answer_row, turn_row
+from rag.wire import answer_row, read_json, turn_row
 
 _FORMAT = 1
 # What may change an answer, of all that is installed.
@@ -87,12 +87,7 @@ def save(bundle: Bundle, path: Path) -> None:
 
 def load(path: Path) -> Bundle:
     """Read a bundle. Raises InputError for anything else."""
-    try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"the bundle {path} can't be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the bundle {path} is no JSON: {error}") from None
+    row = read_json(path, "bundle")
     if not isinstance(row, dict) or {one.name for one in fields(Bundle)} != row.keys():
         raise InputError(f"{path} is no bundle of rag ask --save")
     if row["format"] != _FORMAT:

@@ -154,6 +154,16 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
     return [Turn("user" if role == "user" else "assistant", clean, citations, refused)]
 
 
+def read_json(path: Path, what: str) -> Any:
+    """What a JSON file of the user's holds; `what` names the file's role. Raises InputError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"the {what} {path} can't be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the {what} {path} is no JSON: {error}") from None
+
+
 def turn_row(turn: Turn) -> dict[str, Any]:
     """A turn as `turns_from` reads it."""
     citations = [citation_row(one) for one in turn.citations]

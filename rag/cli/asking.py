@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -105,6 +104,8 @@ def replay(
 @app.command()
 def chat(home: Home = None, profile: Profile = None) -> None:
     """Ask one question after the other; each may refer to those before. An empty line or Ctrl-D ends it."""
+    from rag.wire import turns_from
+
     history: list[Turn] = []
     with opened(home, profile) as assistant:
         papers = assistant.status().papers
@@ -115,7 +116,7 @@ def chat(home: Home = None, profile: Profile = None) -> None:
             except InputError as error:
                 typer.echo(f"rag: {error}", err=True)
                 continue
-            history += _turns(answer)
+            history += turns_from([answer])
 
 
 @app.command()
@@ -216,23 +217,12 @@ def _with_stages(events: Iterator[Event]) -> Iterator[Event]:
         show("")
 
 
-def _turns(answer: Answer) -> list[Turn]:
-    from rag.wire import turns_from
-
-    return turns_from([answer])
-
-
 def _read_history(path: Path | None) -> list[Turn]:
-    from rag.wire import turns_from
+    from rag.wire import read_json, turns_from
 
     if path is None:
         return []
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"the history {path} can't be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the history {path} is no JSON: {error}") from None
+    rows = read_json(path, "history")
     if not isinstance(rows, list):
         raise InputError(f"the history {path} must be a JSON list of turns")
     return turns_from(rows)
