@@ -224,9 +224,11 @@ def test_where_nothing_is_left_the_papers_do_not_tell(served) -> None:
 
 
 def test_a_revision_that_fails_is_told(served) -> None:
-    answer = served(Model(answer=says(f"{WRONG} [1]"), revise=errs(500, "no")), ANSWER__REVISE="true").ask(QUESTION)
-    assert answer.statements[0].doubts
-    assert answer.notices[0].startswith("1 sentence was not revised: ")
+    model = Model(answer=says(f"{WRONG} [1] {WRONG} [1]"), revise=errs(400, "no"))
+    answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
+    assert [bool(one.doubts) for one in answer.statements] == [True, True]
+    assert answer.notices[0].startswith("The revision of what is in doubt broke off: ")
+    assert len(model.prompts["revise"]) == 1
 
 
 # -- The claim judge -----------------------------------------------------------------------------------------------

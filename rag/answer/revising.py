@@ -38,7 +38,7 @@ class Reviser:
     kept: int = 0
     mended: int = 0
     dropped: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    failed: str = ""
 
     def revised(self, draft: Draft) -> Statement | None:
         """The statement of a draft, mended where need be; None where the passages say nothing of the kind."""
@@ -48,13 +48,14 @@ class Reviser:
 
     def _mended(self, draft: Draft) -> Statement | None:
         statement = self.check(draft)
-        if not statement.doubts or not draft.passages:
+        # A server that has failed once is not waited for at every sentence.
+        if not statement.doubts or not draft.passages or self.failed:
             return statement
         try:
             said = self._asked(draft, [self.given[number - 1] for number in draft.passages])
         except LLMError as error:
             log.warning("%s", error)
-            self.failed.append(str(error))
+            self.failed = str(error)
             return statement
         if declines(said):
             self.dropped.append(draft.text)
@@ -79,7 +80,7 @@ class Reviser:
             if not self.kept:
                 yield Declined("the passages bear out nothing of what the language model wrote")
         if self.failed:
-            yield Notice(f"{_sentences(len(self.failed))} not revised: {self.failed[0]}.")
+            yield Notice(f"The revision of what is in doubt broke off: {self.failed}.")
 
     def _asked(self, draft: Draft, cited: Sequence[Source]) -> str:
         """Raises LLMError."""
