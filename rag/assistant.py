@@ -231,7 +231,7 @@ class Assistant:
             sentences=catalog.count("sentences"),
             generation=catalog.generation(),
             indexes=self.library.indexes(),
-            embedder=f"{made_by.weights[:12]} ({made_by.precision})" if made_by else "none yet",
+            embedder=str(made_by or "none yet"),
             files=_by_file(catalog.ledger()),
             failures=tuple(catalog.failures()),
         )

@@ -33,7 +33,7 @@ class _Section(BaseModel):
 class EmbedderConfig(_Section):
     """Which model turns texts into vectors, and where its weights come from."""
 
-    kind: Literal["minilm", "transformers", "api"]
+    kind: Literal["built-in", "minilm", "transformers", "api"]
     model: str
     folder: str
     cache: str
@@ -45,7 +45,7 @@ class EmbedderConfig(_Section):
     @property
     def english_only(self) -> bool:
         """Whether the model is known to read no other language."""
-        return self.kind == "minilm"
+        return self.kind in ("built-in", "minilm")
 
     @property
     def cache_folder(self) -> Path:

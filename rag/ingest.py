@@ -82,8 +82,8 @@ def parts_of(paper: Paper, embedder: Embedder) -> PaperParts:
     packed = passages(paper, units, embedder.count, limit)
     texts = [passage_text(paper, passage, embedder.count, limit) for passage in packed]
     split = [pieces(paper.text[unit.start : unit.end], embedder.count, limit) for unit in units]
-    vectors = embedder.embed([*texts, *(piece for parts in split for piece in parts)])
-    return PaperParts(packed, vectors[: len(texts)], units, _means(vectors[len(texts) :], [len(p) for p in split]))
+    vectors = embedder.embed([piece for parts in split for piece in parts])
+    return PaperParts(packed, embedder.embed_passages(texts), units, _means(vectors, [len(parts) for parts in split]))
 
 
 def _means(vectors: Vectors, sizes: Sequence[int]) -> Vectors:
@@ -169,9 +169,8 @@ def check_embedder(library: Library, embedder: Embedder) -> None:
     if made_by is None or made_by.matches(embedder.identity):
         return
     raise EmbedderMismatch(
-        f"the vectors in {library.folder} were made with weights {made_by.weights[:12]} ({made_by.pooling} pooling, "
-        f"{made_by.max_tokens} tokens), the configured embedder has weights {embedder.identity.weights[:12]} "
-        f"({embedder.identity.pooling}, {embedder.identity.max_tokens}); embed anew with: rag rebuild --embed"
+        f"the vectors in {library.folder} were made by {made_by}, the configured embedder is {embedder.identity}; "
+        "embed anew with: rag rebuild --embed"
     )
 
 

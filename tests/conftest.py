@@ -78,7 +78,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def model_cache() -> Path:
     """The folder with the built-in embedder's files, which the README's test command fetches first."""
     cache = load_config().embedder.cache_folder
-    if not list(cache.glob(f"all-MiniLM-L6-v2/int8-{BUILDER}.onnx")):
+    needed = f"all-MiniLM-L6-v2/int8-{BUILDER}.onnx", "bge-small-en-v1.5/model_quantized.onnx"
+    if not all((cache / name).is_file() for name in needed):
         pytest.fail("the embedder is not here yet; run: rag models pull")
     return cache
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.models.base import EmbedderIdentity, Vectors, normalise
+from rag.models.base import EmbedderIdentity, OneSpace, Vectors, normalise
 
 
-class WordEmbedder:
+class WordEmbedder(OneSpace):
     """A text's vector is the sum of its words' fixed random vectors: texts that share words are alike."""
 
     def __init__(self, dimension: int = 64, max_tokens: int = 64, weights: str = "words") -> None:

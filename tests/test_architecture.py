@@ -30,7 +30,7 @@ COMMANDS = ("app", "asking", "library", "measuring", "samples", "serving", "term
 # library -> the modules that may import it; all others go through them.
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
-    "filelock": {"rag/library/locks.py", "rag/models/minilm.py"},
+    "filelock": {"rag/library/locks.py", "rag/models/built_in.py"},
     "httpx": {
         "rag/llm/budget.py",
         "rag/llm/client.py",
@@ -42,7 +42,7 @@ DOORS = {
     "llama_index": {"rag/adapters.py", "rag/llm/client.py"},
     "nltk": {"rag/passages.py"},
     "onnx": {"rag/models/graph.py"},
-    "onnxruntime": {"rag/models/minilm.py"},
+    "onnxruntime": {"rag/models/encoder.py"},
     "py3langid": {"rag/search/language.py"},
     "rich": {"rag/cli/terminal.py"},
     "openai": {"rag/llm/client.py"},
@@ -51,7 +51,7 @@ DOORS = {
     "tantivy": {"rag/library/terms.py"},
     "threadpoolctl": {"rag/mapping.py"},
     "tiktoken": {"rag/tokens.py"},
-    "tokenizers": {"rag/models/minilm.py"},
+    "tokenizers": {"rag/models/encoder.py"},
     "torch": {"rag/models/hf.py"},
     "transformers": {"rag/llm/budget.py", "rag/models/hf.py"},
     "typer": {f"rag/cli/{name}.py" for name in COMMANDS},

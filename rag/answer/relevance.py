@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -147,10 +147,17 @@ def relevance_features(result: SearchResult, asked: AskedFor) -> NDArray[np.floa
     """`RELEVANCE_FEATURES` of each hit, shape (n, 4)."""
     rows = []
     for hit in result.hits:
-        sequence = analyse(hit.paper.text)
-        phrases = len(asked.pairs & set(pairwise(sequence))) / max(1, len(asked.pairs))
-        rows.append((hit.stage("sentence") or 0.0, _coverage(set(sequence), asked), phrases, hit.score))
+        terms, pairs = _terms_and_pairs(hit.paper.text)
+        phrases = len(asked.pairs & pairs) / max(1, len(asked.pairs))
+        rows.append((hit.stage("sentence") or 0.0, _coverage(terms, asked), phrases, hit.score))
     return np.array(rows)
+
+
+# The same papers are weighed for question after question.
+@lru_cache(maxsize=2048)
+def _terms_and_pairs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    sequence = analyse(text)
+    return frozenset(sequence), frozenset(pairwise(sequence))
 
 
 def _coverage(there: Set[str], asked: AskedFor) -> float:

@@ -143,4 +143,4 @@ def pull(profile: Profile = None) -> None:
     """Fetch the embedder's files, and make its graph, if they are not here yet."""
     with opened(None, profile) as assistant:
         identity = assistant.embedder.identity
-    typer.echo(f"{assistant.config.embedder.model} is ready ({identity.precision}, {identity.dimension} dimensions)")
+    typer.echo(f"{identity} is ready")

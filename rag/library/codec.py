@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ def dump_paper(paper: Paper) -> str:
     return json.dumps({key: value for key, value in asdict(paper).items() if value}, ensure_ascii=False)
 
 
-def load_paper(text: str, sightings: tuple[Sighting, ...] | None = None) -> Paper:
-    """The paper of `dump_paper`, with these sightings in place of its own."""
+# The same papers are found by question after question.
+@lru_cache(maxsize=4096)
+def load_paper(text: str) -> Paper:
+    """The paper of `dump_paper`."""
     row: dict[str, Any] = json.loads(text)
     published = row.get("published")
     return Paper(
@@ -34,7 +37,7 @@ def load_paper(text: str, sightings: tuple[Sighting, ...] | None = None) -> Pape
         external_ids=tuple(ExternalId(**one) for one in row.get("external_ids", ())),
         url=row.get("url"),
         categories=tuple(row.get("categories", ())),
-        sightings=tuple(Sighting(**one) for one in row.get("sightings", ())) if sightings is None else sightings,
+        sightings=tuple(Sighting(**one) for one in row.get("sightings", ())),
     )
 
 

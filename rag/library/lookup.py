@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Lookup(Database):
             rows = list(self._among("SELECT id, record FROM papers WHERE id IN ({})", wanted))
         for row in seen:
             sightings.setdefault(row[0], []).extend(codec.load_paper(row[1]).sightings)
-        found = {row[0]: codec.load_paper(row[1], tuple(sightings.get(row[0], ()))) for row in rows}
+        found = {row[0]: replace(codec.load_paper(row[1]), sightings=tuple(sightings.get(row[0], ()))) for row in rows}
         return {identity: found[identity] for identity in wanted if identity in found}
 
     def facts(self) -> list[PaperFacts]:

@@ -97,19 +97,19 @@ class Library:
 
     def matching(self, question: str, k: int) -> list[tuple[str, float]]:
         """The `k` best papers for the question's words: paper ids and BM25 scores, best first."""
-        return self._reading(TermIndex.name, lambda token, _: self.terms.matching(token, question, k))
+        return self._reading(TermIndex.name, lambda token, seen: self.terms.matching(token, seen, question, k))
 
     def scores(self, question: str, papers: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
         """How well these papers match by words and by letters, as `TermIndex.scores` has it."""
-        return self._reading(TermIndex.name, lambda token, _: self.terms.scores(token, question, papers))
+        return self._reading(TermIndex.name, lambda token, seen: self.terms.scores(token, seen, question, papers))
 
     def similar(self, term: str, distance: int, k: int) -> list[str]:
         """At most `k` papers with a term within this edit distance (1 or 2) of an analysed one."""
-        return self._reading(TermIndex.name, lambda token, _: self.terms.similar(token, term, distance, k))
+        return self._reading(TermIndex.name, lambda token, seen: self.terms.similar(token, seen, term, distance, k))
 
     def frequencies(self, terms: list[str]) -> dict[str, int]:
         """In how many papers each analysed term stands."""
-        return self._reading(TermIndex.name, lambda token, _: self.terms.frequencies(token, terms))
+        return self._reading(TermIndex.name, lambda token, seen: self.terms.frequencies(token, seen, terms))
 
     def _reading(self, name: str, read: Callable[[str, int], T]) -> T:
         """Read an index; one that lags, is missing or broken is first brought up, unless a writer is at it."""

@@ -28,7 +28,8 @@ _WRITER_BYTES = 64_000_000
 class TermIndex:
     """Papers that share words with a question, scored by BM25 (Robertson et al. 1994), words stemmed.
 
-    An index lives in a folder of its own below `root`, named by its token and its format.
+    An index lives in a folder of its own below `root`, named by its token and its format. Who reads says how far it has
+    followed the catalog (`seen`): what is open is read again only when that has changed.
     """
 
     name = "terms"
@@ -36,6 +37,7 @@ class TermIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._open_index: tuple[str, tantivy.Index] | None = None
+        self._searched: tuple[str, int] | None = None  # the state that was last searched
 
     def exists(self, token: str) -> bool:
         """Whether the folder of this token is there."""
@@ -67,15 +69,17 @@ class TermIndex:
     def count(self, token: str) -> int:
         """The number of papers."""
         with self._errors(token):
-            return int(self._searcher(token).num_docs)
+            return int(self._newest(token).num_docs)
 
-    def matching(self, token: str, question: str, k: int) -> list[tuple[str, float]]:
+    def matching(self, token: str, seen: int, question: str, k: int) -> list[tuple[str, float]]:
         """The `k` best papers for the question's words: ids and BM25 scores, best first."""
         with self._errors(token):
             words = [self._term(token, "text", term) for term in _terms_of(question)]
-            return self._search(token, words, k)
+            return self._search(self._searcher(token, seen), words, k)
 
-    def scores(self, token: str, question: str, papers: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+    def scores(
+        self, token: str, seen: int, question: str, papers: Collection[str]
+    ) -> tuple[dict[str, float], dict[str, float]]:
         """How well these papers match the question: BM25 over its words, and over their letters.
 
         A paper that shares none of them is left out. Letters are taken by fours (McNamee and Mayfield 2004) and find
@@ -86,30 +90,32 @@ class TermIndex:
 
         with self._errors(token):
             schema, terms = self._index(token).schema, _terms_of(question)
-            inside = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0)
+            searcher = self._searcher(token, seen)
+            inside = None
+            if len(papers) < searcher.num_docs:
+                inside = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0)
             words = [self._term(token, "text", term) for term in terms]
-            searcher = self._searcher(token)
             letters = []
             for four in dict.fromkeys(_fours(terms)):
                 rarity = _rarity(searcher.doc_freq("letters", four), searcher.num_docs)
                 letters.append(tantivy.Query.boost_query(self._term(token, "letters", four), rarity))
-            by_words, by_letters = (self._search(token, one, len(papers), inside) for one in (words, letters))
+            by_words, by_letters = (self._search(searcher, one, len(papers), inside) for one in (words, letters))
             return dict(by_words), dict(by_letters)
 
-    def similar(self, token: str, term: str, distance: int, k: int) -> list[str]:
+    def similar(self, token: str, seen: int, term: str, distance: int, k: int) -> list[str]:
         """At most `k` papers with a term within this edit distance of an analysed one; a swap counts as one edit."""
         import tantivy
 
         with self._errors(token):
-            searcher = self._searcher(token)
+            searcher = self._searcher(token, seen)
             fuzzy = tantivy.Query.fuzzy_term_query(self._index(token).schema, "text", term, distance=distance)
             found = searcher.search(fuzzy, limit=k, count=False).hits
             return [searcher.doc(address)["id"][0] for _, address in found]
 
-    def frequencies(self, token: str, terms: Sequence[str]) -> dict[str, int]:
+    def frequencies(self, token: str, seen: int, terms: Sequence[str]) -> dict[str, int]:
         """In how many papers each analysed term stands."""
         with self._errors(token):
-            searcher = self._searcher(token)
+            searcher = self._searcher(token, seen)
             return {term: searcher.doc_freq("text", term) for term in terms}
 
     def discard_others(self, token: str) -> None:
@@ -131,21 +137,28 @@ class TermIndex:
         return tantivy.Query.term_query(self._index(token).schema, field, term, index_option="freq")
 
     def _search(
-        self, token: str, terms: Sequence[tantivy.Query], k: int, inside: tantivy.Query | None = None
+        self, searcher: tantivy.Searcher, terms: Sequence[tantivy.Query], k: int, inside: tantivy.Query | None = None
     ) -> list[tuple[str, float]]:
         """Papers with any of the terms (and `inside`), at most `k`: ids and summed scores, best first."""
         import tantivy
 
         if not terms or not k:
             return []
-        searcher = self._searcher(token)
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
         if inside is not None:
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)])
         found = searcher.search(query, limit=k, count=False).hits
         return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
 
-    def _searcher(self, token: str) -> tantivy.Searcher:
+    def _searcher(self, token: str, seen: int) -> tantivy.Searcher:
+        """What the index held when it had seen this much, or a little more."""
+        if self._searched == (token, seen) and self._open_index is not None:
+            return self._index(token).searcher()
+        searcher = self._newest(token)
+        self._searched = token, seen
+        return searcher
+
+    def _newest(self, token: str) -> tantivy.Searcher:
         index = self._index(token)
         index.reload()
         return index.searcher()

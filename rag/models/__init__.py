@@ -9,14 +9,17 @@ from rag.models.weights import Progress
 
 __all__ = ["CrossEncoder", "Embedder", "EmbedderIdentity", "open_cross_encoder", "open_embedder"]
 
-_BUILT_IN = "sentence-transformers/all-MiniLM-L6-v2"
+_MODELS = {
+    "built-in": "bge-small-en-v1.5 and all-MiniLM-L6-v2",
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+}
 
 
 def open_embedder(config: EmbedderConfig, progress: Progress | None = None) -> Embedder:
     """The configured embedder, its files fetched where they are missing. Raises ConfigError and ModelError."""
     match config.kind:
-        case "minilm":
-            return _minilm(config, progress)
+        case "built-in" | "minilm":
+            return _built_in(config, progress)
         case "transformers":
             from rag.models.hf import TransformersEmbedder
 
@@ -36,10 +39,12 @@ def open_cross_encoder(config: SupportConfig) -> CrossEncoder | None:
     return TransformersCrossEncoder(config.model, config.max_tokens)
 
 
-def _minilm(config: EmbedderConfig, progress: Progress | None) -> Embedder:
-    from rag.models import minilm
+def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:
+    from rag.models.built_in import MiniLM, Pair
 
-    if config.model != _BUILT_IN:
-        raise ConfigError(f"embedder.kind minilm is {_BUILT_IN}; for {config.model} set embedder.kind to transformers")
-    graph = minilm.prepare(config.cache_folder, config.folder, config.precision, progress)
-    return minilm.MiniLM(graph, config.max_tokens)
+    if config.model != (model := _MODELS[config.kind]):
+        raise ConfigError(
+            f"embedder.kind {config.kind} is {model}; for {config.model} set embedder.kind to transformers"
+        )
+    make = Pair if config.kind == "built-in" else MiniLM
+    return make(config.cache_folder, config.folder, config.precision, config.max_tokens, progress)

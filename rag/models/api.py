@@ -10,7 +10,7 @@ import numpy as np
 
 from rag import tokens
 from rag.errors import ConfigError, ModelError
-from rag.models.base import EmbedderIdentity, Vectors, normalise
+from rag.models.base import EmbedderIdentity, OneSpace, Vectors, normalise
 
 _BATCH = 32
 _SECONDS = 60.0
@@ -18,7 +18,7 @@ _SECONDS = 60.0
 _MARGIN = 1.3
 
 
-class ApiEmbedder:
+class ApiEmbedder(OneSpace):
     """Embeds by HTTP; `base_url` ends before /embeddings. Raises ConfigError without one, ModelError on failure."""
 
     def __init__(self, base_url: str, model: str, api_key: str, max_tokens: int) -> None:

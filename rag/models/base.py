@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,7 @@ Vectors = NDArray[np.float32]
 class EmbedderIdentity:
     """What made a library's vectors.
 
-    `weights`, `pooling` and `max_tokens` must match for vectors to be comparable; `precision` and `builder`
+    `weights`, `pooling` and `max_tokens` must match for vectors to be comparable; `precision`, `builder` and `name`
     are recorded only.
     """
 
@@ -26,6 +27,11 @@ class EmbedderIdentity:
     dimension: int
     precision: str
     builder: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """For people: the model's name, or its weights where an older release left the name out."""
+        return f"{self.name or self.weights[:12]} ({self.precision}, {self.max_tokens} tokens)"
 
     def matches(self, other: EmbedderIdentity) -> bool:
         """Whether vectors of the two can be compared."""
@@ -36,10 +42,10 @@ class EmbedderIdentity:
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors.
+    """Turns texts into unit vectors: those of sentences can be compared with each other, those of passages too.
 
-    An embedder never cuts silently: `embed` raises ModelError for a text whose `count` is above `max_tokens`.
-    The vector of a text depends on the texts it is embedded with only through rounding.
+    An embedder never cuts silently: a text whose `count` is above `max_tokens` raises ModelError. The vector of a text
+    depends on the texts it is embedded with only through rounding.
     """
 
     @property
@@ -52,8 +58,33 @@ class Embedder(Protocol):
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), dimension)."""
+        """Unit vectors of sentences, float32 of shape (len(texts), dimension)."""
         ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages, shaped alike."""
+        ...
+
+    def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """Two unit vectors of each question: to compare with those of passages, and of sentences."""
+        ...
+
+
+class OneSpace(ABC):
+    """An embedder to which passages, sentences and questions are all the same."""
+
+    @abstractmethod
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32 of shape (len(texts), dimension)."""
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32 of shape (len(texts), dimension)."""
+        return self.embed(texts)
+
+    def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """The same unit vectors for both."""
+        vectors = self.embed(texts)
+        return vectors, vectors
 
 
 class CrossEncoder(Protocol):

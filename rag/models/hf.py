@@ -21,9 +21,10 @@ _YES = re.compile(r"(?:entail|support|consistent)", re.IGNORECASE)
 
 
 class TransformersEmbedder:
-    """Sentence vectors with the pooling that the model's own 1_Pooling/config.json asks for (mean or cls).
+    """Vectors with the pooling and the prompts that the model's own sentence-transformers files ask for.
 
-    `model` is a folder or a name on the model hub. Raises ModelError where torch or the model is missing.
+    Pooling is mean or cls; prompts are those for queries and for documents, which sentences count as. `model` is a
+    folder or a name on the model hub. Raises ModelError where torch or the model is missing.
     """
 
     def __init__(self, model: str, max_tokens: int) -> None:
@@ -32,18 +33,21 @@ class TransformersEmbedder:
         try:
             weights = _file(model, "model.safetensors")
             pooling = _pooling(model)
+            self._asked, self._written = _prompts(model)
         except (OSError, ValueError) as error:
             raise _damaged("embedder", model, error) from None
         longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
         if max_tokens > longest:
             raise ModelError(f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}")
+        self._pooling = pooling
         self._identity = EmbedderIdentity(
             weights=hashlib.sha256(weights.read_bytes()).hexdigest() if weights else model,
-            pooling=pooling,
+            pooling=f"{pooling} after {self._written!r}" if self._written else pooling,
             max_tokens=max_tokens,
             dimension=int(self._model.config.hidden_size),
             precision="fp32",
             builder="transformers",
+            name=model,
         )
 
     @property
@@ -52,11 +56,24 @@ class TransformersEmbedder:
         return self._identity
 
     def count(self, text: str) -> int:
-        """Tokens of the text, special tokens included."""
-        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        """Tokens of the text after the longer of the prompts, special tokens included."""
+        prompt = max(self._asked, self._written, key=len)
+        return len(self._tokenizer(f"{prompt}{text}", truncation=False, verbose=False)["input_ids"])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32 of shape (len(texts), d); ModelError for a text of too many tokens."""
+        return self._embed([f"{self._written}{text}" for text in texts])
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors as of sentences."""
+        return self.embed(texts)
+
+    def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """The same unit vectors for both, shape (len(texts), d); ModelError for a text of too many tokens."""
+        vectors = self._embed([f"{self._asked}{text}" for text in texts])
+        return vectors, vectors
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self._identity.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), _BATCH):
@@ -72,7 +89,7 @@ class TransformersEmbedder:
             hidden = self._model(**batch).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1)
         first = hidden[:, 0]
-        pooled = first if self._identity.pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
+        pooled = first if self._pooling == "cls" else (hidden * mask).sum(1) / mask.sum(1)
         vectors: Vectors = pooled.float().numpy()
         return vectors
 
@@ -169,6 +186,14 @@ def _pooling(model: str) -> str:
     if wanted not in (["mean"], ["cls"]):
         raise ModelError(f"the embedder {model} wants the pooling {', '.join(wanted)}; mean and cls are known")
     return str(wanted[0])
+
+
+def _prompts(model: str) -> tuple[str, str]:
+    """What stands before a query and before a document; empty where the model wants nothing there."""
+    path = _file(model, "config_sentence_transformers.json")
+    named = json.loads(path.read_text(encoding="utf-8")).get("prompts") if path else None
+    prompts = {str(name): str(prompt) for name, prompt in (named or {}).items()}
+    return prompts.get("query", ""), prompts.get("document", prompts.get("passage", ""))
 
 
 def _file(model: str, name: str) -> Path | None:

