@@ -7,7 +7,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from rag.answer import Reply, Synthesizer, catalog_reply, refusal_text, text_reply
+from rag.answer import (
+    Reply,
+    Synthesizer,
+    asks_for_papers,
+    beside_reply,
+    catalog_reply,
+    refusal_text,
+    text_reply,
+    without_names,
+)
 from rag.config import Config
 from rag.conversation import Standalone, stand_alone
 from rag.errors import InputError, LLMError
@@ -33,7 +42,7 @@ from rag.records import (
     Written,
     citations_of,
 )
-from rag.search import foreign, misspelt, understand, within, without_instructions
+from rag.search import foreign, misspelt, side_by_side, understand, within, without_instructions
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +103,9 @@ class Asker:
             yield Stage("reading the question")
         standalone, degraded = self._standing_alone(sought, history)
         notices += degraded
+        standalone = self._side_by_side(standalone)
         if not filters or standalone.scope in scope.without:
-            standalone = replace(standalone, papers=(), scope=None)
+            standalone = standalone.unrestricted()
         among = self._among(standalone, scope)
         yield Stage(f"searching {self.library.catalog.count() if among is None else len(among)} papers")
         language = foreign(self.library, sought) if self.config.embedder.english_only else None
@@ -184,6 +194,17 @@ class Asker:
             notices.append(f"“{word}” is in no paper and was read as “{meant}”.")
         return standalone, notices
 
+    def _side_by_side(self, standalone: Standalone) -> Standalone:
+        """A question that sets named papers side by side is about these alone."""
+        if standalone.papers or asks_for_papers(standalone.asked):
+            return standalone
+        papers = side_by_side(self.library, standalone.asked)
+        if not papers:
+            return standalone
+        *names, last = papers
+        pairs, scope = tuple(papers.items()), f"only {', '.join(names)} and {last}"
+        return replace(standalone, papers=tuple(dict.fromkeys(papers.values())), scope=scope, names=pairs)
+
     def _among(self, standalone: Standalone, scope: Scope) -> frozenset[str] | None:
         """The papers that the conversation and the scope leave; None where they restrict nothing."""
         among = within(self.library.catalog, scope)
@@ -203,12 +224,16 @@ class Asker:
             left = query.less(scope.without)
             parts = self.library, self.embedder, self.synthesizer
             return catalog_reply(*parts, left, self.config, among, whole=standalone.asked, pointed=pointed)
+        beside = {name: paper for name, paper in standalone.names if among and paper in among}
+        if len(set(beside.values())) > 1:
+            return beside_reply(self.library, self.embedder, self.synthesizer, standalone.asked, beside, self.config)
         return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
 
     def _understood(self, standalone: Standalone) -> tuple[CatalogQuery, list[str]]:
         """What a question asks of the catalog, and what is to be told of that."""
         organisations = self.library.catalog.organisations
-        query = understand(standalone.asked, organisations)
+        # The names of papers set side by side say which are meant, not what is asked of them.
+        query = understand(without_names(standalone.asked, (name for name, _ in standalone.names)), organisations)
         # "And when was it published?" asks for a fact of what the earlier turns were about.
         if query.asked and not query.topic and not query.filters and standalone.topic:
             return replace(query, topic=standalone.topic), []

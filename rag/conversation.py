@@ -70,7 +70,8 @@ class Standalone:
     """A question freed of the turns before it.
 
     `shown` is what it was understood as, `asked` the words to search for, `topic` those of earlier turns among them,
-    `papers` the ids of the only papers that it is about (empty: all), `scope` says so in words.
+    `papers` the ids of the only papers that it is about (empty: all), `scope` says so in words, and `names` has the
+    names by which the question itself sets them side by side, with the ids.
     """
 
     shown: str
@@ -78,6 +79,11 @@ class Standalone:
     topic: str = ""
     papers: tuple[str, ...] = ()
     scope: str | None = None
+    names: tuple[tuple[str, str], ...] = ()
+
+    def unrestricted(self) -> Standalone:
+        """About all papers."""
+        return replace(self, papers=(), scope=None, names=())
 
     def corrected(self, word: str, meant: str) -> Standalone:
         """With a misspelt word replaced."""

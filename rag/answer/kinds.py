@@ -25,6 +25,9 @@ _COMPARISON = re.compile(
     re.IGNORECASE,
 )
 
+_BESIDE = re.compile(
+    r"\b(?:between|or|each|other|another|same|similar|similarit(?:y|ies)|better|are|with)\b", re.IGNORECASE
+)
 # Words that a question on a paper as a whole is made of: "what is the second one about?", "how does it work?".
 _WHOLE = frozenset(
     """
@@ -55,3 +58,8 @@ def asks_to_compare(question: str) -> bool:
 def asks_for_the_whole(question: str) -> bool:
     """Whether a question names nothing that a paper is to be searched for ("what is it about?")."""
     return set(re.findall(r"[^\W\d]+", question.casefold())) <= _WHOLE
+
+
+def without_comparison(question: str) -> str:
+    """The question without the words that set things side by side: what of them is compared."""
+    return _BESIDE.sub(" ", _COMPARISON.sub(" ", question))

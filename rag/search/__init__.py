@@ -4,6 +4,7 @@ from rag.search.engine import Evidence, SearchResult, search
 from rag.search.instructions import without_instructions
 from rag.search.language import foreign
 from rag.search.likeness import similar
+from rag.search.naming import side_by_side
 from rag.search.scoping import within
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
@@ -18,6 +19,7 @@ __all__ = [
     "meeting",
     "misspelt",
     "search",
+    "side_by_side",
     "similar",
     "understand",
     "within",

@@ -43,6 +43,7 @@ _ABOUT_PAPERS = (
     rf"\b{PAPERS}|\b(?:anything|everything|list|show|newest|oldest|latest|published|posted|appeared|you have)\b"
 )
 _ALONE = r"\b(?:single|sole|solo|lone)[- ]?(?:authored|authors?|person)\b|\bsolo[- ](?:work|papers?)\b"
+_OF_TWO = r"^which (?:one |paper )?(?:is|was|came(?: out)?|appeared) (?:the )?"
 _ORDER_RULES: tuple[tuple[Field, bool, str], ...] = (
     ("author_count", True, rf"\b(?:most|(?:largest|highest|biggest|greatest) (?:number|count)s? of) {_PEOPLE}"),
     ("author_count", True, r"\b(?:largest|biggest|longest) (?:author list|author count|authorship|team)\b"),
@@ -56,6 +57,10 @@ _ORDER_RULES: tuple[tuple[Field, bool, str], ...] = (
         True,
         r"\bnewest\b|\bmost recent(?:ly (?:published|posted|added))?\b(?! (?:trend|advance|idea|method)s?)",
     ),
+    ("published", True, rf"{_OF_TWO}(?:newer|more recent|later)\b(?! than)"),
+    ("published", False, rf"{_OF_TWO}(?:older|earlier|first)\b(?! than)"),
+    ("author_count", True, rf"^which (?:one |paper )?ha[sd] more {_PEOPLE}(?! than)"),
+    ("author_count", False, rf"^which (?:one |paper )?ha[sd] fewer {_PEOPLE}(?! than)"),
     ("published", True, rf"\blatest (?=(?:[\w-]+ ){{0,3}}{PAPERS})"),
 )
 _APPEARING = r"(?:post(?:ed)?|publish(?:ed)?|appear(?:ed)?|released?|submitted|c[oa]me out|put online|uploaded|dated)"

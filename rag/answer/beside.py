@@ -1,0 +1,76 @@
+"""Papers that a question names, side by side: each is asked what the question asks of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rag.answer.kinds import asks_for_the_whole, without_comparison
+from rag.answer.refusal import reason_to_decline
+from rag.answer.relevance import assess
+from rag.answer.reply import Reply
+from rag.answer.synthesis import Synthesizer
+from rag.config import Config
+from rag.library import Library
+from rag.models import Embedder
+from rag.search import SearchResult, search
+
+
+def beside_reply(
+    library: Library,
+    embedder: Embedder,
+    synthesizer: Synthesizer,
+    question: str,
+    names: Mapping[str, str],
+    config: Config,
+) -> Reply:
+    """What each of the named papers says; `names` has a question's names and the ids of their papers.
+
+    A refusal where none of the papers is on what the question asks.
+    """
+    aspect = without_comparison(without_names(question, names))
+    whole = asks_for_the_whole(aspect)
+    asked = [
+        library.catalog.paper(identity).title if whole else without_names(question, set(names) - set(own))
+        for identity, own in _by_paper(names).items()
+    ]
+    found = [
+        search(library, embedder, one, config.search, 1, {paper})
+        for one, paper in zip(asked, _by_paper(names), strict=True)
+    ]
+    beside = _joined(found)
+    by_paper = [assess(library, one, its, config.answer).relevance.max() for one, its in zip(asked, found, strict=True)]
+    told = 1.0 if whole else float(max(*by_paper, assess(library, question, beside, config.answer).told))
+    # The names said which papers are meant; what is left says which of their sentences, or else the names do.
+    assessment = assess(library, " ".join(names) if whole else aspect, beside, config.answer)
+    assessment = replace(assessment, relevance=np.ones(len(beside.hits)), told=told)
+    if not whole and (reason := reason_to_decline(assessment, beside.looked_at, config.answer.relevance)):
+        return Reply(beside.hits, beside.looked_at, refusal=reason, told=told)
+    said = synthesizer.statements(question, beside, assessment)
+    return Reply(beside.hits, beside.looked_at, said, told=told)
+
+
+def without_names(question: str, names: Iterable[str]) -> str:
+    """The question without these names."""
+    for name in names:
+        question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", question)
+    return " ".join(question.split())
+
+
+def _joined(found: Sequence[SearchResult]) -> SearchResult:
+    """The hits of several searches, ranked in their order."""
+    hits = tuple(
+        replace(hit, rank=rank) for rank, hit in enumerate((hit for one in found for hit in one.hits), start=1)
+    )
+    return SearchResult(hits, tuple(evidence for one in found for evidence in one.evidence), len(hits))
+
+
+def _by_paper(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of each paper, in the question's order."""
+    papers: dict[str, list[str]] = {}
+    for name, identity in names.items():
+        papers.setdefault(identity, []).append(name)
+    return papers

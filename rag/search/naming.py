@@ -1,0 +1,45 @@
+"""The papers that a question names: "how do SparsePO and D2O differ?" is about two papers and no others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.library import Library
+from rag.records import Paper
+
+# What looks like a name: a digit, or a capital after the first letter.
+_NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*[^\W_]")
+_THREE = re.compile(r"\bthree\b", re.IGNORECASE)
+_CONSIDERED = 20  # papers that share most words with a name
+_USERS = 3  # papers that may have a name beside the one that made it: more, and it is a common word
+# How an abstract says that a name is its own.
+_MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
+
+
+def side_by_side(library: Library, question: str) -> dict[str, str]:
+    """The names of two or more papers that a question is about, with their ids; empty for any other question."""
+    names = list(dict.fromkeys(_NAME.findall(question)))
+    if len(names) < 2:
+        return {}
+    found = {name: paper for name in names if (paper := _named(library, name))}
+    papers = len(set(found.values()))
+    # "Three takes on length: RASP, NoPE and imitation" means one more than it names.
+    return {} if papers < 2 or (papers < 3 and _THREE.search(question)) else found
+
+
+def _named(library: Library, name: str) -> str | None:
+    near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
+    return _bearer(name, list(library.catalog.papers(near).values()))
+
+
+def _bearer(name: str, papers: Sequence[Paper]) -> str | None:
+    """The one paper whose title begins with the name, or else the one that made the name, where few others have it."""
+    alone = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
+    first = re.compile(rf"(?:\w+ )?{alone}(?: \w+)?\s*[:–—]")
+    made = re.compile(rf"{_MADE}{alone}|\({re.escape(name)}\)")
+    users = [paper for paper in papers if re.search(alone, paper.text)]
+    bearers = [paper.id for paper in users if first.match(paper.title)]
+    if not bearers and len(users) <= _USERS:
+        bearers = [paper.id for paper in users if re.search(alone, paper.title) or made.search(paper.abstract)]
+    return bearers[0] if len(bearers) == 1 else None

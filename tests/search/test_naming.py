@@ -1,0 +1,90 @@
+"""Questions that set named papers side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.records import Scope
+from rag.search import side_by_side
+
+PAPERS = [
+    {"title": "SlimRL: Policies by Pruning", "abstract": "We prune policies. SlimRL keeps few weights."},
+    {"title": "Wide Policies Need No Pruning", "abstract": "We introduce a wide policy, WidePol, in place of pruning."},
+    {"title": "A Third Way", "abstract": "Policies are distilled (TW-3). It beats SlimRL on Atari-5."},
+    {"title": "RL for All", "abstract": "RL is taught. Atari-5 is used."},
+    {"title": "More RL", "abstract": "RL is used on Atari-5 (RL)."},
+    {"title": "Yet more RL", "abstract": "RL is used again on Atari-5."},
+]
+
+
+@pytest.fixture
+def library(fake, write_papers):
+    fake.ingest([write_papers("named.jsonl", *PAPERS)])
+    return fake.library
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("How do SlimRL and WidePol differ?", ["SlimRL", "WidePol"]),  # one by its title, one by its abstract
+        ("WidePol vs. SlimRL", ["WidePol", "SlimRL"]),
+        ("Does TW-3 beat SlimRL, and by how much?", ["TW-3", "SlimRL"]),
+        ("What is SlimRL?", []),
+        ("How do SlimRL and RL differ?", []),  # many papers say RL
+        ("SlimRL on Atari-5?", []),  # nobody made it, most use it
+        ("How do SlimRL and FatRL differ?", []),
+        ("three views of policies: SlimRL, WidePol and distilling", []),
+        ("three views of policies: SlimRL, WidePol and TW-3", ["SlimRL", "WidePol", "TW-3"]),
+        ("do slimrl and widepol differ?", []),  # nothing looks like a name
+        ("", []),
+    ],
+)
+def test_names_of_two_papers_or_more(library, question, names) -> None:
+    assert list(side_by_side(library, question)) == names
+
+
+def test_each_named_paper_is_heard(demo) -> None:
+    answer = demo.ask("How do SparsePO and D2O differ?")
+    assert answer.filters == ("only SparsePO and D2O",)
+    assert [hit.paper.title.split(":")[0] for hit in answer.hits] == ["SparsePO", "Negating Negatives"]
+    titles = [one.title for one in answer.citations]
+    assert titles == sorted(titles, reverse=True)
+    assert len(set(titles)) == 2
+    assert len(titles) == 4
+
+
+def test_what_is_compared_decides_the_sentences(demo) -> None:
+    answer = demo.ask("FeTrIL and G-ACIL: do they store exemplars?")
+    said = [one for one in answer.statements if "exemplar" in one.text.lower() or "past images" in one.text]
+    assert {one.citations[0].title.split(":")[0] for one in said} == {"FeTrIL", "G-ACIL"}
+
+
+def test_what_neither_tells_is_declined(demo) -> None:
+    answer = demo.ask("What do SparsePO and D2O say about protein folding in yeast?")
+    assert answer.refusal is not None
+    assert answer.looked_at == 2
+
+
+def test_the_restriction_can_be_taken_away(demo) -> None:
+    question = "How do SparsePO and D2O differ?"
+    everywhere = demo.ask(question, scope=Scope(without=("only SparsePO and D2O",)))
+    assert everywhere.filters == ()
+    assert everywhere.looked_at == 48
+    assert demo.ask(question, filters=False).looked_at == 48
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("Which is newer, SparsePO or D2O?", "SparsePO"),
+        ("Which came first, SparsePO or D2O?", "Negating Negatives"),
+    ],
+)
+def test_named_papers_in_the_catalog(demo, question, title) -> None:
+    answer = demo.ask(question)
+    assert [one.title.split(":")[0] for one in answer.citations] == [title]
+
+
+def test_a_question_for_papers_is_not_restricted(demo) -> None:
+    answer = demo.ask("Which papers improve on SparsePO and D2O?")
+    assert answer.looked_at == 48
