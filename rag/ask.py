@@ -11,6 +11,7 @@ from rag.answer import (
     Reply,
     Synthesizer,
     asks_for_papers,
+    asks_to_compare,
     beside_reply,
     catalog_reply,
     refusal_text,
@@ -198,7 +199,7 @@ class Asker:
         """A question that sets named papers side by side is about these alone."""
         if standalone.papers or asks_for_papers(standalone.asked):
             return standalone
-        papers = side_by_side(self.library, standalone.asked)
+        papers = side_by_side(self.library, standalone.asked, comparing=asks_to_compare(standalone.asked))
         if not papers:
             return standalone
         *names, last = papers

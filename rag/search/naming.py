@@ -11,26 +11,45 @@ from rag.records import Paper
 # What looks like a name: a digit, or a capital after the first letter.
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*[^\W_]")
 _THREE = re.compile(r"\bthree\b", re.IGNORECASE)
-_CONSIDERED = 20  # papers that share most words with a name
+_MOST = 8  # names that are looked up: a question with more is about something else
+_CONSIDERED = 20  # papers that share most words with a name, or with a question
 _USERS = 3  # papers that may have a name beside the one that made it: more, and it is a common word
 # How an abstract says that a name is its own.
 _MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
 
 
-def side_by_side(library: Library, question: str) -> dict[str, str]:
-    """The names of two or more papers that a question is about, with their ids; empty for any other question."""
+def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[str, str]:
+    """The names of two or more papers that a question is about, with their ids, in its order; empty for any other.
+
+    Where it is `comparing`, names of several words count too, in whatever case: "Barlow Twins" of "Barlow Twins: ...".
+    """
     names = list(dict.fromkeys(_NAME.findall(question)))
-    if len(names) < 2:
-        return {}
-    found = {name: paper for name in names if (paper := _named(library, name))}
+    found: dict[str, str] = {}
+    if 2 - comparing <= len(names) <= _MOST:
+        found = {name: paper for name in names if (paper := _named(library, name))}
+    if comparing:
+        found |= _spelt_out(library, question)
     papers = len(set(found.values()))
     # "Three takes on length: RASP, NoPE and imitation" means one more than it names.
-    return {} if papers < 2 or (papers < 3 and _THREE.search(question)) else found
+    if papers < 2 or (papers < 3 and _THREE.search(question)):
+        return {}
+    return dict(sorted(found.items(), key=lambda one: question.index(one[0])))
 
 
 def _named(library: Library, name: str) -> str | None:
     near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
     return _bearer(name, list(library.catalog.papers(near).values()))
+
+
+def _spelt_out(library: Library, question: str) -> dict[str, str]:
+    """What stands before the colon of a title, where it has several words and the question has them too."""
+    near = [identity for identity, _ in library.matching(question, _CONSIDERED)]
+    found = {}
+    for paper in library.catalog.papers(near).values():
+        name, colon, _ = paper.title.partition(":")
+        if colon and " " in name and (match := re.search(rf"\b{re.escape(name)}\b", question, re.IGNORECASE)):
+            found[match[0]] = paper.id
+    return found
 
 
 def _bearer(name: str, papers: Sequence[Paper]) -> str | None:

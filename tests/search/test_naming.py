@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rag.answer import asks_to_compare
 from rag.records import Scope
 from rag.search import side_by_side
 
@@ -13,6 +14,7 @@ PAPERS = [
     {"title": "A Third Way", "abstract": "Policies are distilled (TW-3). It beats SlimRL on Atari-5."},
     {"title": "RL for All", "abstract": "RL is taught. Atari-5 is used."},
     {"title": "More RL", "abstract": "RL is used on Atari-5 (RL)."},
+    {"title": "Twin Peaks: Two Optima of One Policy", "abstract": "A policy has two optima."},
     {"title": "Yet more RL", "abstract": "RL is used again on Atari-5."},
 ]
 
@@ -37,10 +39,13 @@ def library(fake, write_papers):
         ("three views of policies: SlimRL, WidePol and TW-3", ["SlimRL", "WidePol", "TW-3"]),
         ("do slimrl and widepol differ?", []),  # nothing looks like a name
         ("", []),
+        ("How does twin peaks compare with SlimRL?", ["twin peaks", "SlimRL"]),
+        ("Twin Peaks or SlimRL?", []),  # words of everyday language, and nothing says that they are compared
+        (" and ".join(f"SlimRL and WidePol and X{n}" for n in range(9)), []),
     ],
 )
 def test_names_of_two_papers_or_more(library, question, names) -> None:
-    assert list(side_by_side(library, question)) == names
+    assert list(side_by_side(library, question, comparing=asks_to_compare(question))) == names
 
 
 def test_each_named_paper_is_heard(demo) -> None:
