@@ -76,6 +76,7 @@ class Pair:
         self._passages = Encoder(files / "model_quantized.onnx", files / "tokenizer.json", "cls", _DIMENSION)
         self._asked_tokens = self._passages.count(_ASKED) - self._passages.count("")
         _check_limit(max_tokens, _LONGEST - self._asked_tokens, f"{BGE_SMALL.name}, beside its instruction,")
+        self._beside = ThreadPoolExecutor(2, "bge")
         alone = self._sentences.identity
         self.identity = EmbedderIdentity(
             weights=hashlib.sha256(f"{_weights(BGE_SMALL)} {alone.weights}".encode()).hexdigest(),
@@ -102,10 +103,9 @@ class Pair:
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
         """Vectors to compare with passages', and with sentences'; ModelError for a text of too many tokens."""
         asked = [f"{_ASKED}{text}" for text in texts]
-        with ThreadPoolExecutor(1) as beside:
-            for_passages = beside.submit(self._passages.encode, asked, self.identity.max_tokens + self._asked_tokens)
-            for_sentences = self._sentences.embed(texts)
-            return for_passages.result(), for_sentences
+        for_passages = self._beside.submit(self._passages.encode, asked, self.identity.max_tokens + self._asked_tokens)
+        for_sentences = self._sentences.embed(texts)
+        return for_passages.result(), for_sentences
 
 
 def _check_limit(max_tokens: int, longest: int, model: str) -> None:

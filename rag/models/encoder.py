@@ -44,6 +44,8 @@ class Encoder:
         self._tokenizer.no_padding()
         self._typed = any(one.name == "token_type_ids" for one in self._session.get_inputs())
         self._pooling, self._dimension = pooling, dimension
+        # Kept, since each new thread may take memory that the others don't give back; none starts before it is needed.
+        self._threads = ThreadPoolExecutor(_THREADS, "encoder")
 
     def count(self, text: str) -> int:
         """Word pieces of the text, [CLS] and [SEP] included."""
@@ -56,8 +58,7 @@ class Encoder:
             raise ModelError(f"a text of {longest} tokens exceeds the embedder's {max_tokens}")
         if len(rows) < 2:
             return normalise(np.stack([*map(self._pooled, rows)]) if rows else self._nothing())
-        with ThreadPoolExecutor(min(_THREADS, len(rows))) as threads:
-            return normalise(np.stack(list(threads.map(self._pooled, rows))))
+        return normalise(np.stack(list(self._threads.map(self._pooled, rows))))
 
     def _nothing(self) -> Vectors:
         return np.zeros((0, self._dimension), dtype=np.float32)
