@@ -44,7 +44,8 @@ def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:
 
     if config.model != (model := _MODELS[config.kind]):
         raise ConfigError(
-            f"embedder.kind {config.kind} is {model}; for {config.model} set embedder.kind to transformers"
+            f"embedder.kind {config.kind} goes with embedder.model {model!r}, not {config.model!r}; "
+            "for any other model set embedder.kind to transformers"
         )
     make = Pair if config.kind == "built-in" else MiniLM
     return make(config.cache_folder, config.folder, config.precision, config.max_tokens, progress)
