@@ -286,6 +286,26 @@ def test_a_search_among_the_conversations_holds_while_others_are_asked(server, v
     assert "No conversation has" in page.inner_text(".talks-list")
 
 
+def test_the_conversations_stay_in_reach_of_a_long_one(server, visit) -> None:
+    page = ready(visit(server.url, viewport={"width": 1440, "height": 600}))
+    for _ in range(3):
+        ask(page)
+    assert page.evaluate("window.scrollY") > 600
+    assert page.evaluate("document.querySelector('[data-act=fresh]').getBoundingClientRect().top") >= 0
+    page.click("[data-act=fresh]")
+    ready(page)
+    assert page.locator(".talks-list li").count() == 1
+
+
+def test_papers_that_are_named_are_set_side_by_side(server, visit, shoot) -> None:
+    page = ready(visit(server.url))
+    turn = ask(page, "How do SparsePO and D2O differ?")
+    assert text_of(turn.locator(".chips").first).startswith("only SparsePO and D2O")
+    names = page.locator(".pane h4").all_inner_texts()
+    assert [name.split(":")[0].lstrip("0123456789 \n") for name in names] == ["SparsePO", "Negating Negatives"]
+    shoot(page, "side-by-side")
+
+
 def test_what_is_judged_is_not_behind_the_question(server, visit) -> None:
     page = ready(visit(server.url, viewport={"width": 1440, "height": 600}))
     turn = ask(page)
