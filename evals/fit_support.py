@@ -31,9 +31,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("examples", type=Path)
     path = parser.parse_args(arguments).examples
     embedder = open_embedder(load_config().embedder)
-    made_by = f"{embedder.identity.weights[:12]} ({embedder.identity.precision}, {embedder.identity.builder})"
     fitted = {
-        "data": {path.name: fingerprint(path), "embedder": made_by, "seed": SEED},
+        "data": {path.name: fingerprint(path), "embedder": str(embedder.identity), "seed": SEED},
         "features": SUPPORT_FEATURES,
         **fit(sample(SupportScorer(embedder), list(scifact_pairs(path)))),
     }

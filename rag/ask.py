@@ -43,7 +43,7 @@ from rag.records import (
     Written,
     citations_of,
 )
-from rag.search import foreign, misspelt, side_by_side, understand, within, without_instructions
+from rag.search import foreign, misspelt, side_by_side, understand, unmentioned, within, without_instructions
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,8 @@ class Asker:
         if language:
             reply, told = _in_a_foreign_language(reply, language)
             notices += told
+        if reply.refusal is None:
+            notices += [f"No paper mentions “{name}”." for name in unmentioned(self.library, standalone.asked)]
         yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)

@@ -4,7 +4,7 @@ from rag.search.engine import Evidence, SearchResult, search
 from rag.search.instructions import without_instructions
 from rag.search.language import foreign
 from rag.search.likeness import similar
-from rag.search.naming import side_by_side
+from rag.search.naming import side_by_side, unmentioned
 from rag.search.scoping import within
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
@@ -22,6 +22,7 @@ __all__ = [
     "side_by_side",
     "similar",
     "understand",
+    "unmentioned",
     "within",
     "without_instructions",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.library import Library
+from rag.library import Library, analyse
 from rag.records import Paper
 
 # What looks like a name: a digit, or a capital after the first letter.
@@ -34,6 +34,14 @@ def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[st
     if papers < 2 or (papers < 3 and _THREE.search(question)):
         return {}
     return dict(sorted(found.items(), key=lambda one: question.index(one[0])))
+
+
+def unmentioned(library: Library, question: str) -> tuple[str, ...]:
+    """The names of a question that no paper has."""
+    names = [name for name in dict.fromkeys(_NAME.findall(question)) if name[0].isalpha()][:_MOST]
+    terms = {name: analyse(name) for name in names}
+    counts = library.frequencies([term for own in terms.values() for term in own])
+    return tuple(name for name, own in terms.items() if any(not counts[term] for term in own))
 
 
 def _named(library: Library, name: str) -> str | None:

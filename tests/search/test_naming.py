@@ -93,3 +93,18 @@ def test_named_papers_in_the_catalog(demo, question, title) -> None:
 def test_a_question_for_papers_is_not_restricted(demo) -> None:
     answer = demo.ask("Which papers improve on SparsePO and D2O?")
     assert answer.looked_at == 48
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Which is newer, SparsePO or BarPO-2?", ["No paper mentions “BarPO-2”."]),
+        ("How do SparsePO and D2O differ?", []),
+        ("which papers study density ratios in RL?", []),
+        ("How many papers are from 2023?", []),
+    ],
+)
+def test_a_name_that_no_paper_has_is_told(demo, question, told) -> None:
+    answer = demo.ask(question)
+    assert answer.refusal is None
+    assert list(answer.notices) == told
