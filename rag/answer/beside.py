@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -33,17 +33,17 @@ def beside_reply(
     """
     aspect = without_comparison(without_names(question, names))
     whole = asks_for_the_whole(aspect)
-    asked = [
-        library.catalog.paper(identity).title if whole else without_names(question, set(names) - set(own))
-        for identity, own in _by_paper(names).items()
+    papers = library.catalog.papers(names.values())  # one may have left the library since it was named
+    asked = {
+        identity: paper.title if whole else without_names(question, _others(names, identity))
+        for identity, paper in papers.items()
+    }
+    found = {paper: search(library, embedder, one, config.search, 1, {paper}) for paper, one in asked.items()}
+    beside = _joined(found.values())
+    relevance = [
+        assess(library, asked[paper], its, config.answer).relevance.max(initial=0.0) for paper, its in found.items()
     ]
-    found = [
-        search(library, embedder, one, config.search, 1, {paper})
-        for one, paper in zip(asked, _by_paper(names), strict=True)
-    ]
-    beside = _joined(found)
-    by_paper = [assess(library, one, its, config.answer).relevance.max() for one, its in zip(asked, found, strict=True)]
-    told = 1.0 if whole else float(max(*by_paper, assess(library, question, beside, config.answer).told))
+    told = 1.0 if whole else float(max([*relevance, assess(library, question, beside, config.answer).told]))
     # The names said which papers are meant; what is left says which of their sentences, or else the names do.
     assessment = assess(library, " ".join(names) if whole else aspect, beside, config.answer)
     assessment = replace(assessment, relevance=np.ones(len(beside.hits)), told=told)
@@ -60,17 +60,13 @@ def without_names(question: str, names: Iterable[str]) -> str:
     return " ".join(question.split())
 
 
-def _joined(found: Sequence[SearchResult]) -> SearchResult:
+def _joined(found: Iterable[SearchResult]) -> SearchResult:
     """The hits of several searches, ranked in their order."""
-    hits = tuple(
-        replace(hit, rank=rank) for rank, hit in enumerate((hit for one in found for hit in one.hits), start=1)
-    )
-    return SearchResult(hits, tuple(evidence for one in found for evidence in one.evidence), len(hits))
+    pairs = [pair for one in found for pair in zip(one.hits, one.evidence, strict=True)]
+    hits = tuple(replace(hit, rank=rank) for rank, (hit, _) in enumerate(pairs, start=1))
+    return SearchResult(hits, tuple(evidence for _, evidence in pairs), len(hits))
 
 
-def _by_paper(names: Mapping[str, str]) -> dict[str, list[str]]:
-    """The names of each paper, in the question's order."""
-    papers: dict[str, list[str]] = {}
-    for name, identity in names.items():
-        papers.setdefault(identity, []).append(name)
-    return papers
+def _others(names: Mapping[str, str], identity: str) -> list[str]:
+    """The names of the other papers."""
+    return [name for name, paper in names.items() if paper != identity]

@@ -39,6 +39,8 @@ def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[st
 def unmentioned(library: Library, question: str) -> tuple[str, ...]:
     """The names of a question that no paper has."""
     names = [name for name in dict.fromkeys(_NAME.findall(question)) if name[0].isalpha()][:_MOST]
+    if not names:
+        return ()
     terms = {name: analyse(name) for name in names}
     counts = library.frequencies([term for own in terms.values() for term in own])
     return tuple(name for name, own in terms.items() if any(not counts[term] for term in own))
