@@ -130,7 +130,14 @@ def _same_host(url: str) -> bool:
 
 
 # A stream that a reload or a stopped server cuts off, in Gradio's words and the browser's.
-_CUT_OFF = ("net::ERR_", "AbortError", "Connection errored out", "network error", "Failed to fetch")
+_CUT_OFF = (
+    "net::ERR_",
+    "AbortError",
+    "Connection errored out",
+    "network error",
+    "Failed to fetch",
+    "Server stopped unexpectedly",
+)
 
 
 # A password that was refused.
