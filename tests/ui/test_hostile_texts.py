@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PHONE = {"width": 390, "height": 844}
 _TEN = 10
 # Elements and attributes that the page never makes of a text.
-_WRONG = """() => [".turns", ".pane", ".talks", ".tip", ".talk-title", ".scope-chips"]
+_WRONG = """() => [".turns", ".pane", ".talks", ".tip", ".talk-title", ".scope-chips", ".map-tip"]
   .flatMap((part) => [...document.querySelectorAll(`${part} *`)])
   .filter((node) =>
     /^(img|image|iframe|script|object|embed|svg|style|link|base|meta|video|audio|source|picture|template|dialog)$/i
@@ -70,6 +70,13 @@ def test_titles_abstracts_and_questions_are_only_shown(
     page.reload()
     page.wait_for_selector(f".turn:nth-child({1 + len(QUESTIONS)}) .under")
     nothing_happened(page)
+    page.get_by_role("tab", name="Map", exact=True).click()
+    page.locator(".map-dot").first.focus()
+    for _ in TITLES:
+        page.keyboard.press("ArrowRight")
+        page.locator(".map-tip strong").wait_for()
+        assert page.evaluate(_WRONG) == []
+    assert page.evaluate("window.hacked") is None
 
 
 def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, shoot) -> None:

@@ -11,7 +11,7 @@ const tell = (dot) => {
   const tip = element.querySelector(".map-tip");
   tip.hidden = !dot;
   if (!dot) return;
-  tip.querySelector("strong").textContent = dot.dataset.title;
+  tip.querySelector("strong").innerHTML = dot.dataset.shown; // the server's HTML, formulas set, everything else escaped
   tip.querySelector("span").textContent = [dot.dataset.date, tapped && "tap again to ask"].filter(Boolean).join(" · ");
   const frame = element.querySelector(".map-frame").getBoundingClientRect();
   const box = dot.getBoundingClientRect();
