@@ -130,14 +130,7 @@ def _same_host(url: str) -> bool:
 
 
 # A stream that a reload or a stopped server cuts off, in Gradio's words and the browser's.
-_CUT_OFF = (
-    "net::ERR_",
-    "AbortError",
-    "Connection errored out",
-    "network error",
-    "Failed to fetch",
-    "Server stopped unexpectedly",
-)
+_CUT_OFF = ("net::ERR_", "AbortError", "Connection errored out", "network error", "Failed to fetch")
 
 
 # A password that was refused.
