@@ -330,12 +330,16 @@ class Answer:
 
 Field = Literal["published", "author_count", "authors", "organisation", "comments"]
 """A fact that the catalog may know of a paper."""
-Relation = Literal["=", "<", "<=", ">", ">=", "missing"]
+Relation = Literal["=", "<", "<=", ">", ">=", "missing", "known"]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a paper's fact must be; `value` is a date as finely as given, a number, or a name; unused for `missing`."""
+    """What a paper's fact must be; `value` is a number, a name, or a date.
+
+    A date is as fine as given: "2024", "2024-12", "2024-12-05", and in any year "--12" or "--12-25". `missing` and
+    `known` need no value.
+    """
 
     field: Field
     relation: Relation
@@ -344,22 +348,43 @@ class Condition:
     def __str__(self) -> str:
         if self.relation == "missing":
             return f"no {FIELD_NAMES[self.field]}"
+        if self.relation == "known":
+            return f"{FIELD_NAMES[self.field]} known"
         return f"{FIELD_NAMES[self.field]} {self.relation} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which papers come first: the highest of a field, or the lowest, and how many of them."""
+    """Which papers come first: the highest of a field, or the lowest, how many of them, and from which place on.
+
+    Without a number, all papers that tell the field are put in order.
+    """
 
     field: Field
     descending: bool
-    number: int = 1
+    number: int | None = 1
+    place: int = 1
 
     def __str__(self) -> str:
+        if self.number is None:
+            return f"{replace(self, number=1)} first"
         many = f"{self.number} with the " if self.number > 1 else ""
+        place = f"{_PLACES[self.place]} " if self.place > 1 else ""
         if self.field == "published":
-            return many.removesuffix("with the ") + ("newest" if self.descending else "oldest")
-        return many + f"{'most' if self.descending else 'fewest'} {FIELD_NAMES[self.field].removeprefix('number of ')}"
+            return many.removesuffix("with the ") + place + ("newest" if self.descending else "oldest")
+        name = FIELD_NAMES[self.field].removeprefix("number of ")
+        return f"{many}{place}{'most' if self.descending else 'fewest'} {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many papers each year or month has: of all of them, or only of those with the most or the fewest."""
+
+    period: Literal["year", "month"]
+    shown: Literal["all", "most", "fewest"] = "all"
+
+
+_PLACES = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
 FIELD_NAMES = {
@@ -376,7 +401,8 @@ class CatalogQuery:
     """What a question asks of the catalog, and the topic that is left to search for.
 
     `order` asks for the first papers by a field only, `asked` for the values of fields, `counted` for how many
-    papers there are.
+    papers there are, `tally` for how many in each year or month, `averaged` for the mean of a field. `without` names
+    papers that don't count.
     """
 
     topic: str
@@ -384,20 +410,29 @@ class CatalogQuery:
     order: Order | None = None
     asked: tuple[Field, ...] = ()
     counted: bool = False
+    tally: Tally | None = None
+    averaged: Field | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def filters(self) -> tuple[str, ...]:
         """What narrows the papers, in words."""
-        return (*map(str, self.conditions), *([str(self.order)] if self.order else []))
+        return (*map(str, self.conditions), *map(_not, self.without), *([str(self.order)] if self.order else []))
 
     def less(self, filters: Collection[str]) -> CatalogQuery:
         """Without the filters of these words; what asked for nothing else then asks for the papers there are."""
         order = None if self.order and str(self.order) in filters else self.order
-        left = replace(self, conditions=tuple(one for one in self.conditions if str(one) not in filters), order=order)
+        conditions = tuple(one for one in self.conditions if str(one) not in filters)
+        without = tuple(one for one in self.without if _not(one) not in filters)
+        left = replace(self, conditions=conditions, order=order, without=without)
         return left if left or left.topic or left == self else replace(left, counted=True)
 
     def __bool__(self) -> bool:
-        return bool(self.conditions or self.order or self.asked or self.counted)
+        return bool(self.conditions or self.order or self.asked or self.counted or self.tally or self.averaged)
+
+
+def _not(name: str) -> str:
+    return f"not {name}"
 
 
 class Outcome(StrEnum):

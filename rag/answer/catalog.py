@@ -15,7 +15,7 @@ from rag.config import Config
 from rag.library import Library, PaperFacts
 from rag.models import Embedder
 from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
-from rag.search import SearchResult, first, meeting, search
+from rag.search import SearchResult, called, first, meeting, search
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
 _NAME = re.compile(r"\b(?=[\w-]*[A-Z\d])(?:[\w-]*[a-z\d-][A-Z\d][\w-]*|[A-Z][A-Z\d][\w-]*|[A-Z]\w+(?: [A-Z\d]\w*)*)")
@@ -40,13 +40,16 @@ def catalog_reply(
     `whole` is the question that the query was read from.
     A refusal where no paper meets it or no source tells what was asked.
     """
+    left_out = {name: called(library, name) for name in query.without}
+    if unknown := [name for name, paper in left_out.items() if not paper]:
+        return Reply((), library.catalog.count(), refusal=f"no one paper is called “{unknown[0]}”", told=0.0)
     everything = [one for one in library.catalog.facts() if among is None or one.id in among]
-    met = meeting(everything, query)
+    met = [one for one in meeting(everything, query) if one.id not in left_out.values()]
     if not met:
         return _none(query, len(everything))
     if not query.topic or (pointed and query.asked):
         return _without_topic(library, query, met, len(everything), named=pointed)
-    if query.conditions or among is not None:
+    if query.conditions or query.without or among is not None:
         among = {paper.id for paper in met}
     result = search(library, embedder, query.topic, config.search, config.answer.considered, among)
     assessment = assess(library, query.topic, result, config.answer)
@@ -58,7 +61,7 @@ def catalog_reply(
         reason = f"none of the {result.looked_at} papers is on “{query.topic}”"
         return Reply(result.hits, result.looked_at, refusal=reason, told=told, filters=query.filters)
     relevant = [result.hits[row] for row in assessment.listed(config.answer)]
-    if query.order or query.counted:
+    if query.order or query.counted or query.tally or query.averaged:
         return _on_topic(query, met, relevant, result, told)
     said = synthesizer.statements(query.topic, result, assessment, whole)
     said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
@@ -82,7 +85,13 @@ def _without_topic(
 ) -> Reply:
     if query.asked and not query.filters and not named:
         return Reply((), looked_at, refusal="the question names no paper; say which one is meant", told=0.0)
-    chosen = first(met, query.order) if query.order else sorted(met, key=lambda one: one.published, reverse=True)
+    if query.order and named:  # all of the papers that are meant, in their order
+        chosen = first(met, replace(query.order, number=None, place=1))
+        query = replace(query, order=None, asked=(query.order.field, *query.asked))
+    elif query.order:
+        chosen = first(met, query.order)
+    else:
+        chosen = sorted(met, key=lambda one: one.published, reverse=True)
     with library.catalog.snapshot():
         papers = list(library.catalog.papers(one.id for one in chosen).values())
         parts = library.catalog.parts(paper.id for paper in papers)
@@ -142,6 +151,10 @@ def _listing(query: CatalogQuery, chosen: Sequence[Hit], hits: Sequence[Hit], lo
     if not papers:
         return _none(query, looked_at)
     said: Iterator[Statement] = facts.statements(papers, query, looked_at)
+    if query.tally:
+        said = facts.tallied(papers, query.tally)
+    elif query.averaged:
+        said = facts.averaged(papers, query.averaged)
     return Reply(tuple(hits), looked_at, said, told=told, filters=query.filters)
 
 

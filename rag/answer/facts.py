@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from statistics import fmean, median
 
-from rag.records import FIELD_NAMES, CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement
+from rag.records import FIELD_NAMES, CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement, Tally
 
 _EXAMPLES = 5  # papers that are shown with a bare count
 
@@ -46,6 +47,39 @@ def statements(papers: Sequence[Paper], query: CatalogQuery, looked_at: int) -> 
         yield Statement(f"{_having(query, len(papers), looked_at)}.", citations)
         listed = shown
     yield from listed
+
+
+def tallied(papers: Sequence[Paper], tally: Tally) -> Iterator[Statement]:
+    """How many of the papers each year or month has, latest first; a few of each are cited, or all of those shown."""
+    known = [paper for paper in papers if paper.published and (tally.period == "year" or paper.published.month)]
+    of: dict[str, list[Paper]] = {}
+    for paper in sorted(known, key=lambda paper: str(paper.published), reverse=True):
+        of.setdefault(str(paper.published)[: 4 if tally.period == "year" else 7], []).append(paper)
+    if tally.shown != "all" and of:
+        extreme = (max if tally.shown == "most" else min)(map(len, of.values()))
+        of = {period: its for period, its in of.items() if len(its) == extreme}
+    marks = count(1)
+    for period, its in of.items():
+        example = tally.shown == "all" and len(its) > _EXAMPLES
+        listed = [_listed(paper, ["published"], next(marks)) for paper in (its[:_EXAMPLES] if example else its)]
+        citations = tuple(citation for one in listed for citation in one.citations)
+        of_all = f" of the {len(known)} dated ones" if tally.shown != "all" else ", for example" if example else ""
+        yield Statement(f"{period}: {_counted(len(its), 'paper')}{of_all}.", citations)
+
+
+def averaged(papers: Sequence[Paper], field: Field) -> Iterator[Statement]:
+    """The mean and the median of a field over the papers that tell it; the lowest and the highest are cited."""
+    known = sorted(
+        ((int(one.value), paper) for paper in papers if (one := fact(paper, field))), key=lambda pair: pair[0]
+    )
+    if not known:
+        return
+    numbers = [number for number, _ in known]
+    ends = [known[0][1], known[-1][1]]
+    citations = tuple(c for n, paper in enumerate(ends, 1) for c in _listed(paper, [field], n).citations)
+    name = FIELD_NAMES[field].removeprefix("number of ")
+    said = f"On average {fmean(numbers):.1f} {name}, in the median {median(numbers):g}"
+    yield Statement(f"{said}, from {numbers[0]} to {numbers[-1]}, over the {len(known)} papers that tell.", citations)
 
 
 def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:

@@ -4,7 +4,7 @@ from rag.search.engine import Evidence, SearchResult, search
 from rag.search.instructions import without_instructions
 from rag.search.language import foreign
 from rag.search.likeness import similar
-from rag.search.naming import side_by_side, unmentioned
+from rag.search.naming import called, side_by_side, unmentioned
 from rag.search.scoping import within
 from rag.search.selecting import first, meeting
 from rag.search.spelling import correct, misspelt
@@ -13,6 +13,7 @@ from rag.search.understanding import understand
 __all__ = [
     "Evidence",
     "SearchResult",
+    "called",
     "correct",
     "first",
     "foreign",

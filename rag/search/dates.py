@@ -9,6 +9,7 @@ from rag.records import Condition, Relation
 
 PAPERS = r"(?:papers?|entr(?:y|ies)|articles?|works?|publications?|preprints?)\b"
 
+_FULL_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # Parts of the rules. Groups hold the values.
 _YEAR = r"((?:19[5-9]|20[0-4])\d)"
@@ -17,35 +18,63 @@ _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DATES = (
     rf"{_MONTH} {_DAY},? {_YEAR}",
     rf"{_DAY} (?:of )?{_MONTH},? {_YEAR}",
-    rf"{_MONTH},? {_YEAR}",
+    rf"{_MONTH},?(?: of)? {_YEAR}",
     rf"{_YEAR}-(\d\d)(?:-(\d\d))?",
     _YEAR,
 )
 _DATE = rf"(?:{'|'.join(_DATES)})(?!\w)"
-_OUT = r"(?:(?:published|posted|appeared|released|dated|out|came out) )?"
+_OUT = r"(?:(?:published|posted|appeared|released|submitted|dated|out|up|online) )?"
 
 # The year of a period's first date may stand with its last one only.
 _SINCE = rf"(?P<since>{_DATE}|{_MONTH}(?: {_DAY})?|{_DAY} (?:of )?{_MONTH})"
 _UNTIL = rf"(?P<until>{_DATE})"
-_TO = r"(?:\s?[-–]\s?| (?:to|until|through|till) )"
+_TO = r"(?:\s?[-–]\s?| (?:(?:up )?to|until|through|till)(?: and including)? )"
 _PERIODS = (
     rf"\b(?:(?:in|during) )?(?:between|from) {_SINCE}(?:{_TO}| and ){_UNTIL}",
     rf"\b(?:(?:in|during) )?{_SINCE}{_TO}{_UNTIL}",
 )
 _RULES: tuple[tuple[Relation, str], ...] = (
-    ("<=", rf"\b(?:until|till|up to|no later than|by the end of) {_DATE}"),
-    ("<=", rf"\b{_DATE} (?:or|and) (?:earlier|before)\b"),
-    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|pre-?) ?{_DATE}"),
-    (">=", rf"\b(?:since|starting (?:in|from)|as of) {_DATE}"),
-    (">=", rf"\b(?:from )?{_DATE} (?:onwards?\b|or later\b|or newer\b|on(?=\s*(?:[?.,;]|$)))"),
-    (">", rf"\b(?:from )?(?:after|newer than|later than|post-?) ?{_DATE}"),
-    ("=", rf"\b{_OUT}(?:in|from|of|on|during|dated) {_DATE}"),
-    ("=", rf"\b{_DATE}(?:'s)? {PAPERS}"),
+    ("<=", rf"\b(?:until|till|up to(?: and including)?|no later than|not after|by the end of) {_DATE}"),
+    ("<=", rf"\b{_DATE} (?:or|and) (?:earlier|before|older)\b"),
+    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|predat(?:es?|ing)|pre-?) ?{_DATE}"),
+    (">=", rf"\b(?:since|starting (?:in|from)|as of|no earlier than|not before) {_DATE}"),
+    (">=", rf"\b(?:from )?{_DATE} (?:onwards?\b|(?:or|and) (?:later|newer|after|beyond)\b|on(?=\s*(?:[?.,;]|$)))"),
+    (">", rf"\b(?:from )?(?:after|newer than|later than|more recent than|past|post-?) ?{_DATE}"),
+    ("=", rf"\b{_OUT}(?:back )?(?:in|from|of|on|during|for|dated)(?: the year)? {_DATE}"),
+    ("=", rf"\bdat(?:es?|ing) (?:back )?(?:to|from) {_DATE}"),
+    ("=", rf"\b{_DATE}(?:'s)? (?:{PAPERS}|dates?\b)"),
+    ("=", rf"\b(?:{'|'.join(_DATES[:3])})(?!\w)"),
 )
+# "In December", whatever the year.
+_ANY_YEAR = rf"\b(?:in|on|during|every|any) (?:(?:the )?{_DAY} (?:of )?)?({_FULL_MONTHS})(?: {_DAY})?(?!,? ?\d)\b"
+_FEASTS = {
+    "christmas eve": "12-24",
+    "christmas day": "12-25",
+    "christmas": "12-25",
+    "new year's eve": "12-31",
+    "new year's day": "01-01",
+}
+_FEAST = rf"\b(?:on )?({'|'.join(_FEASTS)})(?:,? (?:of |in )?{_YEAR})?\b"
+# "The 2010s", "the first half of 2024", "Q3 2024": where it begins and ends.
+_DECADE = r"\b(?:(?:in|from|of|during) )?(?:the )?(19[5-9]|20[0-4])0'?s\b"
+_PARTS = {
+    **dict.fromkeys(("first half", "h1"), ("01", "06")),
+    **dict.fromkeys(("second half", "last half", "h2"), ("07", "12")),
+    **dict.fromkeys(("first quarter", "q1"), ("01", "03")),
+    **dict.fromkeys(("second quarter", "q2"), ("04", "06")),
+    **dict.fromkeys(("third quarter", "q3"), ("07", "09")),
+    **dict.fromkeys(("fourth quarter", "last quarter", "final quarter", "q4"), ("10", "12")),
+}
+_PART = rf"\b(?:(?:in|from|of|during) )?(?:the )?({'|'.join(_PARTS)})(?: of| in)? {_YEAR}\b"
+_EITHER = rf"\b(?:in|from|of|during) (?:either )?{_YEAR} (?:or|and) {_YEAR}\b"
 
 
 def dated(take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
     """The conditions on dates; `take` takes a rule's first match out of the question."""
+    if ends := _ends(take):
+        yield Condition("published", ">=", ends[0])
+        yield Condition("published", "<=", ends[1])
+        return
     for rule in _PERIODS:
         if span := take(rule):
             since, until = span["since"], span["until"]
@@ -59,6 +88,24 @@ def dated(take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
             found = re.search(_DATE, match[0], re.IGNORECASE)
             assert found, "each rule holds a date"
             yield Condition("published", relation, _iso(found[0]))
+    if match := take(_FEAST):
+        yield Condition("published", "=", f"{match[2] or '-'}-{_FEASTS[match[1].lower()]}")
+    if match := take(_ANY_YEAR):
+        month = f"--{_MONTHS.index(match[2][:3].lower()) + 1:02d}"
+        day = match[1] or match[3]
+        yield Condition("published", "=", f"{month}-{int(day):02d}" if day else month)
+
+
+def _ends(take: Callable[[str], re.Match[str] | None]) -> tuple[str, str] | None:
+    """The first and the last date of a decade, a part of a year or two years that follow each other."""
+    if match := take(_DECADE):
+        return f"{match[1]}0", f"{match[1]}9"
+    if match := take(_PART):
+        first, last = _PARTS[match[1].lower()]
+        return f"{match[2]}-{first}", f"{match[2]}-{last}"
+    if (match := take(_EITHER)) and abs(int(match[1]) - int(match[2])) == 1:
+        return min(match[1], match[2]), max(match[1], match[2])
+    return None
 
 
 def _iso(date: str) -> str:

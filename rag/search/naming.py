@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rag.library import Library, analyse
 from rag.records import Paper
 
-# What looks like a name: a digit, or a capital after the first letter.
-_NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*[^\W_]")
+# What looks like a name: a digit beside a letter, or a capital after the first letter.
+_NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])(?=[\d-]*[^\W\d])[\w-]*[^\W_]")
 _THREE = re.compile(r"\bthree\b", re.IGNORECASE)
 _MOST = 8  # names that are looked up: a question with more is about something else
 _CONSIDERED = 20  # papers that share most words with a name, or with a question
@@ -44,6 +44,14 @@ def unmentioned(library: Library, question: str) -> tuple[str, ...]:
     terms = {name: analyse(name) for name in names}
     counts = library.frequencies([term for own in terms.values() for term in own])
     return tuple(name for name, own in terms.items() if any(not counts[term] for term in own))
+
+
+def called(library: Library, name: str) -> str | None:
+    """The one paper that a name means: the one that bears it, or has it in its title alone of all."""
+    near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
+    alone = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+    titled = [paper.id for paper in library.catalog.papers(near).values() if alone.search(paper.title)]
+    return _named(library, name) or (titled[0] if len(titled) == 1 else None)
 
 
 def _named(library: Library, name: str) -> str | None:

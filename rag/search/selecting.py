@@ -23,21 +23,26 @@ def meeting(facts: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts
 
 
 def first(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
-    """The papers that come first by a field, foremost first, ties included; without the fact none is a candidate."""
+    """The papers that come first by a field, foremost first, ties included; without the fact none is a candidate.
+
+    Places are counted without ties: where two papers are newest, the second newest is the one after them.
+    """
     known = [paper for paper in facts if _value(paper, order.field) not in (None, ())]
     known.sort(key=lambda paper: _value(paper, order.field), reverse=order.descending)  # type: ignore[arg-type,return-value]
-    if not known:
-        return []
+    before = list(dict.fromkeys(_value(paper, order.field) for paper in known))[: order.place - 1]
+    known = [paper for paper in known if _value(paper, order.field) not in before]
+    if not known or order.number is None:
+        return known
     last = _value(known[min(order.number, len(known)) - 1], order.field)
     return [paper for n, paper in enumerate(known) if n < order.number or _value(paper, order.field) == last]
 
 
 def _meets(paper: PaperFacts, condition: Condition) -> bool:
     value = _value(paper, condition.field)
-    if condition.relation == "missing":
-        return value in (None, ())
     if value in (None, ()):
-        return False
+        return condition.relation == "missing"
+    if condition.relation in ("missing", "known"):
+        return condition.relation == "known"
     if condition.field == "organisation":
         return condition.value.casefold() in str(value).casefold()
     if condition.field == "published":
@@ -47,8 +52,9 @@ def _meets(paper: PaperFacts, condition: Condition) -> bool:
 
 def _compare_dates(published: tuple[int, ...], condition: Condition) -> bool:
     """Compare as finely as the condition says; a coarser date counts where its known part decides."""
-    wanted = tuple(int(part) for part in condition.value.split("-"))
-    known = published[: len(wanted)]
+    in_any_year = condition.value.startswith("--")
+    wanted = tuple(int(part) for part in condition.value.removeprefix("--").split("-"))
+    known = published[in_any_year:][: len(wanted)]
     if len(known) < len(wanted) and known == wanted[: len(known)]:
         return False  # some time in that year, say: it can't be told
     return _RELATIONS[condition.relation](known, wanted)

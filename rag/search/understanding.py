@@ -8,146 +8,111 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
-from rag.records import CatalogQuery, Condition, Field, Order, Relation
+from rag.records import CatalogQuery, Condition, Field
+from rag.search.amounts import PEOPLE, amounts
 from rag.search.dates import PAPERS, dated
-
-_NUMBERS = [
-    *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-]
+from rag.search.orders import order
+from rag.search.tallies import average, tallied
 
 # Parts of the rules. Groups hold the values.
-_NUMBER = rf"(?<![\d,.])(\d{{1,4}}|{'|'.join(_NUMBERS)}|a single)"
-_PEOPLE = r"(?:co-?)?(?:authors?|people|persons?|researchers?|writers?)\b"
 _KNOWN_FACTS = (
-    r"(?:dates?|years?|authors?(?: counts?| numbers?)?|number of authors|organi[sz]ations?|comments?)"
+    r"(?:dates?|years?|authors?(?: counts?| numbers?)?|number of authors|organi[sz]ations?|affiliations?|comments?)"
     r"(?! (?:are|is|was)\b)"
 )
-_WITHOUT = r"\b(?:without|with no|with neither|lack(?:s|ing)?|missing|no|that have no) (?:any |an? |known |printed )*"
-
-_AUTHORS = r"(?:co-?)?authors?\b"
-_COUNT_PERIOD = rf"\b(?:with |by |of )?(?:between |from )?{_NUMBER}(?:\s?[-–]\s?| (?:to|and) ){_NUMBER} {_AUTHORS}"
-_COUNT_RULES: tuple[tuple[Relation, str], ...] = (
-    (">=", rf"\b(?:at least|no fewer than|no less than) {_NUMBER} {_AUTHORS}"),
-    (">=", rf"{_NUMBER} or more {_AUTHORS}"),
-    ("<=", rf"\b(?:at most|no more than|up to) {_NUMBER} {_AUTHORS}"),
-    ("<=", rf"{_NUMBER} or (?:fewer|less) {_AUTHORS}"),
-    (">", rf"\b(?:more than|over|above) {_NUMBER} {_AUTHORS}"),
-    ("<", rf"\b(?:fewer than|less than|under|below) {_NUMBER} {_AUTHORS}"),
-    ("=", rf"\b(?:(?:just|only|exactly|by|at|of) )*{_NUMBER}[- ]{_AUTHORS}"),
-    ("=", rf"\bby (?:just |only |exactly )?{_NUMBER} {_PEOPLE}"),
+_OR_MORE = rf"(?:,? (?:or|and|nor) (?:any |an? |known |printed |listed )*({_KNOWN_FACTS}))?"
+_NO = r"(?:no|without|with no|with neither|lack(?:s|ing)?|missing|instead of|rather than|don't (?:have|show|give|list))"
+_WITHOUT = rf"\b(?:that have |have |has )?{_NO} (?:any |an? |known |printed |listed )*({_KNOWN_FACTS}){_OR_MORE}"
+_KNOWN = (
+    r"\b(?:with|have|has|having|give|gives|giving|name|names|naming|list|lists|listing|show|shows|showing|mention)"
+    r" (?:any|an|known|printed|some) (?:known |printed )?"
+    r"(dates?|authors? counts?|organi[sz]ations?|affiliations?)\b"
 )
+_COMMENTED = (
+    r"\b(?:with|have|has|having|got|shows?|received|drew|attracted)(?: any| some)? (?:comments|discussion|replies)\b"
+    r"|\b(?:got|get|were|was|are|been) (?:commented|discussed)(?: on| upon)?\b"
+)
+_UNDATED = r"\bundated\b"
 _ABOUT_PAPERS = (
-    rf"\b{PAPERS}|\b(?:anything|everything|list|show|newest|oldest|latest|published|posted|appeared|you have)\b"
+    rf"\b{PAPERS}|\b(?:anything|everything|something|list|show|newest|oldest|latest|publish|published|posted|appeared|appear"
+    r"|c[oa]me out|coming out|went (?:up|online|live)|put (?:up|online)|uploaded|dropped|released|submitted|dated"
+    r"|(?:do|did|have) (?:you|we)|you(?:'ve)? (?:have|got))\b"
 )
-_ALONE = r"\b(?:single|sole|solo|lone)[- ]?(?:authored|authors?|person)\b|\bsolo[- ](?:work|papers?)\b"
-_OF_TWO = r"^which (?:one |paper )?(?:is|was|came(?: out)?|appeared) (?:the )?"
-_ORDER_RULES: tuple[tuple[Field, bool, str], ...] = (
-    ("author_count", True, rf"\b(?:most|(?:largest|highest|biggest|greatest) (?:number|count)s? of) {_PEOPLE}"),
-    ("author_count", True, r"\b(?:largest|biggest|longest) (?:author list|author count|authorship|team)\b"),
-    ("author_count", False, rf"\b(?:fewest|(?:smallest|lowest) (?:number|count) of) {_PEOPLE}"),
-    ("author_count", False, r"\b(?:smallest|shortest) (?:author list|team)\b"),
-    ("comments", True, r"\b(?:most|highest number of) (?:comments|discussion|replies)\b"),
-    ("comments", True, r"\bmost (?:discussed|commented)(?: on| upon)?\b"),
-    ("published", False, rf"\b(?:oldest|earliest)\b|\bfirst (?:published|posted|ever)\b|^first (?=.*{PAPERS})"),
-    (
-        "published",
-        True,
-        r"\bnewest\b|\bmost recent(?:ly (?:published|posted|added))?\b(?! (?:trend|advance|idea|method)s?)",
-    ),
-    ("published", True, rf"{_OF_TWO}(?:newer|more recent|later)\b(?! than)"),
-    ("published", False, rf"{_OF_TWO}(?:older|earlier|first)\b(?! than)"),
-    ("author_count", True, rf"^which (?:one |paper )?ha[sd] more {_PEOPLE}(?! than)"),
-    ("author_count", False, rf"^which (?:one |paper )?ha[sd] fewer {_PEOPLE}(?! than)"),
-    ("published", True, rf"\blatest (?=(?:[\w-]+ ){{0,3}}{PAPERS})"),
+_APPEARING = (
+    r"(?:post(?:ed)?|publish(?:ed)?|appear(?:ed)?|released?|submitted|c[oa]me out|go (?:up|online)|put (?:up|online)"
+    r"|uploaded|dated|written)"
 )
-_APPEARING = r"(?:post(?:ed)?|publish(?:ed)?|appear(?:ed)?|released?|submitted|c[oa]me out|put online|uploaded|dated)"
-# The order itself has been taken out and left its mark.
-_HOW_MANY = (
-    rf"(?:\b(?:which|what|the|top|list|show|give me) )?{_NUMBER} +·(?: {PAPERS})?",
-    rf"· +{_NUMBER} {PAPERS}",
-    rf"\b(?:which|what|the|top|list|show|give me) {_NUMBER} {PAPERS}",
-)
+_WHEN = r"(?:year|month|date|day)"
 _FIELD_RULES: tuple[tuple[Field, str], ...] = (
-    ("author_count", rf"\bhow many {_PEOPLE}|\bnumber of {_PEOPLE}|\bauthors? (?:count|number)s?\b"),
+    ("author_count", rf"\bhow many {PEOPLE}|\bnumber of {PEOPLE}|\bauthors? (?:count|number)s?\b"),
     ("comments", r"\bhow many comments\b|\bnumber of comments\b|\bcomment counts?\b"),
-    ("authors", r"\bwho (?:wrote|authored|published)\b|\b(?:first|last|lead|senior|corresponding) authors?\b"),
-    ("authors", r"\bwho (?:is|are|was|were) the authors?\b|\bnames? of (?:the|its) authors?\b|\bauthor names\b"),
+    ("authors", r"\bwho (?:wrote|authored|published|penned)\b|\b(?:first|last|lead|senior|corresponding) authors?\b"),
+    ("authors", r"\bnames? of (?:the|its) authors?\b|\bauthor names\b"),
     (
         "organisation",
         r"\b(?:which|what) (?:organi[sz]ation|institution|institute|company|lab|laboratory|university|group|team)s?\b",
     ),
     ("organisation", r"\bwho(?: is|'s| are| was)? behind\b|\baffiliations?\b"),
     ("published", rf"\bwhen (?:was|were|did|is)\b(?=.*\b{_APPEARING}\b)"),
-    (
-        "published",
-        r"\b(?:publication|release|posting) dates?\b|\b(?:what|which) (?:year|date)\b|\bhow old (?:is|are)\b",
-    ),
+    ("published", rf"\b(?:publication|release|posting) {_WHEN}s?\b|\b(?:in |on )?(?:what|which) (?:exact )?{_WHEN}\b"),
+    ("published", r"\bhow (?:old|recent|new) (?:is|are|was)\b|\bhow long ago\b"),
     ("published", r"\b(?:its|with|the|their) (?:\w+ )?dates?\b|\bdates\b"),
     ("published", r"\band when(?: (?:was|did) (?:it|they|this)\b.*)?[?.]*$|- when[?.]*$"),
 )
 _MAY_NAME = r"\b(?:[Bb]y|[Ff]rom|[Oo]f|[Aa]t) \S*[A-Z]"
-_COUNTED = rf"\bhow many (?:of (?:the|these|those|your) )?{PAPERS}"
+_COUNTED = rf"\bhow many (?:of (?:the|these|those|your) )?{PAPERS}|\b(?:number|count) of {PAPERS}"
+# "Who is the author": a name, not how many there are.
+_WHO = r"\bwho(?:'s| is| are| was| were)? (?:the |its )?(?:(?:sole|single|only|first|main) )?authors?\b"
+_EXCEPT = (
+    r"\bleaving (?P<aside>[^,;:?.]+?) aside\b"
+    r"|\b(?:apart from|other than|besides|except(?:ing)?(?: for)?|excluding|not counting|leaving out|leaving aside"
+    r"|ignoring|aside from) (?P<name>[^,;:?.]+?)(?=\s*(?:[,;:?.]|$)|\s+(?:what|which|who|is|are|has|have|do|does)\b)"
+)
+# "Was X published before 2020?" asks for a fact of X; "is there anything from 2020" for papers.
+_PAPERS_AS_SUCH = (
+    rf"(?:there|any\w*|some\w*|these|those|your|our|you|we|the (?:library|collection|corpus)|(?:the )?{PAPERS})\b"
+)
+_WHETHER = rf"^(?:is|was|were|did|does|has) (?!{_PAPERS_AS_SUCH})"
 # Words of the asking. What a question leaves beside these is its topic.
-_FILLERS = [
-    *("which", "what", "what's", "who", "who's", "whose", "when", "when's", "where", "how", "is", "are", "was", "were"),
-    *(
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "be",
-        "been",
-        "show",
-        "list",
-        "lists",
-        "listed",
-        "give",
-        "tell",
-        "find",
-    ),
-    *("me", "my", "you", "your", "we", "us", "our", "i", "all", "any", "every", "each", "everything", "anything"),
-    *("something", "there", "here", "it", "its", "it's", "that", "this", "these", "those", "they", "them", "of", "the"),
-    *("a", "an", "and", "or", "but", "in", "on", "at", "by", "to", "for", "with", "from", "about", "than", "please"),
-    *(
-        "just",
-        "only",
-        "exactly",
-        "say",
-        "one",
-        "ones",
-        "two",
-        "three",
-        "paper",
-        "papers",
-        "paper's",
-        "entry",
-        "entries",
-    ),
-    *("article", "articles", "work", "works", "publication", "publications", "preprint", "preprints", "collection"),
-    *("library", "corpus", "database", "date", "dates", "dated", "year", "years", "first", "came", "come", "out"),
-    *("appear", "appeared", "published", "posted", "written", "wrote", "authored", "author", "authors", "people"),
-    *("persons", "solo", "other", "more", "most", "ever", "behind", "involved", "number", "count", "drawn", "got"),
-    *("gets", "received", "tied", "many", "so", "far", "then", "also", "really", "know", "known", "think", "like"),
-    *("next", "entire", "whole", "name", "names", "title", "titles", "called"),
-]
-_FILLER = rf"(?<![\w'-])(?:{'|'.join(_FILLERS)}|'s)(?![\w'-])"
+_FILLERS = """
+    which what what's who who's whose when when's where how is are was were has have had do does did be been
+    being show list lists listed listing give gives given tell find get name names title titles called me my you
+    you've your we us our i i'd i'm all any every each anyone everything anything something nothing anybody
+    someone there there's here it its it's that that's this these those they them their of the a an and or nor
+    but in on at by to for with from about than as into within please just only exactly precisely say one ones
+    two three paper papers paper's entry entries article articles work works publication publications preprint
+    preprints item items collection library corpus database date dates dated year years month months first came
+    come comes out up put online dropped went go appear appears appeared published posted uploaded released
+    submitted written wrote write penned authored author authors co-author co-authors coauthors people person
+    persons researchers solo other others more most ever behind involved number numbers count counts drawn got
+    gets received tied many much so far then also both either really know known think like next entire whole
+    alone should would could can may might must will shall including included inclusive inside among overall
+    total altogether exist exists looking look want yet ago back already not no rather instead if whether else
+    very carry carries contributed counting counted down publish publishes
+    """.split()  # noqa: SIM905 (a list of words reads best as words)
+_FILLER = (
+    rf"(?<![\w'-])(?:(?:single|sole|lone) (?={PAPERS}|one\b)|(?:{'|'.join(map(re.escape, _FILLERS))}|'s)(?![\w'-]))"
+)
 
 
 def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
     """Read a question; `organisations` gives those that the library knows, as printed, and is asked only if need be."""
     reader = _Reader(question)
-    conditions = [*_missing(reader), *_dates(reader), *_counts(reader), *_organisations(reader, organisations)]
-    order = _order(reader)
-    asked = tuple(dict.fromkeys(field for field, rule in _FIELD_RULES if reader.take(rule)))
+    left_out = reader.take(_EXCEPT)
+    without = (left_out["name"] or left_out["aside"],) if left_out else ()
+    tally, averaged = tallied(question, reader.take), average(reader.take)
+    asked: list[Field] = ["authors"] if reader.take(_WHO) else []
+    conditions = [*_known(reader), *_dates(reader), *amounts(reader.take), *_organisations(reader, organisations)]
+    first = None if averaged else order(reader.take)
+    asked += [field for field, rule in _FIELD_RULES if reader.take(rule)]
     counted = reader.take(_COUNTED) is not None
-    if not (conditions or order or asked or counted):
+    if not (conditions or first or asked or counted or tally or averaged):
         return CatalogQuery(question)
-    return CatalogQuery(reader.left(), tuple(conditions), order, asked, counted)
+    topic = reader.left()
+    if topic and conditions and re.match(_WHETHER, question, re.IGNORECASE):
+        asked, conditions = [*asked, *(one.field for one in conditions)], []
+    fields = tuple(dict.fromkeys(asked))
+    return CatalogQuery(topic, tuple(conditions), first, fields, counted, tally, averaged, without)
 
 
 class _Reader:
@@ -176,33 +141,6 @@ def _dates(reader: _Reader) -> Iterator[Condition]:
     return dated(reader.take) if re.search(_ABOUT_PAPERS, reader.text, re.IGNORECASE) else iter(())
 
 
-def _order(reader: _Reader) -> Order | None:
-    """What comes first, and how many: "the three newest", "which two papers have the most authors"."""
-    order = next((Order(field, descending) for field, descending, rule in _ORDER_RULES if reader.take(rule)), None)
-    if order and (many := next((match for rule in _HOW_MANY if (match := reader.take(rule))), None)):
-        return replace(order, number=int(_number(many[1])))
-    return order
-
-
-def _counts(reader: _Reader) -> Iterator[Condition]:
-    if span := reader.take(_COUNT_PERIOD):
-        yield Condition("author_count", ">=", _number(span[1]))
-        yield Condition("author_count", "<=", _number(span[2]))
-        return
-    for relation, rule in _COUNT_RULES:
-        if match := reader.take(rule):
-            yield Condition("author_count", relation, _number(match[1]))
-            return
-    if reader.take(_ALONE):
-        yield Condition("author_count", "=", "1")
-
-
-def _number(word: str) -> str:
-    if word.isdigit():
-        return word
-    return "1" if word.lower() == "a single" else str(_NUMBERS.index(word.lower()) + 1)
-
-
 def _organisations(reader: _Reader, known: Callable[[], Iterable[str]]) -> Iterator[Condition]:
     """An organisation named whole, or by a word that only a name can be (OpenBMB); the longest name first."""
     if not re.search(_MAY_NAME, reader.text):
@@ -218,13 +156,20 @@ def _distinctive(printed: str) -> Iterator[str]:
     return (word for word in printed.split() if re.search(r"\w[A-Z]", word))
 
 
-def _missing(reader: _Reader) -> Iterator[Condition]:
-    fields = rf"{_WITHOUT}({_KNOWN_FACTS})(?:,? (?:or|and|nor) (?:any |an? |known |printed )*({_KNOWN_FACTS}))?"
-    if match := reader.take(rf"{fields}|\b(undated)\b"):
-        for name in (group.lower() for group in match.groups() if group):
-            if name.startswith(("date", "year", "undated")):
-                yield Condition("published", "missing")
-            elif name.startswith(("author", "number")):
-                yield Condition("author_count", "missing")
-            else:
-                yield Condition("comments" if name.startswith("comment") else "organisation", "missing")
+def _known(reader: _Reader) -> Iterator[Condition]:
+    """The facts that a paper is to lack, and those that it is to have."""
+    if reader.take(_COMMENTED):
+        yield Condition("comments", ">", "0")
+    if known := reader.take(_KNOWN):
+        yield Condition(_field_called(known[1]), "known")
+    if reader.take(_UNDATED):
+        yield Condition("published", "missing")
+    if missing := reader.take(_WITHOUT):
+        yield from (Condition(_field_called(name), "missing") for name in missing.groups() if name)
+
+
+def _field_called(name: str) -> Field:
+    """The field of a word of `_KNOWN_FACTS`."""
+    beginnings: dict[str, Field] = {"date": "published", "year": "published", "comment": "comments"}
+    beginnings |= {"author": "author_count", "number": "author_count"}
+    return next((field for start, field in beginnings.items() if name.lower().startswith(start)), "organisation")

@@ -1,5 +1,7 @@
 """Answers from the catalog, over the bundled library."""
 
+import re
+
 import pytest
 
 from rag.records import CatalogFact
@@ -31,6 +33,29 @@ def test_facts_with_their_evidence(demo, question, titles, said) -> None:
     assert all(any(one.startswith(title) for one in cited) for title in titles)
     for citation in answer.citations:
         assert any(isinstance(one, CatalogFact) for one in citation.evidence)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which year has the most papers?", r"^\d{4}: \d+ papers of the 48 dated ones\."),
+        ("How many papers per year?", r"2019: 1 paper\.(?s:.*)\n2014: 1 paper\."),
+        ("What is the average number of authors?", r"^On average 5\.\d authors, in the median \d, from 1 to 10, over"),
+        (
+            "What is the oldest paper other than Preserving Statistical Validity in Adaptive Data Analysis?",
+            "The Z-loss",
+        ),
+        ("Was DistillSpec published before 2020?", "2023-10-12"),
+    ],
+)
+def test_the_library_as_a_whole(demo, question, said) -> None:
+    answer = demo.ask(question)
+    assert re.search(said, answer.text, re.MULTILINE)
+    assert answer.citations
+
+
+def test_what_is_to_be_left_out_must_be_a_paper(demo) -> None:
+    assert demo.ask("the newest paper apart from Nonesuch").refusal == "no one paper is called “Nonesuch”"
 
 
 def test_filters_are_shown_and_can_be_left_out(demo) -> None:

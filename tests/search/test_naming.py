@@ -79,15 +79,18 @@ def test_the_restriction_can_be_taken_away(demo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "title"),
+    ("question", "first"),
     [
         ("Which is newer, SparsePO or D2O?", "SparsePO"),
         ("Which came first, SparsePO or D2O?", "Negating Negatives"),
+        ("Is D2O older than SparsePO?", "Negating Negatives"),
+        ("Who has more authors, SparsePO or D2O?", "Negating Negatives"),
     ],
 )
-def test_named_papers_in_the_catalog(demo, question, title) -> None:
-    answer = demo.ask(question)
-    assert [one.title.split(":")[0] for one in answer.citations] == [title]
+def test_named_papers_in_the_catalog(demo, question, first) -> None:
+    titles = [one.title.split(":")[0] for one in demo.ask(question).citations]
+    assert titles[0] == first
+    assert set(titles) == {"SparsePO", "Negating Negatives"}
 
 
 def test_a_question_for_papers_is_not_restricted(demo) -> None:
