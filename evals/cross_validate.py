@@ -3,9 +3,10 @@
     python -m evals.cross_validate --home FOLDER
 
 The cases of the suites daily-papers and demo are dealt into five folds. Each fold is answered with a calibration that
-was fitted on the other four, and the suites' measures over all of these answers stand beside those of the shipped
-calibration, which was fitted on all cases. FOLDER keeps the suites' libraries (by default the user's data folder, as
-for `rag eval`). Below --out there are two runs, shipped and held-out, for `rag eval compare`, and the calibrations.
+was fitted on the other four, and on the questions of evals/answerability/, and the suites' measures over all of these
+answers stand beside those of the shipped calibration, which was fitted on all cases. FOLDER keeps the suites' libraries
+(by default the user's data folder, as for `rag eval`). Below --out there are two runs, shipped and held-out, for
+`rag eval compare`, and the calibrations.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from evals import runs
+from evals.cases import Names, read_cases
 from evals.figures import ALL, figures
-from evals.fit import OFF_TOPIC, SEED, Observed, calibrate, observe, write
+from evals.fit import ANSWERABILITY, OFF_TOPIC, SEED, Observed, calibrate, observe, observe_told, write
 from evals.records import Case
 from evals.report import shown
 from evals.running import describe, run, run_suite
@@ -60,11 +62,15 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Dealt:
-    """A suite whose questions are dealt into folds: id -> fold, and what the models see of each."""
+    """A suite whose questions are dealt into folds: id -> fold, and what the models see of each.
+
+    `always` is what the model of what the papers tell sees of the questions that teach every fold.
+    """
 
     suite: Loaded
     folds: Mapping[str, int]
     observed: Sequence[Observed]
+    always: Sequence[Observed] = ()
 
 
 def cross_validate(
@@ -108,8 +114,10 @@ def folds(items: Iterable[Item], seed: int = SEED) -> dict[str, int]:
 
 
 def training(dealt: Iterable[Dealt], fold: int) -> list[Observed]:
-    """What a fold's calibration is fitted on: all questions of the other folds."""
-    return [seen for one in dealt for seen in one.observed if one.folds[seen.id] != fold]
+    """What a fold's calibration is fitted on: all questions of the other folds, and those that teach every fold."""
+    dealt = list(dealt)
+    others = [seen for one in dealt for seen in one.observed if one.folds[seen.id] != fold]
+    return [*others, *(seen for one in dealt for seen in one.always)]
 
 
 def beside(shipped: Run, held_out: Run) -> list[Beside]:
@@ -122,9 +130,11 @@ def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
     context.say(f"{suite.name}: searching for what the models see of its questions")
     with context.assistant(suite.name) as assistant:
         observed = observe(assistant, [case for case in suite.cases if isinstance(case, Case)])
+        more = read_cases(ANSWERABILITY / f"{suite.name}.jsonl", Names(assistant.papers()))
+        always = observe_told(assistant, more)
     suite.close()
     off_topic = [one for one in observed if one.type == OFF_TOPIC]
-    return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed)
+    return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed, always)
 
 
 def _calibrated(config: Config, path: Path) -> Config:

@@ -1,9 +1,11 @@
 """Fit the two logistic models of rag/answer/relevance.py and write a calibration, by default the shipped one.
 
-    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --out FILE
+    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --told HOME QUESTIONS "" --out FILE
 
 A set is a library, questions in the format of docs/evaluation.md over its papers, and the file that explains their
 keys, or "". Questions for the catalog are left out; evals/off_topic.txt adds some that no paper answers to every set.
+Of a set after --told, only the model of what the papers tell learns: evals/answerability/ has such questions, many of
+them near misses, whose relevance judgements are not complete.
 The file it writes names its data, its seed and its cross-validated figures; the setting answer.calibration uses it.
 """
 
@@ -12,8 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from rag.errors import InputError, RagError
 from rag.search import search, understand
 
 SEED = 0
+ANSWERABILITY = Path(__file__).with_name("answerability")  # questions for the model of what the papers tell, by suite
 OFF_TOPIC = "off-topic"
 _FOLDS = 5
 _HITS = 30  # hits a question that the relevance model learns from
@@ -55,7 +58,7 @@ class Observed:
     """What the models see of one question, and what they should say.
 
     `hits` are the `RELEVANCE_FEATURES` of its hits, shape (n, 4), and `relevant` says which of these have grade 1 or
-    more, (n,); `whole` are the `TOLD_FEATURES`, shape (1, 4), and `told` says whether it has relevant papers at all.
+    more, (n,); `whole` are the `TOLD_FEATURES`, shape (1, 6), and `told` says whether it has relevant papers at all.
     """
 
     id: str
@@ -69,15 +72,19 @@ class Observed:
 def main(arguments: Sequence[str]) -> None:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", nargs=3, action="append", required=True, metavar=("HOME", "QUESTIONS", "PAPERS"))
+    three: dict[str, Any] = {"nargs": 3, "action": "append", "metavar": ("HOME", "QUESTIONS", "PAPERS")}
+    parser.add_argument("--set", required=True, **three)
+    parser.add_argument("--told", default=[], **three)
     parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("calibration.json"))
     options = parser.parse_args(arguments)
     observed: list[Observed] = []
-    for home, file, papers in options.set:
+    for home, file, papers in options.set + options.told:
         with Assistant.open(home=home) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
-            observed += observe(assistant, read_cases(Path(file), names))
-    files = [Path(file) for _, file, _ in options.set]
+            cases = read_cases(Path(file), names)
+            told_only = [home, file, papers] in options.told
+            observed += observe_told(assistant, cases) if told_only else observe(assistant, cases)
+    files = [Path(file) for _, file, _ in options.set + options.told]
     questions = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in files}
     write(options.out, calibrate(observed, questions))
     sys.stdout.write(options.out.read_text(encoding="utf-8"))
@@ -89,6 +96,12 @@ def observe(assistant: Assistant, cases: Sequence[Case]) -> list[Observed]:
     lines = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
     off_topic = [Case(f"off-{number}", OFF_TOPIC, line) for number, line in enumerate(lines)]
     return [_observe(assistant, case) for case in [*cases, *off_topic] if not understand(case.question)]
+
+
+def observe_told(assistant: Assistant, cases: Iterable[Case]) -> list[Observed]:
+    """What the model of what the papers tell sees of the cases; the one of relevance sees nothing."""
+    seen = (_observe(assistant, case) for case in cases if not understand(case.question))
+    return [replace(one, hits=one.hits[:0], relevant=one.relevant[:0]) for one in seen]
 
 
 def _observe(assistant: Assistant, case: Case) -> Observed:

@@ -20,6 +20,9 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
     if asked.unknown:
         words = ", ".join(f"“{term}”" for term in asked.unknown)
         return f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words}"
+    if assessment.lacking:
+        details = ", ".join(f"“{word}”" for word in assessment.lacking)
+        return f"the paper that comes nearest has no word of {details}"
     return f"{nothing} {'come' if looked_at == 1 else 'is'} close enough to the question"
 
 

@@ -18,14 +18,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answer.details import details
+from rag.answer.kinds import asks_for_number
 from rag.config import AnswerConfig, expanded
 from rag.data import shipped
 from rag.errors import ConfigError
 from rag.library import Library, analyse
-from rag.search import SearchResult
+from rag.search import Evidence, SearchResult
 
 RELEVANCE_FEATURES = ("sentence", "coverage", "phrases", "fused")
-TOLD_FEATURES = ("best lexical by term weight", "best sentence", "a name is missing", "term weight")
+TOLD_FEATURES = (
+    "best lexical by term weight",
+    "best sentence",
+    "a name is missing",
+    "term weight",
+    "details missing",
+    "a number is missing",
+)
 
 # Words of the asking, not of the subject. They are compared as the lexical index knows them, stemmed.
 _ASKING = """
@@ -37,6 +46,11 @@ _ASKING = """
     """
 
 _PERHAPS = 5
+_BEST_SENTENCES = 3  # of the first paper, where a number that is asked for would stand
+_FIGURE = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twice|half|double|dozen|hundred|thousand|million|billion)s?\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*\w")
 
@@ -67,22 +81,33 @@ class AskedFor:
     """What a question is about: its content terms with their inverse document frequency.
 
     `pairs` holds the content terms that stand side by side, `unknown` the words, as asked, that no paper has, and
-    `names` the words that look like names: with a digit, or a capital after their beginning.
+    `names` the words that look like names: with a digit, or a capital after their beginning. `details` has the words
+    for details that abstracts seldom tell, with what a paper that tells them has; `number` says that one is asked for.
     """
 
     weights: Mapping[str, float]
     pairs: frozenset[tuple[str, str]]
     unknown: tuple[str, ...]
     names: tuple[str, ...]
+    details: Mapping[str, re.Pattern[str]]
+    number: bool
+
+    def lacking(self, text: str) -> tuple[str, ...]:
+        """The details that the text has no word for."""
+        return tuple(word for word, rule in self.details.items() if not rule.search(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What the answer rests on: each hit's relevance and whether the papers tell, both 0 to 1."""
+    """What the answer rests on: each hit's relevance and whether the papers tell, both 0 to 1.
+
+    `lacking` are the details that are asked for and that the first hit has no word for.
+    """
 
     relevance: NDArray[np.float64]
     told: float
     asked: AskedFor
+    lacking: tuple[str, ...] = ()
 
     @property
     def order(self) -> list[int]:
@@ -121,7 +146,8 @@ def assess(library: Library, question: str, result: SearchResult, config: Answer
     if not result.hits:
         return Assessment(np.zeros(0), 0.0, asked)
     relevance = models.relevance(relevance_features(result, asked))
-    return Assessment(relevance, float(models.told(told_features(result, asked))[0]), asked)
+    told = float(models.told(told_features(result, asked))[0])
+    return Assessment(relevance, told, asked, asked.lacking(result.hits[0].paper.text))
 
 
 def read_question(library: Library, question: str) -> AskedFor:
@@ -135,7 +161,8 @@ def read_question(library: Library, question: str) -> AskedFor:
     unknown = {term for term, count in counts.items() if count == 0}
     words = (word for word in _WORD.findall(question) if unknown.intersection(analyse(word)))
     names = tuple(dict.fromkeys(_NAME.findall(question)))
-    return AskedFor(weights, frozenset(pairs), tuple(dict.fromkeys(words)), names)
+    unknown_words = tuple(dict.fromkeys(words))
+    return AskedFor(weights, frozenset(pairs), unknown_words, names, details(question), asks_for_number(question))
 
 
 def coverage(text: str, asked: AskedFor) -> float:
@@ -166,12 +193,20 @@ def _coverage(there: Set[str], asked: AskedFor) -> float:
 
 
 def told_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
-    """`TOLD_FEATURES` of the search, shape (1, 4)."""
+    """`TOLD_FEATURES` of the search, shape (1, 6)."""
     lexical, sentence = (max(hit.stage(name) or 0.0 for hit in result.hits) for name in ("lexical", "sentence"))
-    best = result.hits[0].paper.text.casefold()
-    missing = any(name.casefold() not in best for name in asked.names)
+    best = result.hits[0].paper.text
+    nameless = any(name.casefold() not in best.casefold() for name in asked.names)
+    numberless = asked.number and not _FIGURE.search(_best_sentences(best, result.evidence[0]))
     total = sum(asked.weights.values())
-    return np.array([[lexical / (total or 1.0), sentence, float(missing), total]])
+    lacking = len(asked.lacking(best))
+    return np.array([[lexical / (total or 1.0), sentence, float(nameless), total, lacking, float(numberless)]])
+
+
+def _best_sentences(text: str, evidence: Evidence) -> str:
+    best = np.argsort(-evidence.cosines, kind="stable")[:_BEST_SENTENCES]
+    sentences = (evidence.parts.sentences[row] for row in best)
+    return " ".join(text[one.start : one.end] for one in sentences)
 
 
 @cache
