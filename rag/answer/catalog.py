@@ -54,7 +54,7 @@ def catalog_reply(
     result = search(library, embedder, query.topic, config.search, config.answer.considered, among)
     assessment = assess(library, query.topic, result, config.answer)
     if query.asked and not query.filters and not query.counted:
-        return _of_named(query, result, assessment.asked)
+        return _of_named(library, query, result, assessment.asked)
     # A topic is too short for the model of what the papers tell; whether its best paper is relevant says enough.
     told = float(assessment.relevance.max(initial=0.0))
     if told < _TOLD:
@@ -105,9 +105,9 @@ def _without_topic(
     return _listing(query, hits, hits, looked_at, told=1.0)
 
 
-def _of_named(query: CatalogQuery, result: SearchResult, asked: AskedFor) -> Reply:
+def _of_named(library: Library, query: CatalogQuery, result: SearchResult, asked: AskedFor) -> Reply:
     """The facts of the paper that the topic names, or of each where it names several."""
-    named = _named(query.topic, result.hits, asked)
+    named = _named(library, query.topic, result.hits, asked)
     papers = [hit.paper for hit in named]
     hits = _foremost(result.hits, {paper.id for paper in papers})
     if not papers:
@@ -117,14 +117,15 @@ def _of_named(query: CatalogQuery, result: SearchResult, asked: AskedFor) -> Rep
     return Reply(hits, result.looked_at, facts.statements(papers, query, result.looked_at), told=1.0)
 
 
-def _named(topic: str, hits: Sequence[Hit], asked: AskedFor) -> list[Hit]:
+def _named(library: Library, topic: str, hits: Sequence[Hit], asked: AskedFor) -> list[Hit]:
     """The papers that a topic names: by a name in their title, or by most of their title's words."""
     found: dict[str, Hit] = {}
     for name in list(dict.fromkeys(match[0] for match in _NAME.finditer(topic)))[:_MOST_NAMED]:
-        called = re.compile(rf"(?<!\w){re.escape(_folded(name))}(?!\w)")
+        rule = re.compile(rf"(?<!\w){re.escape(_folded(name))}(?!\w)")
         # A name in a title is the paper's own; in an abstract it may be anyone's, unless the paper introduces it.
-        meant = [hit for hit in hits if called.search(_folded(hit.paper.title))]
-        for hit in (meant or [hit for hit in hits if _introduces(hit.paper, name)])[:1]:
+        meant = [hit for hit in hits if rule.search(_folded(hit.paper.title))]
+        meant = meant or [hit for hit in hits if _introduces(hit.paper, name)]
+        for hit in (meant or [hit for hit in hits if hit.paper.id == called(library, name)])[:1]:
             found.setdefault(hit.paper.id, hit)
     # One common word is no title.
     if not found and len(asked.weights) > 1:

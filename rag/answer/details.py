@@ -41,7 +41,7 @@ _KINDS = r"""
     regret
     p-values?|significan\w+
     percent\w*|%
-    rates?
+    (?<!learning\ )rates?
     scores?
     errors?
     accura\w+

@@ -15,6 +15,7 @@ _MOST = 8  # names that are looked up: a question with more is about something e
 _CONSIDERED = 20  # papers that share most words with a name, or with a question
 _USERS = 3  # papers that may have a name beside the one that made it: more, and it is a common word
 # How an abstract says that a name is its own.
+_OWN, _WORKS = r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')", r"(?:algorithm|method|approach|framework|estimator)\b"
 _MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
 
 
@@ -74,7 +75,7 @@ def _bearer(name: str, papers: Sequence[Paper]) -> str | None:
     """The one paper whose title begins with the name, or else the one that made the name, where few others have it."""
     alone = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
     first = re.compile(rf"(?:\w+ )?{alone}(?: \w+)?\s*[:–—]")
-    made = re.compile(rf"{_MADE}{alone}|\({re.escape(name)}\)")
+    made = re.compile(rf"{_MADE}{alone}|\({re.escape(name)}\)|{_OWN} {alone} {_WORKS}")
     users = [paper for paper in papers if re.search(alone, paper.text)]
     bearers = [paper.id for paper in users if first.match(paper.title)]
     if not bearers and len(users) <= _USERS:

@@ -74,7 +74,7 @@ def test_two_papers_that_say_the_same_are_both_named_but_quoted_once(fake, write
     rows = [{"title": "Warm starts", "abstract": said}, {"title": "Warm starts revisited", "abstract": said}]
     others = [{"title": f"On subject {n}", "abstract": f"Something else, number {n}."} for n in range(20)]
     fake.ingest(write_papers("a.jsonl", *rows, *others))
-    answer = fake.ask("which papers study warm starts of agents?")
+    answer = fake.ask("which papers have warm starts that make agents learn twice as fast?")
     assert answer.text.count(said) == 1
     assert "It says the same as “Warm starts" in answer.text
     assert {citation.title for citation in answer.citations} == {"Warm starts", "Warm starts revisited"}

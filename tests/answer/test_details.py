@@ -1,0 +1,54 @@
+"""Details that abstracts seldom tell: what a question asks for, and what an answer says where no paper tells it."""
+
+import pytest
+
+from rag.answer.details import details
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Under what licence is the data set released?", ["licence", "released"]),
+        ("What learning rate and batch size was it trained with?", ["batch size", "learning rate"]),
+        ("Where's the GitHub link?", ["GitHub"]),
+        ("What PSNR does it reach?", ["PSNR"]),
+        ("How do density ratios help exploration?", []),
+        ("Which papers treat seeded region growing and coding theory?", []),
+    ],
+)
+def test_what_is_asked_for(question, asked) -> None:
+    assert list(details(question)) == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "told"),
+    [
+        ("licence?", "It is licensed under CC BY.", True),
+        ("Is there a repository?", "Code: https://example.org", True),
+        ("What dropout?", "It drops samples.", False),
+        ("How accurate is it?", "The accuracy doubles.", True),
+    ],
+)
+def test_a_paper_tells_by_any_word_of_its_kind(question, text, told) -> None:
+    [rule] = details(question).values()
+    assert (rule.search(text) is not None) == told
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("Under what licence is GLOW published?", "licence"),
+        ("How many GPUs does DistillSpec train on?", "GPUs"),
+        ("What dropout does Barlow Twins use?", "dropout"),
+    ],
+)
+def test_a_detail_that_its_paper_does_not_tell_is_declined(demo, question, word) -> None:
+    answer = demo.ask(question)
+    assert answer.refusal is not None
+    assert word in answer.refusal
+    assert answer.citations == ()
+
+
+def test_one_that_is_told_is_answered(demo) -> None:
+    assert demo.ask("By how much does DistillSpec speed up decoding?").refusal is None
+    assert demo.ask("What AUROC does PALM reach on CIFAR-100?").refusal is None
