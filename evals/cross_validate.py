@@ -130,8 +130,8 @@ def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
     context.say(f"{suite.name}: searching for what the models see of its questions")
     with context.assistant(suite.name) as assistant:
         observed = observe(assistant, [case for case in suite.cases if isinstance(case, Case)])
-        more = read_cases(ANSWERABILITY / f"{suite.name}.jsonl", Names(assistant.papers()))
-        always = observe_told(assistant, more)
+        more = ANSWERABILITY / f"{suite.name}.jsonl"  # there is none for a user's own suite
+        always = observe_told(assistant, read_cases(more, Names(assistant.papers())) if more.is_file() else ())
     suite.close()
     off_topic = [one for one in observed if one.type == OFF_TOPIC]
     return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed, always)

@@ -45,7 +45,7 @@ _IT = re.compile(
     re.IGNORECASE,
 )
 _THEY = re.compile(
-    r"\b(?:they|them|theirs?|these|those)\b|\bthere(?=\s*[?.,]|$)|\b(?:the|that|this) (?:[\w-]+ )?ones?\b",
+    r"\b(?:they|them|theirs?|these|those)\b|\b(?:then|there)(?=\s*[?.,]|$)|\b(?:the|that|this) (?:[\w-]+ )?ones?\b",
     re.IGNORECASE,
 )
 _AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
@@ -54,6 +54,12 @@ _SUBJECT = re.compile(r"(?<=\s)[A-Z]\w+|\w[A-Z\d]|(?:\S+ ){4,}\S+(?:,| and| or| 
 _GOES_ON = re.compile(
     r"\s*(?:and|but|so|or|also|then|what about|how about|what of|why|why not|in|on|for|with|without|by|of|at|since"
     r"|after|before|from)\b",
+    re.IGNORECASE,
+)
+# "New topic: how do they balance ...".
+_ANEW = re.compile(
+    r"\s*(?:(?:and |now |for |a |an )*(?:new|different|another|other|next|unrelated) (?:topic|question|subject|matter)"
+    r"|something (?:else|different)|changing (?:the )?(?:topic|subject)|on another note)\s*[:,.;–—-]",
     re.IGNORECASE,
 )
 # These begin questions of their own.
@@ -118,6 +124,8 @@ def _answered(history: Sequence[Turn]) -> list[Turn]:
 
 def leans(question: str) -> bool:
     """Whether a question can't be understood without the turns before it."""
+    if _ANEW.match(question):
+        return False
     if any(_back(rule, question) for rule in (_IT, _THEY)):
         return True
     if any(rule.search(question) for rule in (_SOME, _PAIR, _ORDINAL, _MARK)):

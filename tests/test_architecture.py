@@ -44,6 +44,7 @@ DOORS = {
     "onnx": {"rag/models/graph.py"},
     "onnxruntime": {"rag/models/encoder.py"},
     "py3langid": {"rag/search/language.py"},
+    "spellchecker": {"rag/search/spelling.py"},
     "rich": {"rag/cli/terminal.py"},
     "openai": {"rag/llm/client.py"},
     "sklearn": {"rag/mapping.py"},

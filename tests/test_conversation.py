@@ -63,6 +63,7 @@ def test_a_place_beyond_the_list_means_no_paper(question) -> None:
         "and for images?",
         "How do they repair the slow rates?",
         "does a scratchpad help there?",
+        "Would more data help then, or more variety?",
     ],
 )
 def test_a_leaning_question_keeps_the_topic(question) -> None:
@@ -84,6 +85,8 @@ def test_a_leaning_question_keeps_the_topic(question) -> None:
         "Does Barlow Twins need large batches, or does it work without them?",
         "How does f-DPO choose its divergence?",
         "Why does label smoothing hurt distillation and when does it help?",
+        "New topic: how do they balance gradient stability in binary networks?",
+        "Something else: who forecasts the weather?",
     ],
 )
 def test_a_question_of_its_own_changes_the_topic(question) -> None:

@@ -21,6 +21,7 @@ _FIGURE = 0.3
 _SCRAP = 4  # words
 _FIRST = 0.01  # what puts a sentence before the best one
 _FEW = 2  # more relevant papers than these are listed, not quoted at length
+_ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
 _COMPARED = 3  # papers that a comparison sets side by side
 
 
@@ -57,6 +58,8 @@ class Extractive:
         rows = assessment.answering(self.config)
         if asks_to_compare(question) and len(rows) > 1:
             return [(row, 2) for row in rows[:_COMPARED]], True
+        if not asks_for_papers(question) and question.rstrip().endswith("?") and assessment.stands_alone(_ALONE):
+            rows = rows[:1]
         if asks_for_papers(question) or (len(rows) > _FEW and not asks_for_number(question)):
             return [(row, 1) for row in assessment.listed(self.config)], True
         if len(rows) == 1:

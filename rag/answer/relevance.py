@@ -119,6 +119,11 @@ class Assessment:
         best = self.relevance.max(initial=0.0)
         return self._above(max(config.relevance, config.share_of_best * best))
 
+    def stands_alone(self, share: float) -> bool:
+        """Whether the next hit's odds of being relevant are below this share of the first one's."""
+        first, *others = (float(self.relevance[row]) for row in self.order[:2])
+        return all(one * (1 - first) < share * first * (1 - one) for one in others)
+
     def listed(self, config: AnswerConfig) -> list[int]:
         """Rows of the hits that belong into a list of papers, most relevant first.
 

@@ -39,3 +39,12 @@ def test_a_fact_is_answered_with_its_figure(demo) -> None:
     assert "GRU" in answer.citations[0].title
     assert any(character.isdigit() for character in answer.text)
     assert len(answer.citations) <= 3
+
+
+def test_a_question_that_one_paper_answers_far_better_is_answered_from_it_alone(demo) -> None:
+    asked = "What divergences does f-DPO work with, and how is the normalizing constant handled?"
+    answer = demo.ask(asked)
+    assert len(answer.hits) > 1
+    assert len({one.title for one in answer.citations}) == 1
+    listed = demo.ask("f-divergences in place of reverse KL for alignment")
+    assert len({one.title for one in listed.citations}) > 1

@@ -21,7 +21,15 @@ def test_a_slip_of_the_keyboard_is_read_as_meant(demo, question, read) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["the price of bananas in Paris", "GLOW and f-DPO", "transformers", "kubernetes pods"]
+    "question",
+    [
+        "the price of bananas in Paris",
+        "GLOW and f-DPO",
+        "transformers",
+        "kubernetes pods",
+        "which copes better when it has to multiply?",
+        "a text embedder",
+    ],
 )
 def test_words_of_their_own_stay(demo, question) -> None:
     assert list(misspelt(demo.library, demo.embedder, question)) == []
