@@ -12,6 +12,7 @@ from rag.answer import (
     Synthesizer,
     asks_for_papers,
     asks_to_compare,
+    asks_which,
     beside_reply,
     catalog_reply,
     refusal_text,
@@ -43,7 +44,16 @@ from rag.records import (
     Written,
     citations_of,
 )
-from rag.search import foreign, misspelt, side_by_side, understand, unmentioned, within, without_instructions
+from rag.search import (
+    foreign,
+    misspelt,
+    named,
+    side_by_side,
+    understand_after,
+    unmentioned,
+    within,
+    without_instructions,
+)
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +130,7 @@ class Asker:
             reply, told = _in_a_foreign_language(reply, language)
             notices += told
         if reply.refusal is None:
-            notices += [f"No paper mentions “{name}”." for name in unmentioned(self.library, standalone.asked)]
+            notices += [f"No paper mentions “{name}”." for name in unmentioned(self.library, query.topic)]
         yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
@@ -199,14 +209,27 @@ class Asker:
 
     def _side_by_side(self, standalone: Standalone) -> Standalone:
         """A question that sets named papers side by side is about these alone."""
-        if standalone.papers or asks_for_papers(standalone.asked):
-            return standalone
-        papers = side_by_side(self.library, standalone.asked, comparing=asks_to_compare(standalone.asked))
+        comparing = asks_to_compare(standalone.asked) or asks_which(standalone.asked)
+        if standalone.papers and comparing:
+            papers = self._beside_it(standalone)
+        elif standalone.papers or asks_for_papers(standalone.asked):
+            papers = {}
+        else:
+            papers = side_by_side(self.library, standalone.asked, comparing=comparing)
         if not papers:
             return standalone
-        *names, last = papers
+        called = {paper: name for name, paper in sorted(papers.items(), key=lambda one: len(one[0]))}
+        if "it" in papers and standalone.scope:
+            called[papers["it"]] = standalone.scope.removeprefix("only ")
+        *names, last = (called[paper] for paper in dict.fromkeys(papers.values()))
         pairs, scope = tuple(papers.items()), f"only {', '.join(names)} and {last}"
         return replace(standalone, papers=tuple(dict.fromkeys(papers.values())), scope=scope, names=pairs)
+
+    def _beside_it(self, standalone: Standalone) -> dict[str, str]:
+        """Names and ids of the paper that is pointed to and of those beside it: "how does it differ from GLOW?"."""
+        others = named(self.library, standalone.asked) if len(standalone.papers) == 1 else {}
+        others = {name: paper for name, paper in others.items() if paper not in standalone.papers}
+        return {"it": standalone.papers[0], **others} if others else {}
 
     def _among(self, standalone: Standalone, scope: Scope) -> frozenset[str] | None:
         """The papers that the conversation and the scope leave; None where they restrict nothing."""
@@ -236,7 +259,9 @@ class Asker:
         """What a question asks of the catalog, and what is to be told of that."""
         organisations = self.library.catalog.organisations
         # The names of papers set side by side say which are meant, not what is asked of them.
-        query = understand(without_names(standalone.asked, (name for name, _ in standalone.names)), organisations)
+        asked = without_names(standalone.asked, (name for name, _ in standalone.names))
+        own = asked.removeprefix(standalone.topic)
+        query = understand_after(standalone.topic, own, organisations)
         # "And when was it published?" asks for a fact of what the earlier turns were about.
         if query.asked and not query.topic and not query.filters and standalone.topic:
             return replace(query, topic=standalone.topic), []

@@ -30,7 +30,8 @@ _MARK = re.compile(
 )
 _PAIR = re.compile(r"\bthe (former|latter)(?: (?:one|paper))?\b", re.IGNORECASE)
 _SOME = re.compile(
-    r"\b(?:which|any|how many|what|all|one|some|none|each|both|either|neither|most|among|between)"
+    r"\b(?:which|any|how many|what|all|one|some|none|each|both|either|neither|most|among|between|newest|latest|oldest"
+    r"|earliest)"
     rf"(?: of)? {_THEM}\b|\b(?:these|those) (?:\w+ )?(?:papers|works)\b|\bboth\b(?! (?:the|a|an)\b)"
     r"|\bthe (?:two|three|four|five)(?=\s*(?:[?.,!]|$))",
     re.IGNORECASE,

@@ -330,15 +330,15 @@ class Answer:
 
 Field = Literal["published", "author_count", "authors", "organisation", "comments"]
 """A fact that the catalog may know of a paper."""
-Relation = Literal["=", "<", "<=", ">", ">=", "missing", "known"]
+Relation = Literal["=", "!=", "<", "<=", ">", ">=", "missing", "known"]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What a paper's fact must be; `value` is a number, a name, or a date.
 
-    A date is as fine as given: "2024", "2024-12", "2024-12-05", and in any year "--12" or "--12-25". `missing` and
-    `known` need no value.
+    A date is as fine as given: "2024", "2024-12", "2024-12-05", in any year "--12" or "--12-25", and of several years
+    "2018 or 2020"; "@GLOW" is that of the paper so called. `missing` and `known` need no value.
     """
 
     field: Field
@@ -350,7 +350,8 @@ class Condition:
             return f"no {FIELD_NAMES[self.field]}"
         if self.relation == "known":
             return f"{FIELD_NAMES[self.field]} known"
-        return f"{FIELD_NAMES[self.field]} {self.relation} {self.value}"
+        value = f"that of {self.value[1:]}" if self.value.startswith("@") else self.value
+        return f"{FIELD_NAMES[self.field]} {self.relation} {value}"
 
 
 @dataclass(frozen=True, slots=True)

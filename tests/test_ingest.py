@@ -192,11 +192,11 @@ def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) ->
     writer.start()
     try:
         assert embedding.wait(30)
-        answer = fake.ask("what is learnt of density ratios?")
+        answer = fake.ask("are density ratios learnt?")
         assert answer.citations
         assert answer.looked_at == fake.status().papers == len(list(fake.papers())) == 1
     finally:
         answered.set()
         writer.join(30)
     assert fake.status().papers == 2
-    assert fake.ask("what is pruned?").sources[0].paper.title == "Pruned trees"
+    assert fake.ask("what trees are pruned?").sources[0].paper.title == "Pruned trees"

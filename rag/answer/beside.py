@@ -55,7 +55,7 @@ def beside_reply(
 
 def without_names(question: str, names: Iterable[str]) -> str:
     """The question without these names."""
-    for name in names:
+    for name in sorted(names, key=len, reverse=True):  # "TÜLU 3" before "TÜLU"
         question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", question)
     return " ".join(question.split())
 

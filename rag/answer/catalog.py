@@ -14,7 +14,7 @@ from rag.answer.synthesis import Synthesizer
 from rag.config import Config
 from rag.library import Library, PaperFacts
 from rag.models import Embedder
-from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
+from rag.records import CatalogFact, CatalogQuery, Citation, Condition, Found, Hit, Paper, Said, Statement, TextSpan
 from rag.search import SearchResult, called, first, meeting, search
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
@@ -44,7 +44,11 @@ def catalog_reply(
     if unknown := [name for name, paper in left_out.items() if not paper]:
         return Reply((), library.catalog.count(), refusal=f"no one paper is called “{unknown[0]}”", told=0.0)
     everything = [one for one in library.catalog.facts() if among is None or one.id in among]
-    met = [one for one in meeting(everything, query) if one.id not in left_out.values()]
+    dated = [_dated(library, condition) for condition in query.conditions]
+    if reason := next((one for one in dated if isinstance(one, str)), None):
+        return Reply((), len(everything), refusal=reason, told=0.0, filters=query.filters)
+    known = replace(query, conditions=tuple(one for one in dated if isinstance(one, Condition)))
+    met = [one for one in meeting(everything, known) if one.id not in left_out.values()]
     if not met:
         return _none(query, len(everything))
     if not query.topic or (pointed and query.asked):
@@ -66,6 +70,20 @@ def catalog_reply(
     said = synthesizer.statements(query.topic, result, assessment, whole)
     said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
     return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
+
+
+def _dated(library: Library, condition: Condition) -> Condition | str:
+    """The condition with the date of the paper that it names, or why there is none."""
+    if not condition.value.startswith("@"):
+        return condition
+    name = condition.value[1:]
+    paper = library.catalog.papers([called(library, name) or ""])
+    if not paper:
+        return f"no one paper is called “{name}”"
+    [one] = paper.values()
+    return (
+        replace(condition, value=str(one.published)) if one.published else f"no source tells the date of “{one.title}”"
+    )
 
 
 def _on_topic(
@@ -97,6 +115,8 @@ def _without_topic(
         parts = library.catalog.parts(paper.id for paper in papers)
     if not papers:
         return _none(query, looked_at)
+    if named and query.asked and (reason := facts.unknown(papers, query.asked)):
+        return Reply((), looked_at, refusal=reason, told=0.0)
     hits = tuple(
         Hit(paper, parts[paper.id].passages[0], 1.0, rank, (Found("catalog", 1.0),))
         for rank, paper in enumerate(papers, start=1)

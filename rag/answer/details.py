@@ -67,4 +67,9 @@ _RULES = [re.compile(rf"(?<![\w-])(?:{kind})(?!\w)", re.IGNORECASE | re.VERBOSE)
 def details(question: str) -> Mapping[str, re.Pattern[str]]:
     """The details that a question asks for: its word, and the words by which a paper would tell of it."""
     found = ((rule.search(question), rule) for rule in _RULES)
-    return {match[0]: rule for match, rule in found if match}
+    return {match[0]: rule for match, rule in found if match and not _in_a_name(match)}
+
+
+def _in_a_name(match: re.Match[str]) -> bool:
+    """Whether the word is a part of a name: "the Vendi Score"."""
+    return match.start() > 0 and match[0].istitle()

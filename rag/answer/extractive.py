@@ -39,7 +39,7 @@ class Extractive:
         A question for papers gets every relevant paper, one sentence each under its title; a comparison gets two of
         each paper; any other the few sentences that answer best, the best one first.
         """
-        shares, with_title = self._shares(question, assessment)
+        shares, with_title = self._shares(whole or question, assessment)
         number = asks_for_number(question)
         said: list[Statement] = []
         for row, most in shares:

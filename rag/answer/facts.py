@@ -9,6 +9,7 @@ from statistics import fmean, median
 from rag.records import FIELD_NAMES, CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement, Tally
 
 _EXAMPLES = 5  # papers that are shown with a bare count
+_FEW_CITED = f" ({_EXAMPLES} of them are cited)"
 
 
 def fact(paper: Paper, field: Field) -> CatalogFact | None:
@@ -63,7 +64,7 @@ def tallied(papers: Sequence[Paper], tally: Tally) -> Iterator[Statement]:
         example = tally.shown == "all" and len(its) > _EXAMPLES
         listed = [_listed(paper, ["published"], next(marks)) for paper in (its[:_EXAMPLES] if example else its)]
         citations = tuple(citation for one in listed for citation in one.citations)
-        of_all = f" of the {len(known)} dated ones" if tally.shown != "all" else ", for example" if example else ""
+        of_all = f" of the {len(known)} dated ones" if tally.shown != "all" else _FEW_CITED if example else ""
         yield Statement(f"{period}: {_counted(len(its), 'paper')}{of_all}.", citations)
 
 
@@ -117,7 +118,7 @@ def _listed(paper: Paper, fields: Sequence[Field], mark: int) -> Statement:
 
 def _having(query: CatalogQuery, number: int, looked_at: int) -> str:
     if not query.filters and not query.topic:
-        return f"The library holds {looked_at} papers, for example"
+        return f"The library holds {looked_at} papers{_FEW_CITED if looked_at > _EXAMPLES else ''}"
     met = ", ".join(query.filters)
     of_all = f"{number} of the {looked_at} papers"
     if not query.topic:

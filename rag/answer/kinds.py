@@ -21,10 +21,14 @@ _NUMBER = re.compile(
 )
 _COMPARISON = re.compile(
     r"\b(?:compare|compared|comparison|versus|vs|differ|difference|differences|against|both|agree|disagree|opposite|contrast"
-    r"|unlike|takes? on|each (?:side|say|of)|(?:two|three) (?:papers|studies|takes|works|methods))\b",
+    r"|unlike|in common|takes? on|each (?:side|say|of)|(?:two|three) (?:papers|studies|takes|works|methods))\b",
     re.IGNORECASE,
 )
-
+_WHICH = re.compile(
+    r"\b(?:older|newer|earlier|later|more recent|first|(?:published|posted|out|appeared?|released) (?:before|after)"
+    r"|(?:more|fewer) (?:co-?)?authors)\b",
+    re.IGNORECASE,
+)
 _BESIDE = re.compile(
     r"\b(?:between|or|each|other|another|same|similar|similarit(?:y|ies)|better|are|with)\b", re.IGNORECASE
 )
@@ -48,6 +52,11 @@ def asks_for_papers(question: str) -> bool:
 def asks_for_number(question: str) -> bool:
     """Whether a question wants a quantity."""
     return _NUMBER.search(question) is not None
+
+
+def asks_which(question: str) -> bool:
+    """Whether a question puts papers in an order by their dates or authors."""
+    return _WHICH.search(question) is not None
 
 
 def asks_to_compare(question: str) -> bool:

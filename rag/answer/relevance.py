@@ -46,6 +46,7 @@ _ASKING = """
     """
 
 _PERHAPS = 5
+_FEW_PAPERS = 8  # words are weighed as if there were so many: among one or two papers every word is common
 _BEST_SENTENCES = 3  # of the first paper, where a number that is asked for would stand
 _FIGURE = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twice|half|double|dozen|hundred|thousand|million|billion)s?\b",
@@ -160,7 +161,7 @@ def read_question(library: Library, question: str) -> AskedFor:
     asking = set(analyse(_ASKING))
     sequence = analyse(question)
     pairs = {(a, b) for a, b in pairwise(sequence) if a not in asking and b not in asking and a != b}
-    papers = library.catalog.count()
+    papers = max(_FEW_PAPERS, library.catalog.count())
     counts = library.frequencies([term for term in dict.fromkeys(sequence) if term not in asking])
     weights = {term: math.log1p((papers - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
     unknown = {term for term, count in counts.items() if count == 0}

@@ -18,7 +18,9 @@ _COMMENTS = r"(?:comments?|replies|reply)\b"
 
 # Parts of the rules before and after the number; `{}` is what is counted.
 _EXACTLY = r"(?:(?:just|only|exactly|precisely|by|at|of) )*"
+_NOT = r"\b(?:without|not (?:with|by|of|having)|(?:that )?do(?:es)?(?:n't| not) have|other than|except those with)"
 _RULES: tuple[tuple[Relation, str], ...] = (
+    ("!=", rf"{_NOT} {_EXACTLY}{NUMBER} {{}}"),
     (">=", rf"\b(?:at least|no fewer than|no less than|a minimum of|upwards of) {NUMBER} {{}}"),
     (">=", rf"{NUMBER}(?: or more|\+| plus) {{}}"),
     (">=", rf"{NUMBER} {{}} or more\b"),

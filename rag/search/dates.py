@@ -22,27 +22,27 @@ _DATES = (
     rf"{_YEAR}-(\d\d)(?:-(\d\d))?",
     _YEAR,
 )
-_DATE = rf"(?:{'|'.join(_DATES)})(?!\w)"
+DATE = rf"(?:{'|'.join(_DATES)})(?!\w)"
 _OUT = r"(?:(?:published|posted|appeared|released|submitted|dated|out|up|online) )?"
 
 # The year of a period's first date may stand with its last one only.
-_SINCE = rf"(?P<since>{_DATE}|{_MONTH}(?: {_DAY})?|{_DAY} (?:of )?{_MONTH})"
-_UNTIL = rf"(?P<until>{_DATE})"
+_SINCE = rf"(?P<since>{DATE}|{_MONTH}(?: {_DAY})?|{_DAY} (?:of )?{_MONTH})"
+_UNTIL = rf"(?P<until>{DATE})"
 _TO = r"(?:\s?[-–]\s?| (?:(?:up )?to|until|through|till)(?: and including)? )"
 _PERIODS = (
     rf"\b(?:(?:in|during) )?(?:between|from) {_SINCE}(?:{_TO}| and ){_UNTIL}",
     rf"\b(?:(?:in|during) )?{_SINCE}{_TO}{_UNTIL}",
 )
 _RULES: tuple[tuple[Relation, str], ...] = (
-    ("<=", rf"\b(?:until|till|up to(?: and including)?|no later than|not after|by the end of) {_DATE}"),
-    ("<=", rf"\b{_DATE} (?:or|and) (?:earlier|before|older)\b"),
-    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|predat(?:es?|ing)|pre-?) ?{_DATE}"),
-    (">=", rf"\b(?:since|starting (?:in|from)|as of|no earlier than|not before) {_DATE}"),
-    (">=", rf"\b(?:from )?{_DATE} (?:onwards?\b|(?:or|and) (?:later|newer|after|beyond)\b|on(?=\s*(?:[?.,;]|$)))"),
-    (">", rf"\b(?:from )?(?:after|newer than|later than|more recent than|past|post-?) ?{_DATE}"),
-    ("=", rf"\b{_OUT}(?:back )?(?:in|from|of|on|during|for|dated)(?: the year)? {_DATE}"),
-    ("=", rf"\bdat(?:es?|ing) (?:back )?(?:to|from) {_DATE}"),
-    ("=", rf"\b{_DATE}(?:'s)? (?:{PAPERS}|dates?\b)"),
+    ("<=", rf"\b(?:until|till|up to(?: and including)?|no later than|not after|by the end of) {DATE}"),
+    ("<=", rf"\b{DATE} (?:or|and) (?:earlier|before|older)\b"),
+    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|predat(?:es?|ing)|pre-?) ?{DATE}"),
+    (">=", rf"\b(?:since|starting (?:in|from)|as of|no earlier than|not before) {DATE}"),
+    (">=", rf"\b(?:from )?{DATE} (?:onwards?\b|(?:or|and) (?:later|newer|after|beyond)\b|on(?=\s*(?:[?.,;]|$)))"),
+    (">", rf"\b(?:from )?(?:after|newer than|later than|more recent than|past|post-?) ?{DATE}"),
+    ("=", rf"\b{_OUT}(?:back )?(?:in|from|of|on|during|for|dated)(?: the year)? {DATE}"),
+    ("=", rf"\bdat(?:es?|ing) (?:back )?(?:to|from) {DATE}"),
+    ("=", rf"\b{DATE}(?:'s)? (?:{PAPERS}|dates?\b)"),
     ("=", rf"\b(?:{'|'.join(_DATES[:3])})(?!\w)"),
 )
 # "In December", whatever the year.
@@ -66,28 +66,43 @@ _PARTS = {
     **dict.fromkeys(("fourth quarter", "last quarter", "final quarter", "q4"), ("10", "12")),
 }
 _PART = rf"\b(?:(?:in|from|of|during) )?(?:the )?({'|'.join(_PARTS)})(?: of| in)? {_YEAR}\b"
-_EITHER = rf"\b(?:in|from|of|during) (?:either )?{_YEAR} (?:or|and) {_YEAR}\b"
+_SEVERAL = rf"\b(?:in|from|of|during) (?:either )?{_YEAR}(?:, {_YEAR})*,? (?:or|and) {_YEAR}\b"
+_NOT = (
+    rf"\b(?:(?:but|and) )?(?:not|nor|neither|except(?:ing)?(?: for)?|excluding|other than|apart from|leaving out)"
+    rf"(?: those| the ones| papers)?(?: published| posted| dated)?(?: in| from| of| during)+ {DATE}"
+)
 
 
 def dated(take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
     """The conditions on dates; `take` takes a rule's first match out of the question."""
-    if ends := _ends(take):
-        yield Condition("published", ">=", ends[0])
-        yield Condition("published", "<=", ends[1])
+    while match := take(_NOT):
+        yield Condition("published", "!=", _iso(_date_in(match[0])))
+    if period := _ends(take) or _period(take):
+        yield Condition("published", ">=", period[0])
+        yield Condition("published", "<=", period[1])
         return
-    for rule in _PERIODS:
-        if span := take(rule):
-            since, until = span["since"], span["until"]
-            if not re.fullmatch(_DATE, since, re.IGNORECASE):
-                since += f" {_iso(until)[:4]}"
-            yield Condition("published", ">=", _iso(since))
-            yield Condition("published", "<=", _iso(until))
-            return
+    if match := take(_SEVERAL):
+        yield Condition("published", "=", " or ".join(sorted(set(re.findall(_YEAR, match[0])))))
+        return
     for relation, rule in _RULES:
         if match := take(rule):
-            found = re.search(_DATE, match[0], re.IGNORECASE)
-            assert found, "each rule holds a date"
-            yield Condition("published", relation, _iso(found[0]))
+            yield Condition("published", relation, _iso(_date_in(match[0])))
+    yield from _in_any_year(take)
+
+
+def _period(take: Callable[[str], re.Match[str] | None]) -> tuple[str, str] | None:
+    """The first and the last date of a period, the year of whose first may stand with its last only."""
+    match = next((match for rule in _PERIODS if (match := take(rule))), None)
+    if match is None:
+        return None
+    since, until = match["since"], match["until"]
+    if not re.fullmatch(DATE, since, re.IGNORECASE):
+        since += f" {_iso(until)[:4]}"
+    return _iso(since), _iso(until)
+
+
+def _in_any_year(take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
+    """A day or a month of no certain year."""
     if match := take(_FEAST):
         yield Condition("published", "=", f"{match[2] or '-'}-{_FEASTS[match[1].lower()]}")
     if match := take(_ANY_YEAR):
@@ -97,20 +112,24 @@ def dated(take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
 
 
 def _ends(take: Callable[[str], re.Match[str] | None]) -> tuple[str, str] | None:
-    """The first and the last date of a decade, a part of a year or two years that follow each other."""
+    """The first and the last date of a decade or a part of a year."""
     if match := take(_DECADE):
         return f"{match[1]}0", f"{match[1]}9"
     if match := take(_PART):
         first, last = _PARTS[match[1].lower()]
         return f"{match[2]}-{first}", f"{match[2]}-{last}"
-    if (match := take(_EITHER)) and abs(int(match[1]) - int(match[2])) == 1:
-        return min(match[1], match[2]), max(match[1], match[2])
     return None
+
+
+def _date_in(words: str) -> str:
+    found = re.search(DATE, words, re.IGNORECASE)
+    assert found, "each rule holds a date"
+    return found[0]
 
 
 def _iso(date: str) -> str:
     """A date as YYYY, YYYY-MM or YYYY-MM-DD."""
-    match = re.fullmatch(_DATE, date, re.IGNORECASE)
+    match = re.fullmatch(DATE, date, re.IGNORECASE)
     assert match, date
     groups = [group for group in match.groups() if group]
     year = next(group for group in groups if re.fullmatch(r"\d{4}", group))

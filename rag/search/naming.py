@@ -24,16 +24,26 @@ def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[st
 
     Where it is `comparing`, names of several words count too, in whatever case: "Barlow Twins" of "Barlow Twins: ...".
     """
-    names = list(dict.fromkeys(_NAME.findall(question)))
-    found: dict[str, str] = {}
-    if 2 - comparing <= len(names) <= _MOST:
-        found = {name: paper for name in names if (paper := _named(library, name))}
-    if comparing:
-        found |= _spelt_out(library, question)
+    found = named(library, question, spelt_out=comparing, at_least=2 - comparing)
     papers = len(set(found.values()))
     # "Three takes on length: RASP, NoPE and imitation" means one more than it names.
     if papers < 2 or (papers < 3 and _THREE.search(question)):
         return {}
+    return found
+
+
+def named(library: Library, question: str, *, spelt_out: bool = True, at_least: int = 0) -> dict[str, str]:
+    """The names in a question that are each one paper's, with its id, in the question's order.
+
+    Names of several words count where they are looked for `spelt_out`; none is looked up where there are fewer than
+    `at_least` that look like names.
+    """
+    names = list(dict.fromkeys(_NAME.findall(question)))
+    found: dict[str, str] = {}
+    if at_least <= len(names) <= _MOST:
+        found = {name: paper for name in names if (paper := _named(library, name))}
+    if spelt_out:
+        found |= _spelt_out(library, question)
     return dict(sorted(found.items(), key=lambda one: question.index(one[0])))
 
 
@@ -61,12 +71,13 @@ def _named(library: Library, name: str) -> str | None:
 
 
 def _spelt_out(library: Library, question: str) -> dict[str, str]:
-    """What stands before the colon of a title, where it has several words and the question has them too."""
+    """What stands before the colon of a title, where the question has it too: one word with its capital, or several."""
     near = [identity for identity, _ in library.matching(question, _CONSIDERED)]
     found = {}
     for paper in library.catalog.papers(near).values():
         name, colon, _ = paper.title.partition(":")
-        if colon and " " in name and (match := re.search(rf"\b{re.escape(name)}\b", question, re.IGNORECASE)):
+        case = re.IGNORECASE if " " in name else re.NOFLAG
+        if colon and name[0].isupper() and (match := re.search(rf"\b{re.escape(name)}\b", question, case)):
             found[match[0]] = paper.id
     return found
 

@@ -46,6 +46,7 @@ _RULES: tuple[tuple[Field, bool, str], ...] = (
     ("published", False, rf"\b(?:older|earlier){_THAN}"),
     ("published", False, r"\b(?:published|posted|released|appeared|came out|out) (?:first|earlier)(?=\W*$|,)"),
     ("published", True, r"\b(?:published|posted|released|appeared|came out|out) (?:last|later)(?=\W*$|,)"),
+    ("published", False, r"\b(?:published|posted|released|appear|come out|out) (?:before|after)(?=\s*\W*$)"),
     ("author_count", True, rf"\bha(?:s|d|ve) more {PEOPLE}(?! than)"),
     ("author_count", False, rf"\bha(?:s|d|ve) fewer {PEOPLE}(?! than)"),
     ("author_count", True, rf"\bmore {PEOPLE}{_THAN}"),
@@ -62,6 +63,7 @@ _SORTED: tuple[tuple[Field, bool, str], ...] = (
 )
 # The order itself has been taken out and left its mark.
 _HOW_MANY = (
+    rf"{NUMBER} {PAPERS}(?: (?:with|having|that have))?(?: the)? +·",
     rf"(?:\b(?:which|what|the|top|list|show|give me) )?{NUMBER} +·(?: {PAPERS})?",
     rf"· +{NUMBER} {PAPERS}",
     rf"\b(?:which|what|the|top|list|show|give me) {NUMBER} {PAPERS}",

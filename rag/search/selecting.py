@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rag.library import PaperFacts
 from rag.records import CatalogQuery, Condition, Order
 
 _RELATIONS: dict[str, Callable[[object, object], bool]] = {
     "=": operator.eq,
+    "!=": operator.ne,
     "<": operator.lt,  # type: ignore[dict-item]
     "<=": operator.le,  # type: ignore[dict-item]
     ">": operator.gt,  # type: ignore[dict-item]
@@ -52,6 +54,8 @@ def _meets(paper: PaperFacts, condition: Condition) -> bool:
 
 def _compare_dates(published: tuple[int, ...], condition: Condition) -> bool:
     """Compare as finely as the condition says; a coarser date counts where its known part decides."""
+    if " or " in condition.value:
+        return any(_compare_dates(published, replace(condition, value=one)) for one in condition.value.split(" or "))
     in_any_year = condition.value.startswith("--")
     wanted = tuple(int(part) for part in condition.value.removeprefix("--").split("-"))
     known = published[in_any_year:][: len(wanted)]

@@ -24,7 +24,7 @@ _RULES = (
 _COUNTING = rf"\b{PAPERS}|\b(?:library|collection|corpus|busiest|quietest)\b"
 _FEW = ("fewest", "least", "quietest", "smallest", "lowest")
 _AVERAGE = (
-    r"\b(?:average|mean|typical)(?: (?:number|count) of)? (?P<what>authors?|people|comments?)(?: (?:list|count)s?)?\b",
+    r"\b(?:average|mean|median|typical)(?: (?:number|count) of)? (?P<what>authors?|people|comments?)\b",
     r"\bhow many (?P<what>authors?|people|comments?)\b(?=[^?.]*\bon average\b)",
 )
 
@@ -51,4 +51,5 @@ def average(take: Callable[[str], re.Match[str] | None]) -> Field | None:
     if match is None:
         return None
     take(r"\bon average\b")
+    take(rf"\b(?:per|a|each|every) {PAPERS}")
     return "comments" if match["what"].lower().startswith("comment") else "author_count"

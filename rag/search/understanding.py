@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from rag.records import CatalogQuery, Condition, Field
+from rag.records import CatalogQuery, Condition, Field, Relation
 from rag.search.amounts import PEOPLE, amounts
-from rag.search.dates import PAPERS, dated
+from rag.search.dates import DATE, PAPERS, dated
 from rag.search.orders import order
 from rag.search.tallies import average, tallied
 
@@ -36,7 +37,7 @@ _UNDATED = r"\bundated\b"
 _ABOUT_PAPERS = (
     rf"\b{PAPERS}|\b(?:anything|everything|something|list|show|newest|oldest|latest|publish|published|posted|appeared|appear"
     r"|c[oa]me out|coming out|went (?:up|online|live)|put (?:up|online)|uploaded|dropped|released|submitted|dated"
-    r"|(?:do|did|have) (?:you|we)|you(?:'ve)? (?:have|got))\b"
+    r"|average|mean|median|(?:do|did|have) (?:you|we)|you(?:'ve)? (?:have|got))\b"
 )
 _APPEARING = (
     r"(?:post(?:ed)?|publish(?:ed)?|appear(?:ed)?|released?|submitted|c[oa]me out|go (?:up|online)|put (?:up|online)"
@@ -60,7 +61,9 @@ _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ("published", r"\band when(?: (?:was|did) (?:it|they|this)\b.*)?[?.]*$|- when[?.]*$"),
 )
 _MAY_NAME = r"\b(?:[Bb]y|[Ff]rom|[Oo]f|[Aa]t) \S*[A-Z]"
-_COUNTED = rf"\bhow many (?:of (?:the|these|those|your) )?{PAPERS}|\b(?:number|count) of {PAPERS}"
+_COUNTED = (
+    rf"\bhow many (?:of (?:the|these|those|your) )?(?=(?:[\w-]+ ){{0,6}}?{PAPERS})|\b(?:number|count) of {PAPERS}"
+)
 # "Who is the author": a name, not how many there are.
 _WHO = r"\bwho(?:'s| is| are| was| were)? (?:the |its )?(?:(?:sole|single|only|first|main) )?authors?\b"
 _EXCEPT = (
@@ -73,6 +76,17 @@ _PAPERS_AS_SUCH = (
     rf"(?:there|any\w*|some\w*|these|those|your|our|you|we|the (?:library|collection|corpus)|(?:the )?{PAPERS})\b"
 )
 _WHETHER = rf"^(?:is|was|were|did|does|has) (?!{_PAPERS_AS_SUCH})"
+# "And in 2023?"
+_BARE_DATE = rf"\s*(?:and|or|what about|how about|then)?\s*(?:in|from|of|for|during)?\s*(?P<date>{DATE})\s*\??\s*"
+# A paper's name, up to what follows it: words with a capital.
+_CALLED = (
+    r"(?-i:(?P<name>[\w-]*[A-Z]\S*?(?: [\w-]*[A-Z\d]\S*?)*))"
+    r"(?=\s*(?:[?.,;·]|$)|\s+(?:in|on|about|from|by|with|and|that)\b)"
+)
+_BESIDE_A_PAPER: tuple[tuple[Relation, str], ...] = (
+    (">", rf"\b(?:(?:newer|later|more recent) than|{_APPEARING} after|since) {_CALLED}"),
+    ("<", rf"\b(?:(?:older|earlier) than|{_APPEARING} before) {_CALLED}"),
+)
 # Words of the asking. What a question leaves beside these is its topic.
 _FILLERS = """
     which what what's who who's whose when when's where how is are was were has have had do does did be been
@@ -98,11 +112,12 @@ _FILLER = (
 def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
     """Read a question; `organisations` gives those that the library knows, as printed, and is asked only if need be."""
     reader = _Reader(question)
+    dates = [*_dates(reader), *_beside_a_paper(reader)]
     left_out = reader.take(_EXCEPT)
     without = (left_out["name"] or left_out["aside"],) if left_out else ()
     tally, averaged = tallied(question, reader.take), average(reader.take)
     asked: list[Field] = ["authors"] if reader.take(_WHO) else []
-    conditions = [*_known(reader), *_dates(reader), *amounts(reader.take), *_organisations(reader, organisations)]
+    conditions = [*_known(reader), *dates, *amounts(reader.take), *_organisations(reader, organisations)]
     first = None if averaged else order(reader.take)
     asked += [field for field, rule in _FIELD_RULES if reader.take(rule)]
     counted = reader.take(_COUNTED) is not None
@@ -113,6 +128,29 @@ def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple
         asked, conditions = [*asked, *(one.field for one in conditions)], []
     fields = tuple(dict.fromkeys(asked))
     return CatalogQuery(topic, tuple(conditions), first, fields, counted, tally, averaged, without)
+
+
+def understand_after(earlier: str, question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
+    """Read a question that leans on an earlier one (""): its conditions take the place of those on the same facts."""
+    bare = re.fullmatch(_BARE_DATE, question, re.IGNORECASE)
+    own, before = (
+        understand(f"papers from {bare['date']}" if bare else question, organisations),
+        understand(earlier, organisations),
+    )
+    if not (own.conditions and before.conditions):
+        return understand(
+            f"{earlier} papers from {bare['date']}" if bare else f"{earlier} {question}".strip(), organisations
+        )
+    fields = {one.field for one in own.conditions}
+    kept = [one for one in before.conditions if one.field not in fields]
+    return replace(
+        own,
+        topic=f"{before.topic} {own.topic}".strip(),
+        conditions=(*kept, *own.conditions),
+        order=own.order or before.order,
+        asked=own.asked or before.asked,
+        counted=own.counted or before.counted,
+    )
 
 
 class _Reader:
@@ -139,6 +177,15 @@ class _Reader:
 def _dates(reader: _Reader) -> Iterator[Condition]:
     # "In 2010" otherwise dates what the question is about.
     return dated(reader.take) if re.search(_ABOUT_PAPERS, reader.text, re.IGNORECASE) else iter(())
+
+
+def _beside_a_paper(reader: _Reader) -> Iterator[Condition]:
+    """Newer or older than a paper that is named."""
+    if not re.search(rf"\b{PAPERS}|\banything\b", reader.text, re.IGNORECASE):
+        return
+    for relation, rule in _BESIDE_A_PAPER:
+        if match := reader.take(rule):
+            yield Condition("published", relation, f"@{match['name']}")
 
 
 def _organisations(reader: _Reader, known: Callable[[], Iterable[str]]) -> Iterator[Condition]:

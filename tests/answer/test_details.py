@@ -3,6 +3,7 @@
 import pytest
 
 from rag.answer.details import details
+from rag.assistant import Assistant
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,14 @@ def test_a_detail_that_its_paper_does_not_tell_is_declined(demo, question, word)
     assert answer.refusal is not None
     assert word in answer.refusal
     assert answer.citations == ()
+
+
+def test_a_library_of_one_paper_answers(model_cache, tmp_path, write_papers) -> None:
+    row = {"title": "GLOW", "abstract": "GLOW explores mazes by density ratios. It needs 40 episodes to find the exit."}
+    with Assistant.open(home=tmp_path / "home") as assistant:
+        assistant.ingest([write_papers("one.jsonl", row)])
+        assert "40 episodes" in assistant.ask("How many episodes does GLOW need to find the exit?").text
+        assert assistant.ask("What is the price of bananas in Paris?").refusal is not None
 
 
 def test_one_that_is_told_is_answered(demo) -> None:

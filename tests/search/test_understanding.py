@@ -4,7 +4,7 @@ import pytest
 
 from rag.library import PaperFacts
 from rag.records import CatalogQuery, Condition, Field, Order, Tally
-from rag.search import first, meeting, understand
+from rag.search import first, meeting, understand, understand_after
 
 
 def between(field: Field, lowest: str, highest: str) -> tuple[Condition, Condition]:
@@ -59,7 +59,29 @@ def between(field: Field, lowest: str, highest: str) -> tuple[Condition, Conditi
         ("Should be a single paper dated 2018. Which one?", CatalogQuery("", (Condition("published", "=", "2018"),))),
         ("papers from 2018 up to and including 2020", CatalogQuery("", between("published", "2018", "2020"))),
         ("what do you have from the 1990s?", CatalogQuery("", between("published", "1990", "1999"))),
-        ("papers from 2022 or 2023", CatalogQuery("", between("published", "2022", "2023"))),
+        ("papers from 2022 or 2023", CatalogQuery("", (Condition("published", "=", "2022 or 2023"),))),
+        ("papers from 2018, 2020 and 2021", CatalogQuery("", (Condition("published", "=", "2018 or 2020 or 2021"),))),
+        ("papers not from 2023", CatalogQuery("", (Condition("published", "!=", "2023"),))),
+        (
+            "papers neither from 2023 nor from 2024",
+            CatalogQuery("", (Condition("published", "!=", "2023"), Condition("published", "!=", "2024"))),
+        ),
+        (
+            "papers from 2021 but not with 4 authors",
+            CatalogQuery("", (Condition("published", "=", "2021"), Condition("author_count", "!=", "4"))),
+        ),
+        (
+            "how many papers are newer than PolyMaX?",
+            CatalogQuery("", (Condition("published", ">", "@PolyMaX"),), counted=True),
+        ),
+        (
+            "papers published before Barlow Twins on RL",
+            CatalogQuery("RL", (Condition("published", "<", "@Barlow Twins"),)),
+        ),
+        (
+            "average number of authors per paper in 2023",
+            CatalogQuery("", (Condition("published", "=", "2023"),), averaged="author_count"),
+        ),
         ("what appeared in the last quarter of 2021", CatalogQuery("", between("published", "2021-10", "2021-12"))),
         ("papers posted in any December", CatalogQuery("", (Condition("published", "=", "--12"),))),
         ("Was anything posted on Christmas Day?", CatalogQuery("", (Condition("published", "=", "--12-25"),))),
@@ -118,6 +140,28 @@ def test_what_is_asked_of_the_texts(question) -> None:
     assert query.topic == question
 
 
+@pytest.mark.parametrize(
+    ("earlier", "question", "expected"),
+    [
+        ("papers on RL from 2022?", "and from 2023?", CatalogQuery("RL", (Condition("published", "=", "2023"),))),
+        (
+            "how many papers are from 2022?",
+            "and 2023?",
+            CatalogQuery("", (Condition("published", "=", "2023"),), counted=True),
+        ),
+        (
+            "papers on RL from 2022",
+            "only those with one author",
+            CatalogQuery("RL", (Condition("published", "=", "2022"), Condition("author_count", "=", "1"))),
+        ),
+        ("which papers study RL?", "and from 2023?", CatalogQuery("study RL", (Condition("published", "=", "2023"),))),
+        ("", "papers from 2023", CatalogQuery("", (Condition("published", "=", "2023"),))),
+    ],
+)
+def test_a_question_that_leans_on_an_earlier_one(earlier, question, expected) -> None:
+    assert understand_after(earlier, question) == expected
+
+
 FACTS = [
     PaperFacts("day", (2024, 3, 9), 3, "OpenBMB", 4),
     PaperFacts("month", (2024, 3), 20, None, None),
@@ -141,6 +185,8 @@ FACTS = [
         (Condition("author_count", "known"), ["day", "month", "year", "old"]),
         (Condition("published", "=", "--03"), ["day", "month"]),
         (Condition("published", "=", "--11-18"), ["old"]),
+        (Condition("published", "!=", "2024"), ["old"]),
+        (Condition("published", "=", "2012 or 2024-03-09"), ["day", "old"]),
         (Condition("organisation", "=", "openbmb"), ["day"]),
         (Condition("comments", "=", "0"), ["year"]),
     ],
