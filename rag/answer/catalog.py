@@ -12,9 +12,10 @@ from rag.answer.relevance import AskedFor, assess, coverage
 from rag.answer.reply import Reply
 from rag.answer.synthesis import Synthesizer
 from rag.config import Config
+from rag.errors import NotFound
 from rag.library import Library, PaperFacts
 from rag.models import Embedder
-from rag.records import CatalogFact, CatalogQuery, Citation, Condition, Found, Hit, Paper, Said, Statement, TextSpan
+from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
 from rag.search import SearchResult, called, first, meeting, search
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
@@ -40,15 +41,11 @@ def catalog_reply(
     `whole` is the question that the query was read from.
     A refusal where no paper meets it or no source tells what was asked.
     """
-    left_out = {name: called(library, name) for name in query.without}
-    if unknown := [name for name, paper in left_out.items() if not paper]:
-        return Reply((), library.catalog.count(), refusal=f"no one paper is called “{unknown[0]}”", told=0.0)
     everything = [one for one in library.catalog.facts() if among is None or one.id in among]
-    dated = [_dated(library, condition) for condition in query.conditions]
-    if reason := next((one for one in dated if isinstance(one, str)), None):
-        return Reply((), len(everything), refusal=reason, told=0.0, filters=query.filters)
-    known = replace(query, conditions=tuple(one for one in dated if isinstance(one, Condition)))
-    met = [one for one in meeting(everything, known) if one.id not in left_out.values()]
+    try:
+        met = _meeting(library, everything, query)
+    except NotFound as error:
+        return Reply((), len(everything), refusal=str(error), told=0.0, filters=query.filters)
     if not met:
         return _none(query, len(everything))
     if not query.topic or (pointed and query.asked):
@@ -72,18 +69,27 @@ def catalog_reply(
     return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
 
 
-def _dated(library: Library, condition: Condition) -> Condition | str:
-    """The condition with the date of the paper that it names, or why there is none."""
-    if not condition.value.startswith("@"):
-        return condition
-    name = condition.value[1:]
-    paper = library.catalog.papers([called(library, name) or ""])
-    if not paper:
-        return f"no one paper is called “{name}”"
-    [one] = paper.values()
-    return (
-        replace(condition, value=str(one.published)) if one.published else f"no source tells the date of “{one.title}”"
+def _meeting(library: Library, papers: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts]:
+    """The papers that meet the query. Raises NotFound where it names a paper that there is not, or that has no date."""
+    left_out = {_called(library, name).id for name in query.without}
+    conditions = tuple(
+        replace(one, value=_date_of(library, one.value[1:])) if one.value.startswith("@") else one
+        for one in query.conditions
     )
+    return [one for one in meeting(papers, replace(query, conditions=conditions)) if one.id not in left_out]
+
+
+def _date_of(library: Library, name: str) -> str:
+    paper = _called(library, name)
+    if paper.published is None:
+        raise NotFound(f"no source tells the date of “{paper.title}”")
+    return str(paper.published)
+
+
+def _called(library: Library, name: str) -> Paper:
+    if identity := called(library, name):
+        return library.catalog.paper(identity)
+    raise NotFound(f"no one paper is called “{name}”")
 
 
 def _on_topic(

@@ -132,15 +132,11 @@ def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple
 
 def understand_after(earlier: str, question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
     """Read a question that leans on an earlier one (""): its conditions take the place of those on the same facts."""
-    bare = re.fullmatch(_BARE_DATE, question, re.IGNORECASE)
-    own, before = (
-        understand(f"papers from {bare['date']}" if bare else question, organisations),
-        understand(earlier, organisations),
-    )
+    if bare := re.fullmatch(_BARE_DATE, question, re.IGNORECASE):
+        question = f"papers from {bare['date']}"
+    own, before = (understand(text, organisations) for text in (question, earlier))
     if not (own.conditions and before.conditions):
-        return understand(
-            f"{earlier} papers from {bare['date']}" if bare else f"{earlier} {question}".strip(), organisations
-        )
+        return understand(f"{earlier} {question}".strip(), organisations)
     fields = {one.field for one in own.conditions}
     kept = [one for one in before.conditions if one.field not in fields]
     return replace(
