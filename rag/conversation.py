@@ -49,6 +49,11 @@ _THEY = re.compile(
     r"\b(?:they|them|theirs?|these|those)\b|\b(?:then|there)(?=\s*[?.,]|$)|\b(?:the|that|this) (?:[\w-]+ )?ones?\b",
     re.IGNORECASE,
 )
+# What the catalog knows: "how many authors do they have?" is asked of each of the last answer's papers.
+_FACTS = re.compile(
+    r"\b(?:how many (?:co-?)?authors|author counts?|who wrote|published|posted|dates?|organi[sz]ations?|how many comments)\b",
+    re.IGNORECASE,
+)
 _AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
 # A name ("Barlow Twins", "f-DPO"), or a clause before the one of the pronoun.
 _SUBJECT = re.compile(r"(?<=\s)[A-Z]\w+|\w[A-Z\d]|(?:\S+ ){4,}\S+(?:,| and| or| but) ")
@@ -168,7 +173,7 @@ def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
         # What pointed is no word to search for.
         asked = f"{question[: match.start()]}it{question[match.end() :]}"
         return Standalone(shown, asked, "", (identity,), f"only “{title}”")
-    if len(titles) > 1 and _SOME.search(question):
+    if len(titles) > 1 and (_SOME.search(question) or (_THEY.search(question) and _FACTS.search(question))):
         scope = f"only the {len(titles)} papers of the last answer"
         return Standalone(f"{question} ({scope})", question, "", tuple(titles), scope)
     return None

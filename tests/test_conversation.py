@@ -46,7 +46,17 @@ def test_it_owns(demo) -> None:
     assert stand_alone("what are its limits?", told(GLOW), 4000).shown == "what are “GLOW: An Example”’s limits?"
 
 
-@pytest.mark.parametrize("question", ["which of them have 3 authors?", "do any of these use images?", "compare both"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "which of them have 3 authors?",
+        "do any of these use images?",
+        "compare both",
+        "the oldest of them?",
+        "how many authors do they have?",
+        "and when were they published?",
+    ],
+)
 def test_them_means_all_papers_of_the_answer(question) -> None:
     assert stand_alone(question, told(GLOW, DICE), 4000).papers == ("p-1", "p-2")
 
