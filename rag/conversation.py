@@ -51,7 +51,7 @@ _THEY = re.compile(
 )
 # What the catalog knows: "how many authors do they have?" is asked of each of the last answer's papers.
 _FACTS = re.compile(
-    r"\b(?:how many (?:co-?)?authors|author counts?|who wrote|published|posted|dates?|organi[sz]ations?|how many comments)\b",
+    r"\b(?:how many (?:authors|comments)|author counts?|who wrote|published|posted|dates?|organi[sz]ations?)\b",
     re.IGNORECASE,
 )
 _AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
