@@ -61,8 +61,11 @@ _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ("published", r"\band when(?: (?:was|did) (?:it|they|this)\b.*)?[?.]*$|- when[?.]*$"),
 )
 _MAY_NAME = r"\b(?:[Bb]y|[Ff]rom|[Oo]f|[Aa]t) \S*[A-Z]"
+# "How many few-shot learning papers", but not "how many samples per class work best".
+_KIND = r"(?:(?!(?:per|do|does|did|is|are|was|were|of|in|the|for|from)\b)[\w-]+ )"
 _COUNTED = (
-    rf"\bhow many (?:of (?:the|these|those|your) )?(?=(?:[\w-]+ ){{0,6}}?{PAPERS})|\b(?:number|count) of {PAPERS}"
+    rf"\bhow many (?:of (?:the|these|those|your) )?(?:(?={PAPERS})|(?={_KIND}{{1,5}}?(?:papers|articles|publications)\b))"
+    rf"|\b(?:number|count) of {PAPERS}"
 )
 # "Who is the author": a name, not how many there are.
 _WHO = r"\bwho(?:'s| is| are| was| were)? (?:the |its )?(?:(?:sole|single|only|first|main) )?authors?\b"
