@@ -64,7 +64,7 @@ _MAY_NAME = r"\b(?:[Bb]y|[Ff]rom|[Oo]f|[Aa]t) \S*[A-Z]"
 # "How many few-shot learning papers", but not "how many samples per class work best".
 _KIND = r"(?:(?!(?:per|do|does|did|is|are|was|were|of|in|the|for|from)\b)[\w-]+ )"
 _COUNTED = (
-    rf"\bhow many (?:of (?:the|these|those|your) )?(?:(?={PAPERS})|(?={_KIND}{{1,5}}?(?:papers|articles|publications)\b))"
+    rf"\bhow many (?:of (?:the|these|those|your) )?(?:(?={PAPERS})|(?={_KIND}{{1,5}}?(?:papers|articles)\b))"
     rf"|\b(?:number|count) of {PAPERS}"
 )
 # "Who is the author": a name, not how many there are.
