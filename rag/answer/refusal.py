@@ -14,7 +14,9 @@ _NEAREST = 3
 def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) -> str | None:
     """Why the papers don't tell, or None where they do."""
     asked = assessment.asked
-    if assessment.told >= threshold and (not asked.weights or len(asked.unknown) < len(asked.weights)):
+    # Where every paper is on the same subject, its words weigh nothing; a paper that has them all is an answer.
+    told = assessment.told >= threshold or assessment.covered
+    if told and (not asked.weights or len(asked.unknown) < len(asked.weights)):
         return None
     nothing = "the one paper that was searched does not" if looked_at == 1 else f"none of the {looked_at} papers"
     if asked.unknown:

@@ -46,6 +46,7 @@ _ASKING = """
     """
 
 _PERHAPS = 5
+_COVERED = 0.999  # all of a question's terms, but for rounding
 _FEW_PAPERS = 8  # words are weighed as if there were so many: among one or two papers every word is common
 _BEST_SENTENCES = 3  # of the first paper, where a number that is asked for would stand
 _FIGURE = re.compile(
@@ -102,13 +103,15 @@ class AskedFor:
 class Assessment:
     """What the answer rests on: each hit's relevance and whether the papers tell, both 0 to 1.
 
-    `lacking` are the details that are asked for and that the first hit has no word for.
+    `lacking` are the details that are asked for and that the first hit has no word for; `covered` says that it has
+    every word of the question's subject.
     """
 
     relevance: NDArray[np.float64]
     told: float
     asked: AskedFor
     lacking: tuple[str, ...] = ()
+    covered: bool = False
 
     @property
     def order(self) -> list[int]:
@@ -153,7 +156,8 @@ def assess(library: Library, question: str, result: SearchResult, config: Answer
         return Assessment(np.zeros(0), 0.0, asked)
     relevance = models.relevance(relevance_features(result, asked))
     told = float(models.told(told_features(result, asked))[0])
-    return Assessment(relevance, told, asked, asked.lacking(result.hits[0].paper.text))
+    best = result.hits[0].paper.text
+    return Assessment(relevance, told, asked, asked.lacking(best), coverage(best, asked) > _COVERED)
 
 
 def read_question(library: Library, question: str) -> AskedFor:

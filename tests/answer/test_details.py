@@ -61,3 +61,9 @@ def test_a_library_of_one_paper_answers(model_cache, tmp_path, write_papers) -> 
 def test_one_that_is_told_is_answered(demo) -> None:
     assert demo.ask("By how much does DistillSpec speed up decoding?").refusal is None
     assert demo.ask("What AUROC does PALM reach on CIFAR-100?").refusal is None
+
+
+def test_what_every_paper_is_about_can_be_asked_for(fake, write_papers) -> None:
+    rows = [{"title": f"Grokking, part {n}", "abstract": f"Grokking is late in net {n}."} for n in range(20)]
+    fake.ingest(write_papers("a.jsonl", *rows))
+    assert len(fake.ask("Which papers study grokking?").sources) > 10
