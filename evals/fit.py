@@ -78,13 +78,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("calibration.json"))
     options = parser.parse_args(arguments)
     observed: list[Observed] = []
-    for home, file, papers in options.set + options.told:
+    sets = [(observe, *one) for one in options.set] + [(observe_told, *one) for one in options.told]
+    for see, home, file, papers in sets:
         with Assistant.open(home=home) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
-            cases = read_cases(Path(file), names)
-            told_only = [home, file, papers] in options.told
-            observed += observe_told(assistant, cases) if told_only else observe(assistant, cases)
-    files = [Path(file) for _, file, _ in options.set + options.told]
+            observed += see(assistant, read_cases(Path(file), names))
+    files = [Path(file) for _, _, file, _ in sets]
     questions = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in files}
     write(options.out, calibrate(observed, questions))
     sys.stdout.write(options.out.read_text(encoding="utf-8"))
