@@ -200,3 +200,30 @@ def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) ->
         writer.join(30)
     assert fake.status().papers == 2
     assert fake.ask("what trees are pruned?").sources[0].paper.title == "Pruned trees"
+
+
+def test_one_id_under_several_titles_leaves_the_library_open(fake, write_papers) -> None:
+    fake.ingest([write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})])
+    fake.search("bees")  # so that there are indexes to follow
+    rows = [{"title": f"Title {n}", "abstract": f"Text {n}.", "arxiv_id": "2401.00001"} for n in range(3)]
+    fake.ingest([write_papers("b.jsonl", *rows)])
+    assert [hit.paper.title for hit in fake.search("bees hives", 1)] == ["First paper"]
+    assert len(list(fake.papers())) == 2
+    fake.rebuild()
+    assert fake.status().indexes == {"terms": "current", "vectors": "current"}
+
+
+def test_a_library_that_noted_a_passage_as_gone_twice_opens_again(fake, write_papers) -> None:
+    """The state that earlier versions left behind, from which neither a question nor a rebuild found a way out."""
+    fake.ingest([write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})])
+    fake.search("bees")
+    catalog = fake.library.catalog
+    [passage] = catalog.parts([paper.id for paper in fake.papers()]).popitem()[1].passages
+    with catalog.transaction():
+        generation = catalog.generation() + 1
+        catalog._db.executemany("INSERT INTO gone VALUES (?, ?, ?)", [(passage.id, passage.paper_id, generation)] * 3)
+        catalog._db.execute("UPDATE papers SET generation = ?", (generation,))
+        catalog._set_meta("generation", str(generation))
+    assert [hit.paper.title for hit in fake.search("bees", 1)] == ["First paper"]
+    fake.rebuild()
+    assert fake.status().indexes == {"terms": "current", "vectors": "current"}

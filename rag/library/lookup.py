@@ -175,7 +175,9 @@ class Lookup(Database):
     def changes(self, since: int) -> Changes:
         """What followers that are at generation `since` have yet to do."""
         with self.snapshot():
-            gone = self._rows("SELECT passage_id, paper_id FROM gone WHERE generation > ?", since)
+            # A passage may have gone more than once since; an index that begins empty has nothing to take out.
+            query = "SELECT DISTINCT passage_id, paper_id FROM gone WHERE generation > ?"
+            gone = self._rows(query, since) if since else []
             papers = self._rows("SELECT id FROM papers WHERE generation > ? ORDER BY generation, id", since)
             return Changes(self.generation(), tuple((a, b) for a, b in gone), tuple(row[0] for row in papers))
 

@@ -61,8 +61,9 @@ class VectorIndex:
         `seen` is the generation that the index is at, `generation` the one it is at afterwards.
         """
         with self._open(token, seen, writes=True) as collection:
-            for start in range(0, len(gone), 1000):
-                collection.delete(ids=list(gone[start : start + 1000]))
+            distinct = list(dict.fromkeys(gone))  # Chroma refuses to delete an id twice in one call
+            for start in range(0, len(distinct), 1000):
+                collection.delete(ids=distinct[start : start + 1000])
             for start in range(0, len(ids), 1000):
                 batch = slice(start, start + 1000)
                 collection.upsert(ids=list(ids[batch]), embeddings=vectors[batch])
