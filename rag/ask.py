@@ -34,6 +34,7 @@ from rag.records import (
     Excluded,
     Finished,
     Hit,
+    Judged,
     Notice,
     Said,
     Scope,
@@ -66,6 +67,7 @@ class _SoFar:
 
     notices: list[str]
     refusal: str | None
+    told: float
     said: list[Statement] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     made_by: str = ""
@@ -85,8 +87,14 @@ class _SoFar:
                 self.excluded.append(event)
             case Declined(reason):
                 self.refusal = reason
+            case Judged(told):
+                self.told = told
             case Written():
-                self.made_by, self.counts = f"{event.model}, prompts {event.prompts}", _counts(event)
+                self.made_by = f"{event.model}, prompts {event.prompts}, form {event.form}"
+                for name, number in _counts(event).items():
+                    # The time to the first token is that of the first request.
+                    first = name == "first_token_ms" and name in self.counts
+                    self.counts[name] = self.counts[name] if first else self.counts.get(name, 0) + number
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ class Asker:
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
             yield Stage("reading")
-        so_far, numbering = _SoFar(notices, reply.refusal), Numbering(history)
+        so_far, numbering = _SoFar(notices, reply.refusal, reply.told), Numbering(history)
         for event in reply.said:
             said = numbering.numbered(event) if isinstance(event, Statement) else event
             so_far.take(said)
@@ -165,7 +173,7 @@ class Asker:
             hits=_kept(reply.hits, cited, self.config.search.hits),
             filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
             refusal=so_far.refusal,
-            told=reply.told,
+            told=so_far.told,
             looked_at=reply.looked_at,
             notices=tuple(so_far.notices),
             perhaps=() if so_far.refusal else tuple(hit for hit in reply.perhaps if hit.paper.id not in settled),
@@ -298,8 +306,13 @@ def _timings(started: float, found: float) -> dict[str, float]:
 
 
 def _counts(written: Written) -> dict[str, float]:
-    """The server's counts of tokens, where it told them."""
-    counts = {"prompt_tokens": written.prompt_tokens, "completion_tokens": written.completion_tokens}
+    """The server's counts of tokens and the times of a request, where they are known."""
+    counts = {
+        "prompt_tokens": written.prompt_tokens,
+        "completion_tokens": written.completion_tokens,
+        "first_token_ms": written.first_ms,
+        "writing_ms": written.writing_ms,
+    }
     return {name: number for name, number in counts.items() if number is not None}
 
 

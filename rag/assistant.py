@@ -110,14 +110,18 @@ class Assistant:
         extractive = Extractive(self.config.answer)
         if self.config.answer.synthesizer == "extractive":
             return extractive
-        return Generated(LLM(self.config.llm), self._counters, self._checker, extractive, self.config.answer)
+        return Generated(self._llm, self._counters, self._scorer, extractive, self.config.answer)
+
+    @cached_property
+    def _llm(self) -> LLM:
+        return LLM(self.config.llm)
 
     @cached_property
     def _counters(self) -> Counters:
         return Counters(self.config.llm)
 
     @cached_property
-    def _checker(self) -> SupportScorer:
+    def _scorer(self) -> SupportScorer:
         return SupportScorer(self.embedder, open_cross_encoder(self.config.support))
 
     def ingest(
@@ -186,7 +190,7 @@ class Assistant:
 
     def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
         """How well texts support a sentence together, 0 to 1; needs no library."""
-        return self._checker.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
+        return self._scorer.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def judged(self, sentence: str, evidence: str | Sequence[str]) -> Verdict | None:
         """What the profile's language model says of it: supported, contradicted or not told; None for no verdict.
@@ -195,7 +199,7 @@ class Assistant:
         """
         if self.config.answer.synthesizer != "generated":
             raise InputError(f"the profile {self.config.profile} has no language model that could judge")
-        judge = Judge(LLM(self.config.llm), self._counters)
+        judge = Judge(self._llm, self._counters)
         return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
@@ -247,8 +251,8 @@ class Assistant:
     def _asker(self) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
-        written = self.config.answer.synthesizer == "generated"
-        reader = Reader(LLM(self.config.llm), self._counters) if written else None
+        reads = self.config.answer.synthesizer == "generated" and self.config.llm.reads
+        reader = Reader(self._llm, self._counters) if reads else None
         return Asker(library, self.embedder, self.synthesizer, self.config, reader)
 
 

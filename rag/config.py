@@ -100,7 +100,10 @@ class LLMConfig(_Section):
     max_tokens: int = Field(ge=16)
     temperature: float = Field(ge=0)
     seed: int
-    structured: bool
+    form: Literal["auto", "structured_outputs", "grammar", "response_format", "none"]
+    prompt_tokens: int = Field(ge=64)
+    sentences: int = Field(ge=1)
+    reads: bool
     screened: int = Field(ge=0)
     parallel: int = Field(ge=1)
     read_seconds: float = Field(gt=0)

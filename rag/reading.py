@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from rag.llm import LLM, Counters, Message, complete_fitting, line_grammar, query_grammar, questions_grammar
+from rag.llm import LLM, Counters, Form, Message, complete_fitting, line_form, query_form, questions_form
 from rag.prompts import fill
 from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
 from rag.records import Field as Fact
@@ -65,7 +65,7 @@ class Reader:
         """
         lines = [line for turn in history for line in _told(turn)]
         build = partial(_with_turns, question, lines)
-        said = self._written(build, len(lines), _HISTORY_TOKENS, line_grammar(_LONGEST))
+        said = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
         return said and " ".join(said.split())
 
     def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> CatalogQuery:
@@ -74,7 +74,7 @@ class Reader:
         if not _CUE.search(question):
             return nothing
         prompt = [Message("user", fill("read_question", question=question))]
-        said = self._written(lambda _: prompt, 1, _HISTORY_TOKENS, query_grammar(_ORDERS, FIELD_NAMES))
+        said = self._written(lambda _: prompt, 1, _HISTORY_TOKENS, query_form(_ORDERS, FIELD_NAMES))
         try:
             return _query(_Read.model_validate_json(said or ""), list(organisations())) or nothing
         except (ValidationError, KeyError):
@@ -83,13 +83,13 @@ class Reader:
     def next_questions(self, question: str, papers: Sequence[Paper], number: int) -> list[str]:
         """So many questions that papers may answer, after this one; whether they do is not checked."""
         build = partial(_with_papers, question, papers, number)
-        said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_grammar(number))
+        said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
         lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in (said or "").splitlines())
         return [line for line in lines if line.endswith("?") and len(line) <= _LONGEST][:number]
 
-    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, grammar: str) -> str | None:
+    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form) -> str | None:
         """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
-        written = complete_fitting(self.llm, self.counters.best(), build, most, grammar, _TOKENS, longest)
+        written = complete_fitting(self.llm, self.counters.best(), build, most, form, _TOKENS, longest)
         return written.text if written.ended.finish == "stop" else None
 
 

@@ -489,24 +489,43 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """An event: whoever reads the passages finds that they don't tell, and why."""
+    """An event: whoever reads the sentences finds that they do not answer, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """An event: a language model has written the statements before; `prompts` is the fingerprint of its prompts.
+class Judged:
+    """An event: how likely it is (0 to 1) that the papers answer, now that a language model has been asked too."""
 
-    Tokens are the server's own counts, None where it tells none.
+    told: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An event: the best quotation, to be shown until a language model has written its first sentence."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event: a request to a language model is over; there may be several to an answer.
+
+    `prompts` is the fingerprint of its prompts, `form` how the server was given the answer's form. Tokens are the
+    server's own counts, None where it gives none; `first_ms` is the time to the first token, `writing_ms` the time from
+    there to the last one, in milliseconds.
     """
 
     model: str
     prompts: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
+    form: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    first_ms: float | None = None
+    writing_ms: float | None = None
 
 
-Said = Statement | Notice | Stage | Excluded | Declined | Written
+Said = Statement | Notice | Stage | Judged | Preview | Excluded | Declined | Written
 """What comes while an answer is made."""
 Event = Said | SourcesFound | Finished

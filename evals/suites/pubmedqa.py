@@ -17,7 +17,7 @@ from typing import Any
 from evals.records import Outcome
 from evals.suites.base import Context, Item, LacksLLM, Loaded, fingerprint
 from rag.errors import InputError
-from rag.llm import LLM, Ended, Message, choice_grammar, complete
+from rag.llm import LLM, Ended, Message, choice_form, complete
 from rag.prompts import fill
 from rag.prompts import fingerprint as wording
 
@@ -90,7 +90,7 @@ class Evaluator:
     def _said(self, case: Asked) -> tuple[str, Ended]:
         asked = fill("verdict_question", abstract=case.abstract, question=case.question)
         messages = [Message("system", fill("verdict_rules")), Message("user", asked)]
-        said = complete(self._llm, messages, choice_grammar(VERDICTS), self._llm.config.max_tokens)
+        said = complete(self._llm, messages, choice_form(VERDICTS), self._llm.config.max_tokens)
         return said.text, said.ended
 
 

@@ -64,7 +64,7 @@ def catalog_reply(
     relevant = [result.hits[row] for row in assessment.listed(config.answer)]
     if query.order or query.counted or query.tally or query.averaged:
         return _on_topic(query, met, relevant, result, told)
-    said = synthesizer.statements(query.topic, result, assessment, whole)
+    said = synthesizer.statements(query.topic, result, replace(assessment, told=told), whole)
     said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
     return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.kinds import asks_for_number, asks_for_papers, asks_to_compare
 from rag.answer.premise import contradicting
 from rag.answer.quoting import chosen, says_the_same
-from rag.answer.relevance import Assessment, coverage
+from rag.answer.relevance import Assessment
+from rag.answer.scoring import sentence_scores
 from rag.config import AnswerConfig
 from rag.records import Citation, Hit, Notice, Sentence, Statement, TextSpan
-from rag.search import Evidence, SearchResult
+from rag.search import SearchResult
 
-# What counts beside a sentence's cosine to the question: the question's words in it, and a figure where one is asked
-# for. Chosen on the dev questions of the Daily Papers corpus; the bundled questions agree (docs/LOG.md).
-_WORDS = 0.2
-_FIGURE = 0.3
-_SCRAP = 4  # words
 _FIRST = 0.01  # what puts a sentence before the best one
 _FEW = 2  # more relevant papers than these are listed, not quoted at length
 _ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
@@ -30,6 +25,11 @@ class Extractive:
     """Quotes the sentences that answer, in the order of their papers' relevance."""
 
     config: AnswerConfig
+
+    @property
+    def least_answerability(self) -> float:
+        """See `Synthesizer`."""
+        return self.config.told
 
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
@@ -44,7 +44,7 @@ class Extractive:
         said: list[Statement] = []
         for row, most in shares:
             hit = result.hits[row]
-            scores = _scores(hit, result.evidence[row], assessment, number=number)
+            scores = sentence_scores(hit, result.evidence[row], assessment, number=number)
             if not said and (denying := _denying(question, hit, list(scores), assessment)):
                 yield Notice(f"“{hit.paper.title}” seems to say otherwise than the question takes for granted.")
                 scores[denying] = max(scores.values()) + _FIRST
@@ -67,29 +67,11 @@ class Extractive:
         return [(rows[0], max(1, self.config.sentences - 1)), (rows[1], 1)], True
 
 
-def _scores(hit: Hit, evidence: Evidence, assessment: Assessment, *, number: bool) -> dict[Sentence, float]:
-    """How well each of the paper's sentences answers."""
-    text, parts = hit.paper.text, evidence.parts.sentences
-    return {
-        sentence: float(cosine) + _bonus(text[sentence.start : sentence.end], assessment, number=number)
-        for sentence, cosine in zip(parts, evidence.cosines, strict=True)
-        # The title names the paper; it is quoted only where there is nothing else.
-        if sentence.start > 0 or len(parts) == 1
-    }
-
-
 def _denying(question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment) -> Sentence | None:
     """The sentence of the best paper that denies what the question takes for granted."""
     texts = [hit.paper.text[one.start : one.end] for one in sentences]
     number = contradicting(question, texts, assessment.asked)
     return None if number is None else sentences[number]
-
-
-def _bonus(text: str, assessment: Assessment, *, number: bool) -> float:
-    figure = _FIGURE if number and re.search(r"\d", text) else 0.0
-    # Where code lies, and scraps that a full stop in debris cut off, answer nothing.
-    empty = -1.0 if "://" in text or len(text.split()) < _SCRAP else 0.0
-    return _WORDS * coverage(text, assessment.asked) + figure + empty
 
 
 def _quoted(hit: Hit, sentences: Sequence[Sentence], mark: int, *, with_title: bool) -> Statement:

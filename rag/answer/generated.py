@@ -1,64 +1,34 @@
-"""Answers that a language model writes from numbered passages; each sentence is checked as soon as it is complete."""
+"""Answers that a language model writes from the sentences that come nearest to a question."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 
+from rag.answer.answerability import certainty, measured
+from rag.answer.context import Excerpt, best_of_each, in_turns, ranked, whole_papers
 from rag.answer.extractive import Extractive
-from rag.answer.kinds import asks_for_papers
-from rag.answer.material import Source, first, sources
-from rag.answer.refusal import declines
+from rag.answer.kinds import asks_for_papers, asks_to_compare
+from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import Assessment
-from rag.answer.revising import Reviser
 from rag.answer.screening import screen
 from rag.answer.support import SupportScorer
+from rag.answer.writing import Layout, Request, Writer
 from rag.config import AnswerConfig
 from rag.errors import LLMError
-from rag.llm import (
-    LLM,
-    Counter,
-    Counters,
-    Draft,
-    Drafts,
-    Ended,
-    Message,
-    answer_grammar,
-    fit,
-    list_grammar,
-    prompt_room,
-)
-from rag.prompts import fill, fingerprint
-from rag.records import Citation, Declined, Notice, Said, Statement, TextSpan, Written
+from rag.llm import LLM, Counters
+from rag.prompts import fill
+from rag.records import Declined, Judged, Notice, Preview, Said, Statement, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
 
-_LINE = 80  # tokens that a paper takes in a list
-_READING = ("standalone", "read_question")  # the prompts by which the question was understood
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How an answer is laid out: the prompt with its rules, its grammar, and whether it goes paper by paper."""
-
-    rules: str
-    grammar: Callable[[int, str], str]
-    by_paper: bool
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the wording of all prompts behind such an answer."""
-        screening = ["screen"] if self.by_paper else []
-        return fingerprint(*screening, self.rules, "answer_question", "dont_tell", "revise", *_READING)
-
-
-PARAGRAPH = Form("answer_rules", answer_grammar, by_paper=False)
-LIST = Form("list_rules", list_grammar, by_paper=True)
+_BATCH = 5  # papers of a list that are written about in one request
+_OF_EACH = 2  # sentences of each paper of a list
+_LIST = Layout("list_rules", by_paper=True)
+_FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +37,25 @@ class Generated:
 
     llm: LLM
     counters: Counters
-    checker: SupportScorer
+    scorer: SupportScorer
     extractive: Extractive
     config: AnswerConfig
+
+    @property
+    def least_answerability(self) -> float:
+        """The calibrated answerability below which this need not be asked; above, a measured model has a say."""
+        return min(_FLOOR, self.config.told) if measured(self.llm.config.model) else self.config.told
 
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
     ) -> Iterator[Said]:
-        """The model's sentences, each with its evidence and doubts. Raises LLMError where that ends the answer."""
+        """Yield the model's sentences, each with its evidence and doubts. Raises LLMError where that ends the answer.
+
+        The best quotation comes before them as a preview, since a model takes a while to read its context.
+        """
+        quotations = self.extractive.statements(question, result, assessment)
+        if quotation := next((one for one in quotations if isinstance(one, Statement)), None):
+            yield Preview(quotation)
         said = 0
         try:
             for one in self._answered(whole or question, result, assessment):
@@ -84,110 +65,74 @@ class Generated:
             if self.config.on_llm_failure == "error":
                 raise
             log.warning("%s", error)
+            if not said and assessment.told < self.config.told:
+                yield Notice(f"The language model failed: {error}.")
+                yield _declined(assessment, result.looked_at)
+                return
             yield Notice(f"The language model failed: {error}. What follows are the papers' own sentences.")
             yield from _renumbered(self.extractive.statements(question, result, assessment), said)
 
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
-        """Paragraphs; or, where papers are asked for, a list of those that the model includes one by one."""
+        """Whether the papers answer is judged over the first request; the others follow only if they do."""
         counter = self.counters.best()
         if not counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
-        most = self.llm.config.screened
-        if not (most and asks_for_papers(question)):
-            yield from self._written(question, sources(result, assessment.answering(self.config)), PARAGRAPH, counter)
-            return
-        candidates = sources(result, assessment.order[:most])
-        screened = yield from screen(question, candidates, self.llm, counter)
-        if not screened.included:
-            yield Declined("the language model finds that none of the papers that it screened answers the question")
-            yield screened.counted(Written(self.llm.config.model, LIST.fingerprint, None, None))
-            return
-        for one in self._written(question, screened.included, LIST, counter):
-            yield screened.counted(one) if isinstance(one, Written) else one
+        writer, marks = Writer(self.llm, counter, self.scorer, self.config), count(1)
+        contexts, layout = yield from self._contexts(question, result, assessment, writer)
+        for number, excerpts in enumerate(contexts):
+            request = writer.request(question, excerpts, layout)
+            if left := len(excerpts) - len(request.given) if layout.by_paper else 0:
+                yield Notice(f"{left} papers were left out, since they don't fit the model's context.")
+            if not number:
+                refusal = yield from self._judged(request, result, assessment)
+                if refusal is None:
+                    return
+            yield from writer.written(request, marks, refusal)
 
-    def _written(self, question: str, relevant: Sequence[Source], form: Form, counter: Counter) -> Iterator[Said]:
-        whole = sum(source.length for source in relevant)
-        build = partial(_messages, question, relevant, form)
-        config = self.llm.config
-        # A list is as long as its papers are many.
-        tokens = max(config.max_tokens, min(_LINE * len(relevant), config.context // 2) if form.by_paper else 0)
-        fits = fit(counter, build, whole, prompt_room(config, tokens))
-        given = first(relevant, fits)
-        if fits < whole:
-            left = f"{whole - fits} of {whole} sentences of the {len(relevant)} relevant papers"
-            yield Notice(f"{left} were left out, since they don't fit the model's context.")
-        check = partial(self._checked, given=given, marks=count(1), form=form)
-        reviser = Reviser(self.llm, counter, question, check, given) if self.config.revise else None
-        drafts = Drafts(len(given))
-        grammar = form.grammar(len(given), fill("dont_tell"))
-        stream = self.llm.stream(build(fits), grammar, tokens)
-        ended = yield from _streamed(stream, drafts, reviser.revised if reviser else check)
-        if reviser:
-            yield from reviser.closing()
-        yield from _closing(drafts, ended)
-        yield Written(config.model, form.fingerprint, ended.prompt_tokens, ended.completion_tokens)
+    def _contexts(
+        self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
+    ) -> Generator[Said, None, tuple[list[list[Excerpt]], Layout]]:
+        """The excerpts of each request: of a list some papers each, of any other answer the best sentences."""
+        if not asks_for_papers(question):
+            excerpts, most = ranked(question, result, assessment), self.llm.config.sentences
+            if asks_to_compare(question):
+                return [in_turns(excerpts)], Layout("comparison_rules", most + 1)
+            return [excerpts], Layout("answer_rules", most)
+        rows = assessment.listed(self.config)
+        if most := self.llm.config.screened:
+            candidates = assessment.order[:most]
+            screened = yield from screen(question, whole_papers(result, candidates), self.llm, writer.counter)
+            yield Written(self.llm.config.model, _LIST.fingerprint, self.llm.dialect, *screened.tokens)
+            rows = [candidates[number] for number in screened.included]
+            if not rows:
+                yield Declined("the language model finds that none of the papers that it screened answers the question")
+        excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
+        return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], _LIST
 
-    def _checked(self, draft: Draft, given: Sequence[Source], marks: Iterator[int], form: Form) -> Statement:
-        citations, strays = [], []
-        for number in draft.passages:
-            source = given[number - 1]
-            # Only what the model writes is embedded; the library has the rest.
-            checked = self.checker.score(draft.text, [source.text(one) for one in source.sentences], source.known)
-            best = source.sentences[checked.best or 0]
-            span = TextSpan(best.start, best.end, source.hit.paper.text[best.start : best.end])
-            paper = source.hit.paper
-            citations.append(Citation(next(marks), paper.id, paper.title, (span,), round(checked.score, 4)))
-            strays.append(checked.missing_numbers)
-        title = citations[0].title if form.by_paper and len(citations) == 1 else None
-        return Statement(draft.text, tuple(citations), title, tuple(self._doubts(citations, strays)))
-
-    def _doubts(self, citations: Sequence[Citation], strays: Sequence[Sequence[str]]) -> Iterator[str]:
-        if not citations:
-            yield "it names no source"
-            return
-        best = max(one.support or 0.0 for one in citations)
-        if best < self.config.supported:
-            yield f"weak support, {best:.2f}"
-        if stray := [number for number in strays[0] if all(number in others for others in strays)]:
-            yield f"{', '.join(stray)} in no cited paper"
+    def _judged(
+        self, request: Request, result: SearchResult, assessment: Assessment
+    ) -> Generator[Said, None, str | None]:
+        """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
+        # A paper with every word of the question is an answer as far as the search can see.
+        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
+        model = measured(self.llm.config.model)
+        yes = certainty(self.llm, request.prompt) if model else None
+        if model is None or yes is None:
+            answers, refusal = told >= self.config.told, fill("refusal")
+        else:
+            probability = model.probability(told, yes)
+            answers, refusal = probability >= model.threshold, ""
+            yield Judged(probability)
+        if answers:
+            return refusal
+        yield _declined(assessment, result.looked_at)
+        return None
 
 
-def _streamed(
-    stream: Generator[str | Ended, None, None], drafts: Drafts, say: Callable[[Draft], Statement | None]
-) -> Generator[Statement, None, Ended]:
-    """What is said of each draft as soon as it is complete."""
-    ended: Ended | None = None
-    with closing(stream):
-        for piece in stream:
-            if isinstance(piece, Ended):
-                ended = piece
-            else:
-                yield from filter(None, map(say, drafts.feed(piece)))
-    yield from filter(None, map(say, drafts.end()))
-    assert ended is not None, "a stream that ends without a failure says so"
-    return ended
-
-
-def _closing(drafts: Drafts, ended: Ended) -> Iterator[Said]:
-    """What is to be said of the end: a refusal, a sentence without marks or cut off, marks that were dropped."""
-    if drafts.dropped:
-        yield Notice(f"{drafts.dropped} marks that named no passage were dropped.")
-    if not drafts.tail:
-        return
-    if declines(drafts.tail):
-        yield Declined("the model finds no answer in the passages it was given")
-    elif ended.finish == "length":
-        yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
-    else:
-        yield Statement(drafts.tail, (), doubts=("it names no source",))
-
-
-def _messages(question: str, relevant: Sequence[Source], form: Form, sentences: int) -> list[Message]:
-    """The prompt with so many sentences; what stays the same comes first, for the server's prefix cache."""
-    given = first(relevant, sentences)
-    passages = "\n\n".join(f"[{number}] {source.passage}" for number, source in enumerate(given, start=1))
-    rules = fill(form.rules, refusal=fill("dont_tell"))
-    return [Message("system", rules), Message("user", fill("answer_question", passages=passages, question=question))]
+def _declined(assessment: Assessment, looked_at: int) -> Declined:
+    """The refusal, with what is missing where that is known."""
+    reason = reason_to_decline(replace(assessment, covered=False), looked_at, threshold=1.1)
+    return Declined(reason or "the papers that come nearest do not answer it")
 
 
 def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said]:

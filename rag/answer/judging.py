@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rag.answer.wording import split
-from rag.llm import LLM, Counters, Message, choice_grammar, complete_fitting
+from rag.llm import LLM, Counters, Message, choice_form, complete_fitting
 from rag.prompts import fill
 
 Verdict = Literal["supported", "contradicted", "not told"]
@@ -36,6 +36,6 @@ class Judge:
         def build(most: int) -> list[Message]:
             return [Message("user", fill("judge_claim", evidence=" ".join(sentences[:most]), claim=claim))]
 
-        counter, grammar = self.counters.best(), choice_grammar(_VERDICTS)
-        said = complete_fitting(self.llm, counter, build, len(sentences), grammar, _TOKENS).text.casefold()
+        counter, form = self.counters.best(), choice_form(_VERDICTS)
+        said = complete_fitting(self.llm, counter, build, len(sentences), form, _TOKENS).text.casefold()
         return next((one for one in _VERDICTS if re.match(rf"\W*{one}\b", said)), None)

@@ -36,9 +36,7 @@ def refusal_text(reason: str, hits: Sequence[Hit]) -> str:
 
 
 def declines(text: str) -> bool:
-    """Whether a model's text is the fixed sentence of prompts/dont_tell.md; models write either apostrophe."""
-    return _plain(text) == _plain(fill("dont_tell"))
-
-
-def _plain(text: str) -> str:
-    return text.replace("’", "'").strip(" .").casefold()
+    """Whether a model's sentence is the refusal of prompts/refusal.md, or holds it: "The answer is Not found."."""
+    refusal = fill("refusal").rstrip(".")
+    # With its capital letter, since "was not found to vanish" refuses nothing.
+    return refusal in text or text.strip(" .").casefold() == refusal.casefold()

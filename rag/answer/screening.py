@@ -9,14 +9,14 @@ import json
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from rag.answer.material import Source, first
+from rag.answer.context import Excerpt
 from rag.errors import LLMError
-from rag.llm import LLM, Completion, Counter, Message, complete_all, fit, prompt_room, verdict_grammar
+from rag.llm import LLM, Completion, Counter, Message, complete_all, fit, prompt_room, verdict_form
 from rag.prompts import fill
-from rag.records import Excluded, Notice, Said, Stage, Written
+from rag.records import Excluded, Notice, Said, Stage
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,10 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The sources that count as answering, in the order of the candidates, and the server's counts of tokens."""
+    """The numbers of the candidates that count as answering, and the server's counts of tokens."""
 
-    included: tuple[Source, ...]
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-    def counted(self, written: Written) -> Written:
-        """What was written, with the tokens of the screening."""
-        return replace(
-            written,
-            prompt_tokens=_sum([self.prompt_tokens, written.prompt_tokens]),
-            completion_tokens=_sum([self.completion_tokens, written.completion_tokens]),
-        )
+    included: tuple[int, ...]
+    tokens: tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +40,15 @@ class _Verdict:
     reason: str
 
 
-def screen(question: str, candidates: Sequence[Source], llm: LLM, counter: Counter) -> Generator[Said, None, Screened]:
-    """Which candidates answer; the cost is told before, then how far it is, then each excluded one with its reason.
+def screen(question: str, candidates: Sequence[Excerpt], llm: LLM, counter: Counter) -> Generator[Said, None, Screened]:
+    """Ask of each candidate, a paper with all its sentences, whether it answers.
 
-    A candidate whose request fails, or without a clear verdict, is included, and that is told. Raises LLMError where
-    requests fail one after the other.
+    The cost is said before, then how far it is, then each excluded one with its reason. A candidate whose request
+    fails, or without a clear verdict, is included, with a notice. Raises LLMError where requests fail one after the
+    other.
     """
     room = prompt_room(llm.config, _VERDICT_TOKENS)
-    fits = [fit(counter, partial(_prompt, question, one), one.length, room) for one in candidates]
+    fits = [fit(counter, partial(_prompt, question, one), len(one.rows), room) for one in candidates]
     prompts = [_prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)]
     tokens = sum(map(counter.count, prompts))
     yield Stage(f"{_papers(len(prompts))} will be screened, about {round(tokens, -2):,} tokens")
@@ -70,15 +62,13 @@ def screen(question: str, candidates: Sequence[Source], llm: LLM, counter: Count
     ]
     yield Notice(f"The language model screened {_papers(len(pairs))} and excluded {len(excluded)} of them.")
     yield from excluded
-    if cut := sum(most < source.length for source, most in zip(candidates, fits, strict=True)):
+    if cut := sum(most < len(source.rows) for source, most in zip(candidates, fits, strict=True)):
         yield Notice(f"{_papers(cut)} of them by the first sentences only, which is what fits the model's context.")
     yield from _unclear([source for source, verdict in pairs if verdict is None])
     ends = [one.ended for one in completions.values() if isinstance(one, Completion)]
-    return Screened(
-        tuple(source for source, verdict in pairs if verdict is None or verdict.include),
-        _sum([one.prompt_tokens for one in ends]),
-        _sum([one.completion_tokens for one in ends]),
-    )
+    included = tuple(number for number, verdict in enumerate(verdicts) if verdict is None or verdict.include)
+    tokens = _sum([one.prompt_tokens for one in ends]), _sum([one.completion_tokens for one in ends])
+    return Screened(included, tokens)
 
 
 def _completed(
@@ -87,7 +77,7 @@ def _completed(
     """The completions by the number of their prompt."""
     completions: dict[int, Completion | LLMError] = {}
     failed = 0
-    with closing(complete_all(llm, prompts, verdict_grammar(), _VERDICT_TOKENS)) as coming:
+    with closing(complete_all(llm, prompts, verdict_form(), _VERDICT_TOKENS)) as coming:
         for number, completion in coming:
             completions[number] = completion
             failed = failed + 1 if isinstance(completion, LLMError) else 0
@@ -97,13 +87,13 @@ def _completed(
     return completions
 
 
-def _prompt(question: str, source: Source, sentences: int) -> list[Message]:
+def _prompt(question: str, source: Excerpt, sentences: int) -> list[Message]:
     """The question comes before the paper, so that all prompts share a beginning."""
-    [cut] = first([source], sentences)
-    return [Message("user", fill("screen", question=question, paper=cut.passage))]
+    paper = f"{' '.join(source.hit.paper.title.split())}\n{source.first(sentences).text}"
+    return [Message("user", fill("screen", question=question, paper=paper))]
 
 
-def _verdict(completion: Completion | LLMError, source: Source) -> _Verdict | None:
+def _verdict(completion: Completion | LLMError, source: Excerpt) -> _Verdict | None:
     """What the model said, None where that is not clear."""
     said = completion if isinstance(completion, LLMError) else completion.text
     verdict = None if isinstance(completion, LLMError) else _read(completion.text)
@@ -126,7 +116,7 @@ def _read(text: str) -> _Verdict | None:
     return None
 
 
-def _unclear(unclear: Sequence[Source]) -> Iterator[Notice]:
+def _unclear(unclear: Sequence[Excerpt]) -> Iterator[Notice]:
     if not unclear:
         return
     named = ", ".join(f"“{source.hit.paper.title}”" for source in unclear[:_NAMED])

@@ -13,6 +13,11 @@ from rag.search import SearchResult
 class Synthesizer(Protocol):
     """Says an answer, sentence by sentence."""
 
+    @property
+    def least_answerability(self) -> float:
+        """The calibrated answerability, 0 to 1, below which the question is declined without asking this."""
+        ...
+
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
     ) -> Iterator[Said]:

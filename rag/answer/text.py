@@ -31,7 +31,7 @@ def text_reply(
         return _whole_paper(library, embedder, synthesizer, question, next(iter(among)), config)
     result = search(library, embedder, question, config.search, config.answer.considered, among)
     assessment = assess(library, question, result, config.answer)
-    threshold = config.answer.told
+    threshold = synthesizer.least_answerability
     if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
         # says enough.

@@ -1,38 +1,44 @@
 """A served language model: its client, the budget of its prompt, and the form of its answers."""
 
 from rag.llm.budget import Counter, Counters, fit, prompt_room
-from rag.llm.client import LLM, Ended, Message
-from rag.llm.grammar import (
-    answer_grammar,
-    choice_grammar,
-    line_grammar,
-    list_grammar,
-    query_grammar,
-    questions_grammar,
-    verdict_grammar,
+from rag.llm.client import LLM, Dialect, Ended, Message, Reading
+from rag.llm.drafts import Draft, Drafts
+from rag.llm.forms import (
+    MOST_WORDS,
+    Form,
+    answer_form,
+    choice_form,
+    line_form,
+    list_form,
+    query_form,
+    questions_form,
+    verdict_form,
 )
-from rag.llm.marks import Draft, Drafts
 from rag.llm.parallel import Completion, complete, complete_all, complete_fitting
 
 __all__ = [
     "LLM",
+    "MOST_WORDS",
     "Completion",
     "Counter",
     "Counters",
+    "Dialect",
     "Draft",
     "Drafts",
     "Ended",
+    "Form",
     "Message",
-    "answer_grammar",
-    "choice_grammar",
+    "Reading",
+    "answer_form",
+    "choice_form",
     "complete",
     "complete_all",
     "complete_fitting",
     "fit",
-    "line_grammar",
-    "list_grammar",
+    "line_form",
+    "list_form",
     "prompt_room",
-    "query_grammar",
-    "questions_grammar",
-    "verdict_grammar",
+    "query_form",
+    "questions_form",
+    "verdict_form",
 ]

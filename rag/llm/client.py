@@ -1,18 +1,36 @@
-"""The one door to llama-index's OpenAI-like client: messages in, text out in pieces, each failure one LLMError."""
+"""The one door to llama-index's OpenAI-like client: messages in, text out in pieces, each failure one LLMError.
+
+Servers ignore a form that they don't know and answer 200, so which one binds is found out by asking (`LLM.dialect`).
+"""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
 
 from rag.config import LLMConfig
 from rag.errors import LLMError
+from rag.llm.filters import Filter, FromJson, Thinking, rest, through
+from rag.llm.forms import Form, choice_form
 
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+Dialect = Literal["structured_outputs", "grammar", "response_format", "none"]
+"""How a server is given a form: vLLM's field, llama.cpp's, a JSON schema (Ollama and others), or not at all."""
+
+_DIALECTS: tuple[Dialect, ...] = ("structured_outputs", "grammar", "response_format")
+_PROBE = ("violet-seven", "seven-violet")  # what no model says to a greeting of its own accord
+_PROBE_TOKENS = 24
+_LIKELIEST = 20  # tokens whose probabilities are asked for; OpenAI's interface allows no more
 _CONNECT_SECONDS = 5.0
 _LONGEST = 200
 
@@ -34,8 +52,30 @@ class Ended:
     completion_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An item of a stream before the first piece: how many tokens of the prompt the server has read (llama.cpp)."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeliest:
+    """An item of a request for log probabilities: those of a token's likeliest texts."""
+
+    logprobs: Mapping[str, float]
+
+
+_Item = str | Reading | Ended | _Likeliest
+
+
+class _Refused(LLMError):
+    """The server refuses the request as it is."""
+
+
 class _Unsaid(Exception):
-    """A failure that another try may mend."""
+    """A failure that another try may get over."""
 
 
 class LLM:
@@ -43,25 +83,77 @@ class LLM:
 
     def __init__(self, config: LLMConfig) -> None:
         self.config = config
+        self._dialect: Dialect | None = None if config.form == "auto" else config.form
+        self._probing = threading.Lock()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the server takes forms: as `llm.form` says, else as a probe found out, once for each `LLM`.
+
+        Raises LLMError where the server does not answer.
+        """
+        with self._probing:
+            if self._dialect is None:
+                self._dialect = next((one for one in _DIALECTS if self._binds(one)), "none")
+                log.info("%s takes forms as: %s", self.config.base_url, self._dialect)
+            return self._dialect
 
     def stream(
-        self, messages: Sequence[Message], grammar: str | None = None, max_tokens: int | None = None
-    ) -> Generator[str | Ended, None, None]:
-        """The answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops writing.
+        self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
+    ) -> Generator[str | Reading | Ended, None, None]:
+        """Yield the answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops.
 
-        A refused or lost connection is tried once more before the first piece. `grammar` holds where `llm.structured`
-        says that the server knows grammars; `max_tokens` takes the place of `llm.max_tokens`. Raises LLMError.
+        A refused or lost connection is tried once more before the first piece. `form` binds the answer where the server
+        knows forms, and the pieces are plain text whichever dialect it takes them in; a model's thinking is no part of
+        them. `max_tokens` takes the place of `llm.max_tokens`. Raises LLMError.
         """
-        for last in (False, True):
-            said = False
-            try:
-                for piece in self._once(messages, grammar, max_tokens or self.config.max_tokens):
-                    said = True
-                    yield piece
-                return
-            except _Unsaid as error:
-                if said or last:
-                    raise LLMError(str(error)) from None
+        dialect = self.dialect if form else "none"
+        yield from self._stream(messages, form, dialect, max_tokens or self.config.max_tokens)
+
+    def _stream(
+        self, messages: Sequence[Message], form: Form | None, dialect: Dialect, max_tokens: int
+    ) -> Generator[str | Reading | Ended, None, None]:
+        yield from _twice(lambda: self._shaped(messages, form, dialect, max_tokens))
+
+    def first_token(self, messages: Sequence[Message]) -> Mapping[str, float]:
+        """Return the natural logarithms of the probabilities of the likeliest first tokens, by their texts.
+
+        Empty where the server gives none. Raises LLMError.
+        """
+        likeliest: Mapping[str, float] = {}
+        for item in _twice(lambda: self._once(messages, {"logprobs": True, "top_logprobs": _LIKELIEST}, 1)):
+            if isinstance(item, _Likeliest) and not likeliest:
+                likeliest = item.logprobs
+        return likeliest
+
+    def _shaped(
+        self, messages: Sequence[Message], form: Form | None, dialect: Dialect, max_tokens: int
+    ) -> Iterator[str | Reading | Ended]:
+        """One request, with the form in the server's dialect and its answer as plain text."""
+        filters: list[Filter] = [Thinking()]
+        if form and dialect == "response_format" and form.parts:
+            filters.append(FromJson(form))
+            *earlier, last = messages
+            messages = [*earlier, Message(last.role, f"{last.content}\n\n{form.hint}")]
+        with closing(self._once(messages, _bound(form, dialect), max_tokens)) as items:
+            for item in items:
+                if isinstance(item, str):
+                    yield from through(filters, iter([item]))
+                    continue
+                if isinstance(item, Ended):
+                    yield from rest(filters)
+                if not isinstance(item, _Likeliest):
+                    yield item
+
+    def _binds(self, dialect: Dialect) -> bool:
+        """Whether the server holds to a form that it is given in this dialect."""
+        asked = [Message("user", "Good morning! How are you?")]
+        try:
+            pieces = list(self._stream(asked, choice_form(_PROBE), dialect, _PROBE_TOKENS))
+        except _Refused as error:
+            log.info("%s: %s", dialect, error)
+            return False
+        return "".join(one for one in pieces if isinstance(one, str)).strip() in _PROBE
 
     def check(self) -> None:
         """Ask for a single token. Raises LLMError where the server is not there, or answers nothing at all."""
@@ -69,15 +161,14 @@ class LLM:
         for _ in probe.stream([Message("user", "Are you there?")]):
             pass
 
-    def _once(self, messages: Sequence[Message], grammar: str | None, max_tokens: int) -> Iterator[str | Ended]:
+    def _once(self, messages: Sequence[Message], form: dict[str, Any], max_tokens: int) -> Generator[_Item, None, None]:
         from llama_index.core.llms import ChatMessage
         from llama_index.llms.openai_like import OpenAILike
 
         config = self.config
         timeout = httpx.Timeout(config.read_seconds, connect=min(_CONNECT_SECONDS, config.read_seconds))
         body: dict[str, Any] = {"chat_template_kwargs": config.template_options} if config.template_options else {}
-        if grammar is not None and config.structured:
-            body["structured_outputs"] = {"grammar": grammar}
+        body |= form
         chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
         finish, counts = None, (None, None)
         # A client of its own, so that leaving the block closes the connection whatever happened.
@@ -100,6 +191,10 @@ class LLM:
                     finish = chunk.choices[0].finish_reason or finish
                 if chunk.usage:
                     counts = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+                if progress := (chunk.model_extra or {}).get("prompt_progress"):
+                    yield Reading(progress["processed"], progress["total"])
+                if found := chunk.choices and chunk.choices[0].logprobs and chunk.choices[0].logprobs.content:
+                    yield _Likeliest({top.token: top.logprob for top in found[0].top_logprobs})
                 if one.delta:
                     yield one.delta
         if finish not in ("stop", "length"):
@@ -114,7 +209,8 @@ class LLM:
         try:
             yield
         except openai.APIStatusError as error:
-            raise LLMError(self._refused(error.status_code, error.message)) from None
+            kind = _Refused if error.status_code in (400, 422) else LLMError
+            raise kind(self._refused(error.status_code, error.message)) from None
         except (openai.APITimeoutError, httpx.TimeoutException):
             raise LLMError(f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)") from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
@@ -147,6 +243,32 @@ class LLM:
             return [str(one["id"]) for one in reply.raise_for_status().json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return []
+
+
+def _twice(request: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+    """Try once more what was refused or lost before its first item."""
+    for last in (False, True):
+        said = False
+        try:
+            for item in request():
+                said = True
+                yield item
+            return
+        except _Unsaid as error:
+            if said or last:
+                raise LLMError(str(error)) from None
+
+
+def _bound(form: Form | None, dialect: Dialect) -> dict[str, Any]:
+    """What a request says of the form."""
+    if form is None or dialect == "none":
+        return {}
+    if dialect == "structured_outputs":
+        return {"structured_outputs": {"grammar": form.grammar}}
+    if dialect == "grammar":
+        return {"grammar": form.grammar, "return_progress": True}
+    schema = {"name": "answer", "schema": form.schema, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ from threading import Event
 from rag.errors import LLMError
 from rag.llm.budget import Counter, fit, prompt_room
 from rag.llm.client import LLM, Ended, Message
+from rag.llm.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Completion:
 
 
 def complete_all(
-    llm: LLM, prompts: Sequence[Sequence[Message]], grammar: str | None, max_tokens: int
+    llm: LLM, prompts: Sequence[Sequence[Message]], form: Form | None, max_tokens: int
 ) -> Generator[tuple[int, Completion | LLMError], None, None]:
     """Each prompt's number and completion, or why there is none, as they come; `llm.parallel` of them at a time.
 
@@ -33,8 +34,7 @@ def complete_all(
     pool = ThreadPoolExecutor(llm.config.parallel, thread_name_prefix="llm")
     try:
         tasks = {
-            pool.submit(_tried, llm, prompt, grammar, max_tokens, closed): number
-            for number, prompt in enumerate(prompts)
+            pool.submit(_tried, llm, prompt, form, max_tokens, closed): number for number, prompt in enumerate(prompts)
         }
         for task in as_completed(tasks):
             yield tasks[task], task.result()
@@ -44,11 +44,11 @@ def complete_all(
 
 
 def complete(
-    llm: LLM, prompt: Sequence[Message], grammar: str | None, max_tokens: int, closed: Event | None = None
+    llm: LLM, prompt: Sequence[Message], form: Form | None, max_tokens: int, closed: Event | None = None
 ) -> Completion:
     """All that the model writes to a prompt. Raises LLMError; also where `closed` is set before the end."""
     text = ""
-    with closing(llm.stream(prompt, grammar, max_tokens)) as stream:
+    with closing(llm.stream(prompt, form, max_tokens)) as stream:
         for piece in stream:
             if isinstance(piece, Ended):
                 return Completion(text, piece)
@@ -63,7 +63,7 @@ def complete_fitting(
     counter: Counter,
     build: Callable[[int], Sequence[Message]],
     most: int,
-    grammar: str,
+    form: Form,
     max_tokens: int,
     longest: int | None = None,
 ) -> Completion:
@@ -72,13 +72,13 @@ def complete_fitting(
     `longest` is another limit of the prompt, in tokens. Raises LLMError.
     """
     room = prompt_room(llm.config, max_tokens)
-    return complete(llm, build(fit(counter, build, most, min(room, longest or room))), grammar, max_tokens)
+    return complete(llm, build(fit(counter, build, most, min(room, longest or room))), form, max_tokens)
 
 
 def _tried(
-    llm: LLM, prompt: Sequence[Message], grammar: str | None, max_tokens: int, closed: Event
+    llm: LLM, prompt: Sequence[Message], form: Form | None, max_tokens: int, closed: Event
 ) -> Completion | LLMError:
     try:
-        return complete(llm, prompt, grammar, max_tokens, closed)
+        return complete(llm, prompt, form, max_tokens, closed)
     except LLMError as error:
         return error

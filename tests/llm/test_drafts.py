@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rag.llm import Drafts
 
 
-def read(chunks, passages=3):
-    drafts = Drafts(passages)
+def read(chunks, excerpts=3):
+    drafts = Drafts(excerpts)
     return [one for chunk in chunks for one in drafts.feed(chunk)] + list(drafts.end()), drafts
 
 
@@ -22,7 +22,7 @@ WANTED = [("Ratios of 0.891 help (Li et al. say).", (1, 3)), ("They are bounded.
 def test_the_chunks_make_no_difference(cuts) -> None:
     edges = [0, *sorted(cuts), len(ANSWER)]
     said, drafts = read([ANSWER[a:b] for a, b in pairwise(edges)])
-    assert [(one.text, one.passages) for one in said] == WANTED
+    assert [(one.text, one.excerpts) for one in said] == WANTED
     assert (drafts.dropped, drafts.tail) == (1, "")
 
 
@@ -35,9 +35,24 @@ def test_an_unfinished_tail_is_withheld(tail) -> None:
 
 def test_lists_in_one_mark_and_bullets() -> None:
     said, _ = read(["- First one [1, 2]\n- Second one [0]\n"])
-    assert [(one.text, one.passages) for one in said] == [("First one", (1, 2)), ("Second one", ())]
+    assert [(one.text, one.excerpts) for one in said] == [("First one.", (1, 2)), ("Second one.", ())]
 
 
 def test_other_brackets_are_text() -> None:
     said, _ = read(["It masks. [1] [MASK] tokens stay [2]"])
-    assert [(one.text, one.passages) for one in said] == [("It masks.", (1,)), ("[MASK] tokens stay", (2,))]
+    assert [(one.text, one.excerpts) for one in said] == [("It masks.", (1,)), ("[MASK] tokens stay.", (2,))]
+
+
+def test_clauses_with_marks_of_their_own_are_one_sentence() -> None:
+    said, drafts = read(["It explores by truncation [1] and by optimism [2][1]. Next [3", "]"])
+    assert [(one.text, one.excerpts) for one in said] == [
+        ("It explores by truncation and by optimism.", (1, 2)),
+        ("Next.", (3,)),
+    ]
+    assert drafts.tail == ""
+
+
+def test_a_clause_that_is_cut_off_is_part_of_the_tail() -> None:
+    said, drafts = read(["Whole. [1] It explores by truncation [2] and by"])
+    assert [one.text for one in said] == ["Whole."]
+    assert drafts.tail == "It explores by truncation and by"
