@@ -167,7 +167,7 @@ class Config(BaseSettings):
 
     @property
     def writes(self) -> bool:
-        """Whether a language model writes the answers. "auto" must be settled first: see `rag.llm.local.settled`."""
+        """Whether a language model writes the answers. "auto" must be settled first: see `rag.llm.models.settled`."""
         assert self.answer.synthesizer != "auto", "the configuration is not settled"
         return self.answer.synthesizer == "generated"
 

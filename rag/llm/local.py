@@ -10,10 +10,11 @@ import logging
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ from typing import Any, Literal
 import platformdirs
 
 from rag.config import APP, LLMConfig
-from rag.errors import LLMError
+from rag.errors import LLMError, ModelError
 from rag.llm import llamacpp
+from rag.llm.endpoint import Endpoint, Remote
 from rag.llm.machine import physical_cores
+from rag.llm.models import file_of, runs_here
+from rag.llm.serving import address, refuse_taken
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +108,13 @@ class LocalServer:
         if self.state == "off":
             threading.Thread(target=self._load, name="llama.cpp", daemon=True).start()
 
+    def wait(self) -> None:
+        """Wait for the end of the process, if there is one."""
+        with self._guard:
+            process = self._process
+        if process:
+            process.wait()
+
     def close(self) -> None:
         """End the process; requests that come later fail."""
         with self._guard:
@@ -139,6 +150,7 @@ class LocalServer:
 
     def _start(self) -> _Running:
         read_from = self._open_log()
+        _end(self._process)  # one that crashed has left its streams
         try:
             with self.log_file.open("ab") as out:
                 process = _launch(out)
@@ -206,6 +218,47 @@ class LocalServer:
         _end(process)
 
 
+def open_endpoint(config: LLMConfig) -> Endpoint:
+    """Where the configured engine answers: at `llm.base_url`, or in a process that is not started yet.
+
+    Raises ModelError where the model is not here, or llama.cpp is not.
+    """
+    if config.engine == "server":
+        return Remote(config.base_url, config.api_key)
+    return LocalServer(_usable(config), config)
+
+
+def serve(config: LLMConfig, log_file: Path, say: Callable[[str], None]) -> None:
+    """Serve the model at the port of `llm.base_url` until SIGINT or SIGTERM.
+
+    Raises LLMError where the port is taken or the server ends by itself, ModelError where the model is not here.
+    """
+    host, port = address(config)
+    refuse_taken(host, port)
+    path = _usable(config)
+    server = LocalServer(path, config, port=port, key=config.api_key, log_file=log_file)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        say(f"starting {path.name}; the log is {log_file}")
+        with server.open() as url:
+            say(f"ready at {url}; Ctrl-C stops it")
+            server.wait()
+        raise LLMError(f"llama.cpp ended by itself; its log is {log_file}")
+    except KeyboardInterrupt:
+        say("stopped")
+    finally:
+        server.close()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _usable(config: LLMConfig) -> Path:
+    """The model's file, once llama.cpp is there too."""
+    if not runs_here():
+        fix = "pip install xllamacpp, or set llm.engine to server and llm.base_url to one"
+        raise ModelError(f"llama.cpp is not installed: {fix}")
+    return file_of(config)
+
+
 def _launch(out: Any) -> subprocess.Popen[str]:
     # By its file and with -P, so that neither the working folder nor the rest of this package is imported there.
     line = [sys.executable, "-P", str(Path(llamacpp.__file__).resolve())]
@@ -216,7 +269,8 @@ def _launch(out: Any) -> subprocess.Popen[str]:
 
 def _said(process: subprocess.Popen[str], settings: dict[str, Any]) -> str | None:
     """The address that the process serves at once it is ready, None where it ended before."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         # The stream stays open: its end is how the process learns of ours.
         process.stdin.write(json.dumps(settings) + "\n")
@@ -244,11 +298,11 @@ def _serves(current: Future[_Running]) -> bool:
 
 
 def _reason(path: Path, start: int) -> str:
-    """The line of the log that says why: the last that names an error, without its time and level."""
+    """The line of the log that says why, without its time and level: llama.cpp's first error, else the last line."""
     with path.open("rb") as file:
         file.seek(start)
         said = file.read().decode("utf-8", "replace")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"^[\d.]+ E |Error\b|\berror\b", line)]
-    last = (errors or lines or ["it said nothing"])[-1]
-    return re.sub(r"^[\d.]+ [A-Z] ", "", last)[:200]
+    errors = [line for line in lines if re.match(r"[\d.]+ E ", line)]
+    reason = errors[0] if errors else (lines or ["it said nothing"])[-1]
+    return re.sub(r"^[\d.]+ [A-Z] ", "", reason)[:200]
