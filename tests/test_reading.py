@@ -7,7 +7,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.errors import InputError, LLMError
-from tests.llm.fake import errs, says, serving
+from tests.llm.fake import SERVED, errs, says, serving
 from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
@@ -20,6 +20,12 @@ KINDS = {
     "You mend": "revise",
     "You judge": "judge",
 }
+
+
+@pytest.fixture(autouse=True)
+def _served(monkeypatch):
+    for name, value in SERVED.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +54,7 @@ def served(demo_home, tiny, monkeypatch):
     with ExitStack() as stack:
 
         def start(model, **variables):
-            settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__SCREENED": 0, **variables}
+            settings = {"LLM__TOKENIZER": tiny, "LLM__SCREENED": 0, **variables}
             for name, value in settings.items():
                 monkeypatch.setenv(f"RAG_{name}", str(value))
             monkeypatch.setenv("RAG_LLM__BASE_URL", stack.enter_context(serving(model)).url)
