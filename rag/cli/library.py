@@ -185,5 +185,5 @@ def list_models(profile: Profile = None) -> None:
         here = "here" if model.path(cache).is_file() else "-"
         writes = config.writes and config.llm.engine == "llama.cpp" and config.llm.model == model.name
         line = f"{model.name:<24}{model.size / 1e9:>4.1f} GB  {model.licence:<12}{here:<6}"
-        typer.echo(line + ("writes the answers" if writes else "").rstrip())
+        typer.echo((line + ("writes the answers" if writes else "")).rstrip())
     typer.echo(f"kept in {cache}; fetch one with rag models pull --llm NAME")

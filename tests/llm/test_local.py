@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.llamacpp, pytest.mark.timeout(300)]
 
 ASKED = [Message("system", "Answer in one sentence."), Message("user", "What is a density ratio?")]
 FORM = """root ::= sentence (" " sentence)?
-sentence ::= word (" " word){2,12} [.!?] " [" [1-9] "]"
-word ::= [^ .!?\\[\\]\\n\\t]+ ("." [^ .!?\\[\\]\\n\\t]+)*
+sentence ::= word (" " word){2,8} [.!?] " [" [1-9] "]"
+word ::= [a-zA-Z]{1,9}
 """
 _HOLD = """
 import sys, time
@@ -89,9 +89,9 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
 
 def test_the_first_request_starts_it_and_the_form_binds(server: LocalServer) -> None:
     assert server.state == "off"
-    said = chat(server, grammar=FORM)["choices"][0]
+    said = chat(server, grammar=FORM, max_tokens=200)["choices"][0]
     assert said["finish_reason"] == "stop"
-    assert re.fullmatch(r"([^.!?\[\]]+(\.[^ ]+)*[.!?] \[[1-9]\] ?)+", said["message"]["content"])
+    assert re.fullmatch(r"(([a-zA-Z]+ ?){3,9}[.!?] \[[1-9]\] ?){1,2}", said["message"]["content"])
     assert server.state == "ready"
 
 
