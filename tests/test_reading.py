@@ -260,6 +260,6 @@ def test_long_evidence_is_cut_to_what_fits(served) -> None:
     assert "Rat 899 ran." not in model.prompts["judge"][0]
 
 
-def test_without_a_model_there_is_no_verdict(demo) -> None:
-    with pytest.raises(InputError, match="no language model"):
+def test_without_a_model_there_is_no_verdict(demo_home) -> None:
+    with Assistant.open(home=demo_home, quotes=True) as demo, pytest.raises(InputError, match="no language model"):
         demo.judged("Seven rats ran.", "Three rats ran.")

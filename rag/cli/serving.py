@@ -62,10 +62,7 @@ def serve(
     log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the server's log goes.")] = None,
     profile: Profile = None,
 ) -> None:
-    """Start the profile's language model and keep it until Ctrl-C: vLLM, or llama.cpp where no GPU is needed.
-
-    The profile is `gpu` where none is set.
-    """
+    """Start the profile's language model and keep it until Ctrl-C: vLLM (as with --profile gpu), or llama.cpp."""
     import shlex
 
     import platformdirs
