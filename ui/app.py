@@ -208,7 +208,7 @@ def _hello(service: Service, user: str | None) -> dict[str, Any]:
 
 
 def _profile(config: Any) -> str:
-    if config.answer.synthesizer == "extractive":
+    if not config.writes:
         return (
             f"Profile {config.profile}: answers are the papers' own sentences, chosen without a language model. "
             "Nothing leaves this machine."

@@ -9,10 +9,16 @@ from rag.config import load_config
 from rag.errors import LLMError
 from rag.llm import Counters
 from rag.records import Scope, Statement
-from tests.llm.fake import hangs_up, says, serving, stalls
+from tests.llm.fake import SERVED, hangs_up, says, serving, stalls
 from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
+
+
+@pytest.fixture(autouse=True)
+def _served(monkeypatch):
+    for name, value in SERVED.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +32,7 @@ def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
     def ask(*acts, **variables):
-        settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
+        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
         for name, value in settings.items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
@@ -66,7 +72,6 @@ def test_doubts_are_in_plain_sight(asking) -> None:
 
 def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) -> None:
     """Of a paper as a whole too, whose sentences are found by its title."""
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -138,7 +143,6 @@ def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
 def test_what_is_not_here_is_counted_by_the_server_and_the_hub_is_left_alone(
     demo_home, tmp_path, monkeypatch, capfd
 ) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__TOKENIZER", "nobody/has-such-a-model")
     monkeypatch.setattr("rag.models.hub.reachable", lambda: pytest.fail("the hub was asked"))
     with serving(says("Density ratios help. [1]")) as server:
@@ -161,7 +165,6 @@ def test_an_unreachable_hub_is_asked_once(demo_home, monkeypatch, caplog) -> Non
 
 
 def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path / "none"))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -172,7 +175,6 @@ def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatc
 
 
 def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     monkeypatch.setenv("RAG_LLM__READ_SECONDS", "5")
     with serving(stalls("Density ratios help. [1] Coverage")) as server:

@@ -97,7 +97,7 @@ class Server:
             "temperature": 1.0,
             "read_seconds": 5.0,
         }
-        return load_config().llm.model_copy(update={**own, **changes})
+        return load_config("gpu").llm.model_copy(update={**own, **changes})
 
     def _engine(self) -> int:
         for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -20,7 +20,7 @@ def _imported() -> None:
 
 
 def client(url: str, **changes) -> LLM:
-    config = load_config().llm
+    config = load_config("gpu").llm
     return LLM(config.model_copy(update={"base_url": url, "read_seconds": 1.0, **changes}))
 
 
