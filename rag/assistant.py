@@ -174,7 +174,15 @@ class Assistant:
             self.__dict__["library"] = Library(self.config.folder, create=True)
         return ingest(self.library, lambda: self.embedder, files, page_year, progress)
 
-    def ask(self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: History = (),
+        *,
+        filters: bool = True,
+        scope: Scope = _EVERYTHING,
+        quotes: bool = False,
+    ) -> Answer:
         """Answer a question; `history` holds earlier turns, or earlier answers.
 
         What the question asks of the catalog ("from 2023", "the newest") filters and orders the papers and is shown in
@@ -184,11 +192,16 @@ class Assistant:
         return ask(self._asker(), question, turns_from(history), filters=filters, scope=scope)
 
     def ask_stream(
-        self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+        self,
+        question: str,
+        history: History = (),
+        *,
+        filters: bool = True,
+        scope: Scope = _EVERYTHING,
+        quotes: bool = False,
     ) -> Iterator[Event]:
-        """Answer a question as events; the last one is `Finished` and holds the answer."""
-        self.warm()
-        return self._asker().stream(question, turns_from(history), filters=filters, scope=scope)
+        """Answer a question as events; the last one is `Finished` and holds the answer. See `ask`."""
+        return self._asker(quotes=quotes).stream(question, turns_from(history), filters=filters, scope=scope)
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
         """The `k` best papers for a question (by default as many as configured)."""
@@ -282,9 +295,11 @@ class Assistant:
         made: T = self._made[name][1]
         return made
 
-    def _asker(self) -> Asker:
+    def _asker(self, *, quotes: bool = False) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
+        if quotes:
+            return Asker(library, self.embedder, Extractive(self.config.answer), self.config)
         reads = self.config.writes and self.config.llm.reads
         reader = Reader(self._llm, self._counters) if reads else None
         return Asker(library, self.embedder, self.synthesizer, self.config, reader)

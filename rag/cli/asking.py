@@ -177,7 +177,7 @@ def print_answer(
 ) -> Answer:
     """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
     from rag import printing
-    from rag.records import Finished, Notice, Scope, Statement
+    from rag.records import Finished, Notice, Preview, Scope, Statement
 
     most = None if whole else printing.MOST_LISTED
     listed: list[str] = []
@@ -189,6 +189,8 @@ def print_answer(
                 print_blocks([list(printing.statement_lines(event))])
         elif isinstance(event, Notice):
             print_blocks([list(printing.notice_lines(event))])
+        elif isinstance(event, Preview):
+            print_blocks([list(printing.preview_lines(event.statement))])
         elif isinstance(event, Finished):
             answer = event.answer
             left = len(listed) - most if most is not None else 0
