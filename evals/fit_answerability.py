@@ -113,6 +113,10 @@ def fitted(heard: Sequence[Heard]) -> dict[str, object]:
     }
 
 
+def _digest(path: str) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
 def _logistic(features: NDArray[np.float64], labels: NDArray[np.bool_]) -> Logistic:
     from sklearn.linear_model import LogisticRegression
 
