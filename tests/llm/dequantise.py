@@ -51,9 +51,7 @@ def dequantise(gguf_file: Path, folder: Path, dtype: str) -> None:
     from gguf import GGUFReader
 
     reader = GGUFReader(gguf_file)
-    facts = {
-        name: field.contents() for name, field in reader.fields.items() if name[:5] != "GGUF."
-    }
+    facts = {name: field.contents() for name, field in reader.fields.items() if name[:5] != "GGUF."}
     architecture = facts["general.architecture"]
     if architecture not in _CLASSES:
         raise SystemExit(f"{gguf_file}: architecture {architecture}; known are {', '.join(_CLASSES)}")
@@ -108,11 +106,7 @@ def _unpermuted(name: str, values: Any, facts: dict[str, Any]) -> Any:
 
 def _write_configuration(facts: dict[str, Any], folder: Path, dtype: str, *, tied: bool) -> None:
     kind = facts["general.architecture"]
-    own = {
-        name.removeprefix(f"{kind}."): value
-        for name, value in facts.items()
-        if name.startswith(f"{kind}.")
-    }
+    own = {name.removeprefix(f"{kind}."): value for name, value in facts.items() if name.startswith(f"{kind}.")}
     tokens = facts["tokenizer.ggml.tokens"]
     last = facts["tokenizer.ggml.eos_token_id"]
     ids = {
@@ -176,6 +170,7 @@ def _cut_words(tokenizer: Any, name: str) -> None:
     """Set how the text is cut before the merges, by llama.cpp's name for it."""
     from tokenizers import Regex, normalizers, pre_tokenizers
 
+    words: Any
     if name == "qwen2":
         words = pre_tokenizers.Split(Regex(_QWEN2_WORDS), "isolated")
         level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
