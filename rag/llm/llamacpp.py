@@ -20,8 +20,6 @@ from typing import IO, Any
 N_BATCH = 2048
 N_UBATCH = 512
 CACHE_MIB = 256  # of prompts of earlier questions, next to the one in the slot
-GUESS_AFTER = 3  # words in a row that the prompt holds too, until the words that follow there are guessed
-GUESSED = 12  # at most, in tokens
 
 
 def main() -> None:
@@ -66,19 +64,12 @@ def parameters(settings: dict[str, Any]) -> Any:
     params.n_batch, params.n_ubatch = N_BATCH, N_UBATCH
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
     params.cache_prompt, params.cache_ram_mib = True, CACHE_MIB
-    _guess(params.speculative, xllamacpp.common_speculative_type)
     # Nothing but the API, and to nobody but this machine's own programs that know the key.
     params.ui = params.ui_mcp_proxy = params.endpoint_slots = params.endpoint_props = False
     params.server_tools, params.cors_origins, params.cors_credentials = [], "", False
     params.offline = True
     params.verbosity = 2  # errors and warnings: what readers ask does not get into the log
     return params
-
-
-def _guess(speculative: Any, types: Any) -> None:
-    """Answers copy from their context: what follows the last few words there is tried first."""
-    speculative.types = [types.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-    speculative.ngram_simple.size_n, speculative.ngram_simple.size_m = GUESS_AFTER, GUESSED
 
 
 if __name__ == "__main__":
