@@ -6,7 +6,7 @@ import pytest
 
 from rag.config import load_config
 from rag.errors import LLMError
-from rag.llm import LLM, Ended, Message
+from rag.llm import LLM, Ended, Message, choice_form
 from tests.llm.fake import breaks_down, errs, hangs_up, says, serving, stalls, talks_on
 
 ASKED = [Message("system", "Answer."), Message("user", "What of ratios?")]
@@ -21,16 +21,17 @@ def _imported() -> None:
 
 def client(url: str, **changes) -> LLM:
     config = load_config().llm
-    return LLM(config.model_copy(update={"base_url": url, "read_seconds": 1.0, **changes}))
+    settings = {"base_url": url, "read_seconds": 1.0, "form": "structured_outputs", **changes}
+    return LLM(config.model_copy(update=settings))
 
 
 def test_a_stream_and_its_end() -> None:
     with serving(says("One. ", "[1]")) as server:
-        pieces = list(client(server.url).stream(ASKED, grammar='root ::= "x"'))
+        pieces = list(client(server.url).stream(ASKED, choice_form(["x"])))
     assert pieces == ["One. ", "[1]", Ended("stop", 7, 3)]
     [sent] = server.requests
     assert sent["messages"] == [{"role": one.role, "content": one.content} for one in ASKED]
-    assert sent["structured_outputs"] == {"grammar": 'root ::= "x"'}
+    assert sent["structured_outputs"] == {"grammar": 'root ::= "x"\n'}
     assert (sent["seed"], sent["temperature"], sent["max_tokens"]) == (0, 0.0, 1024)
     assert sent["chat_template_kwargs"] == {"enable_thinking": False}
 
