@@ -29,6 +29,21 @@ def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Act:
     return act
 
 
+def likely(logprobs: dict[str, float]) -> Act:
+    """Streams the likeliest of these tokens, with the log probabilities of all of them."""
+
+    def act(handler: _Handler) -> None:
+        tops = [{"token": token, "logprob": value, "bytes": None} for token, value in logprobs.items()]
+        first = max(tops, key=lambda one: logprobs[str(one["token"])])
+        handler.open_stream()
+        said = {"index": 0, "delta": {"content": first["token"]}, "finish_reason": None}
+        handler.event({"choices": [said | {"logprobs": {"content": [first | {"top_logprobs": tops}]}}]})
+        handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+        handler.line("[DONE]")
+
+    return act
+
+
 def errs(status: int, body: str, kind: str = "application/json") -> Act:
     """Answers with a status and a body."""
 
