@@ -1,8 +1,8 @@
 """What our pipeline adds to a bare client on the same prompt, and whether a second ask hits the server's prefix cache.
 
-    python -m evals.overhead --profile gpu      # against the server of the profile, which must be up
+    python -m evals.overhead --profile gpu      # against the vLLM of the profile, which must be up
 
-Both sides read the same papers and send the same prompt with the same grammar, in turns; temperature 0 makes the
+Both sides read the same papers and send the same prompt with the same form, in turns; temperature 0 makes the
 answers equal. Ours counts tokens, streams, cuts sentences and checks each of them.
 """
 
@@ -21,7 +21,7 @@ from rag import Assistant
 from rag.answer.generated import Generated
 from rag.config import LLMConfig
 from rag.data import shipped
-from rag.llm import LLM, Ended, Message
+from rag.llm import LLM, Ended, Form, Message, Reading
 from rag.llm.endpoint import Endpoint
 from rag.records import SourcesFound, Written
 
@@ -44,16 +44,19 @@ class Timed(LLM):
     def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
         super().__init__(config, endpoint)
         self.sent: Sequence[Message] = ()
-        self.grammar: str | None = None
+        self.form: Form | None = None
+        self.tokens = config.max_tokens
         self.first = 0.0
 
     def stream(
-        self, messages: Sequence[Message], grammar: str | None = None, max_tokens: int | None = None
-    ) -> Generator[str | Ended, None, None]:
-        """As the client does."""
-        self.sent, self.grammar, self.first = messages, grammar, 0.0
-        for piece in super().stream(messages, grammar, max_tokens):
-            self.first = self.first or time.perf_counter()
+        self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
+    ) -> Generator[str | Reading | Ended, None, None]:
+        """Stream as the client does."""
+        self.sent, self.form, self.first = messages, form, 0.0
+        self.tokens = max_tokens or self.config.max_tokens
+        for piece in super().stream(messages, form, max_tokens):
+            if isinstance(piece, str):
+                self.first = self.first or time.perf_counter()
             yield piece
 
 
@@ -80,13 +83,13 @@ def bare(client: Any, llm: Timed) -> Lap:
 
 def request(llm: Timed) -> dict[str, Any]:
     """The last prompt as the API wants it."""
-    extra: dict[str, Any] = {"structured_outputs": {"grammar": llm.grammar}} if llm.grammar else {}
+    extra: dict[str, Any] = {"structured_outputs": {"grammar": llm.form.grammar}} if llm.form else {}
     if llm.config.template_options:
         extra["chat_template_kwargs"] = llm.config.template_options
     return {
         "model": llm.config.model,
         "messages": [{"role": one.role, "content": one.content} for one in llm.sent],
-        "max_tokens": llm.config.max_tokens,
+        "max_tokens": llm.tokens,
         "temperature": llm.config.temperature,
         "seed": llm.config.seed,
         "extra_body": extra,
@@ -114,7 +117,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as home, Assistant.open(home=home, profile=options.profile) as assistant:
         assistant.ingest([shipped("sample.jsonl")])
-        config = assistant.config.llm.model_copy(update={"temperature": 0.0})
+        config = assistant.config.llm.model_copy(update={"temperature": 0.0, "form": "structured_outputs"})
         assert isinstance(assistant.synthesizer, Generated), "the profile has no language model"
         llm = Timed(config, assistant.synthesizer.llm.endpoint)
         assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)

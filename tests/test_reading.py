@@ -17,7 +17,7 @@ KINDS = {
     "You rewrite": "standalone",
     "You read": "query",
     "You suggest": "next",
-    "You mend": "revise",
+    "You correct": "revise",
     "You judge": "judge",
 }
 
@@ -54,7 +54,7 @@ def served(demo_home, tiny, monkeypatch):
     with ExitStack() as stack:
 
         def start(model, **variables):
-            settings = {"LLM__TOKENIZER": tiny, "LLM__SCREENED": 0, **variables}
+            settings = {"LLM__TOKENIZER": tiny, "LLM__READS": "true", **variables}
             for name, value in settings.items():
                 monkeypatch.setenv(f"RAG_{name}", str(value))
             monkeypatch.setenv("RAG_LLM__BASE_URL", stack.enter_context(serving(model)).url)
@@ -75,7 +75,7 @@ def test_a_follow_up_is_asked_as_the_model_understands_it(served) -> None:
     assert second.standalone_question == "Which papers reduce redundancy in Barlow Twins?"
     assert second.hits[0].paper.title.startswith("Barlow Twins")
     [prompt] = model.prompts["standalone"]
-    assert f"Reader: {QUESTION}\nAnswer: Density ratios help. [1]" in prompt
+    assert f"Reader: {QUESTION}\nAnswer: {first.text}\n" in prompt
     assert prompt.endswith("Last question: and that other thing?")
 
 
@@ -189,12 +189,12 @@ WRONG = "Bananas cost 77 cents in every shop."
 TRUE = "Coverability is enough to make density ratios useful online."
 
 
-def test_a_flagged_sentence_is_written_anew(served) -> None:
+def test_a_sentence_in_doubt_is_written_again(served) -> None:
     model = Model(answer=says(f"{WRONG} [1] {TRUE} [1]"), revise=says(f"{TRUE} [1]"))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
     assert [one.text for one in answer.statements] == [TRUE, TRUE]
     assert answer.statements[0].doubts == ()
-    assert answer.notices == ("1 sentence was written anew, since the evidence did not bear out the first wording.",)
+    assert answer.notices == ("1 sentence was written again, since the evidence did not support the first wording.",)
     [prompt] = model.prompts["revise"]
     assert prompt.endswith(f"Sentence: {WRONG}")
     assert "coverability" in prompt
@@ -206,7 +206,7 @@ def test_without_the_revision_round_it_is_flagged(served) -> None:
     assert "revise" not in model.prompts
 
 
-def test_what_can_not_be_mended_stays_flagged(served) -> None:
+def test_what_the_revision_does_not_settle_stays_in_doubt(served) -> None:
     answer = served(Model(answer=says(f"{WRONG} [1]"), revise=says("Apples cost 78.")), ANSWER__REVISE="true").ask(
         QUESTION
     )
@@ -215,7 +215,7 @@ def test_what_can_not_be_mended_stays_flagged(served) -> None:
 
 
 def test_what_the_evidence_does_not_say_is_left_out_and_told(served) -> None:
-    model = Model(answer=says(f"{WRONG} [1] {TRUE} [1]"), revise=says("The papers don't tell."))
+    model = Model(answer=says(f"{WRONG} [1] {TRUE} [1]"), revise=says("Not found."))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
     assert [one.text for one in answer.statements] == [TRUE]
     assert [one.mark for one in answer.citations] == [1]
@@ -223,9 +223,9 @@ def test_what_the_evidence_does_not_say_is_left_out_and_told(served) -> None:
 
 
 def test_where_nothing_is_left_the_papers_do_not_tell(served) -> None:
-    model = Model(answer=says(f"{WRONG} [1]"), revise=says("The papers don’t tell."))
+    model = Model(answer=says(f"{WRONG} [1]"), revise=says("Not found."))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
-    assert answer.refusal == "the passages bear out nothing of what the language model wrote"
+    assert answer.refusal == "the evidence supports nothing of what the language model wrote"
     assert answer.citations == ()
 
 

@@ -89,14 +89,21 @@ class Generated:
         if self.llm.config.screened and asks_for_papers(question):
             rows = yield from self._screened(question, result, assessment, writer)
         contexts, layout = _contexts(question, result, assessment, rows, self.llm)
+        refusal = ""
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.by_paper else 0:
-                yield Notice(f"{left} papers were left out, since they don't fit the model's context.")
+                said = (
+                    "1 paper was left out, since it does"
+                    if left == 1
+                    else f"{left} papers were left out, since they do"
+                )
+                yield Notice(f"{said} not fit the model's context (llm.context).")
             if not number:
-                refusal = yield from self._judged(request, result, assessment)
-                if refusal is None:
+                judged = yield from self._judged(request, result, assessment)
+                if judged is None:
                     return
+                refusal = judged
             yield from writer.written(request, marks, refusal)
 
     def _writer(self) -> Writer:

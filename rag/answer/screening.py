@@ -50,8 +50,8 @@ def screen(question: str, candidates: Sequence[Excerpt], llm: LLM, counter: Coun
     room = prompt_room(llm.config, _VERDICT_TOKENS)
     fits = [fit(counter, partial(_prompt, question, one), len(one.rows), room) for one in candidates]
     prompts = [_prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)]
-    tokens = sum(map(counter.count, prompts))
-    yield Stage(f"{_papers(len(prompts))} will be screened, about {round(tokens, -2):,} tokens")
+    cost = sum(map(counter.count, prompts))
+    yield Stage(f"{_papers(len(prompts))} will be screened, about {round(cost, -2):,} tokens")
     completions = yield from _completed(llm, prompts)
     verdicts = [_verdict(completions[number], candidates[number]) for number in range(len(candidates))]
     pairs = list(zip(candidates, verdicts, strict=True))

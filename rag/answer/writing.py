@@ -157,7 +157,9 @@ def _streamed(
 def _closing(drafts: Drafts, checker: Checker, ended: Ended) -> Iterator[Said]:
     """Yield what is to be said of the end: a refusal, text without marks or cut off, marks that were dropped."""
     if drafts.dropped:
-        yield Notice(f"{drafts.dropped} marks that named no sentence were dropped.")
+        one = drafts.dropped == 1
+        said = "1 mark that named no sentence was" if one else f"{drafts.dropped} marks that named no sentence were"
+        yield Notice(f"{said} dropped.")
     if drafts.tail and ended.finish == "length":
         yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
     elif drafts.tail:

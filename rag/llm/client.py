@@ -97,10 +97,11 @@ class LLM:
         Raises LLMError where the server does not answer.
         """
         with self._probing:
-            if self._dialect is None:
-                self._dialect = next((one for one in _DIALECTS if self._binds(one)), "none")
-                log.info("%s takes forms as: %s", self.config.model, self._dialect)
-            return self._dialect
+            found = self._dialect
+            if found is None:
+                found = self._dialect = next((one for one in _DIALECTS if self._binds(one)), "none")
+                log.info("%s takes forms as: %s", self.config.model, found)
+            return found
 
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None

@@ -40,9 +40,9 @@ class Thinking:
         self._held += piece
         begun = self._held.lstrip()
         if begun.startswith(_OPEN):
-            _, closed, answer = begun.partition(_CLOSE)
-            if closed:
-                yield from self._answer(answer.lstrip())
+            # The answer begins after the space that follows the tag, which may come in a later piece.
+            if answer := begun.partition(_CLOSE)[2].lstrip():
+                yield from self._answer(answer)
         elif not _OPEN.startswith(begun):
             yield from self._answer(self._held)
 
@@ -86,8 +86,11 @@ class FromJson:
             self._out += 1
 
     def _parts(self, *, partial: bool) -> Sequence[str]:
+        if self._form.parts is None:
+            return ()
         try:
-            return self._form.parts(from_json(self._held, allow_partial=partial)) if self._form.parts else ()
+            # A string that has begun is a part that has begun, and lets the one before it out.
+            return self._form.parts(from_json(self._held, allow_partial="trailing-strings" if partial else False))
         except ValueError:
             return ()
 

@@ -7,7 +7,7 @@ reads a completion need not know which of the two bound it (rag/llm/filters.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ def questions_form(number: int) -> Form:
     return Form(grammar, _object({"questions": rows}), hint, lambda value: _texts(value, "questions"), joint="\n")
 
 
-def query_form(orders: Sequence[str], fields: Sequence[str]) -> Form:
+def query_form(orders: Collection[str], fields: Collection[str]) -> Form:
     """A JSON object that holds what a question asks of the catalog; see prompts/read_question.md."""
     ordered, known = (" | ".join(f'"\\"{one}\\""' for one in names) for names in (orders, fields))
     grammar = (

@@ -54,7 +54,8 @@ def complete(
                 return Completion(text, piece)
             if closed and closed.is_set():
                 break
-            text += piece
+            if isinstance(piece, str):
+                text += piece
     raise LLMError("the request was stopped")
 
 

@@ -7,12 +7,14 @@ import pytest
 from rag.assistant import Assistant
 from rag.config import load_config
 from rag.errors import LLMError
-from rag.llm import Counters
-from rag.records import Scope, Statement
+from rag.llm import Counters, Message
+from rag.records import Preview, Scope, Statement
 from tests.llm.fake import SERVED, hangs_up, says, serving, stalls
 from tests.llm.tiny import make_model
 
-QUESTION = "which papers study density ratios in RL?"
+QUESTION = "What makes density ratios useful online?"
+LIST = "which papers study density ratios in RL?"
+FORM = "structured_outputs"
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +33,14 @@ def tiny(tmp_path_factory):
 def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
-    def ask(*acts, **variables):
+    def ask(*acts, question=QUESTION, **variables):
         settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
         for name, value in settings.items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
             with Assistant.open(home=demo_home) as assistant:
-                return assistant.ask(QUESTION), server.requests
+                return assistant.ask(question), server.requests
 
     return ask
 
@@ -48,19 +50,24 @@ def prompt(requests) -> str:
 
 
 def test_a_sentence_with_its_evidence(asking) -> None:
-    answer, requests = asking(says("Coverability is enough to make density ", "ratios useful online. [", "1]"))
-    assert prompt(requests).startswith("[1] Harnessing Density Ratios for Online Reinforcement Learning (2024-01-17)\n")
+    answer, requests = asking(says("Coverability is enough to make density ", "ratios useful online. [", "3]"))
+    title, first, *_ = prompt(requests).splitlines()
+    assert title == "Harnessing Density Ratios for Online Reinforcement Learning"
+    assert first.startswith("[1] Density ratio modeling has become popular")
     assert prompt(requests).endswith(f"Question: {QUESTION}")
     [citation] = answer.citations
     [span] = citation.evidence
     text = answer.hits[0].paper.text
-    assert "coverability" in span.text
+    assert span.text.startswith("The authors prove that coverability")
     assert text[span.start : span.end] == span.text
     assert citation.support > 0.5
     assert answer.text == "Coverability is enough to make density ratios useful online. [1]"
-    assert answer.made_by.startswith("Qwen/Qwen3-8B, prompts ")
+    assert re.fullmatch(r"Qwen/Qwen3-8B, prompts \w{12}, form structured_outputs", answer.made_by)
     assert answer.usage["prompt_tokens"] == 7
-    assert "structured_outputs" in requests[0]
+    assert answer.usage["first_token_ms"] > 0
+    assert answer.usage["writing_ms"] >= 0
+    [sent] = requests
+    assert sent["structured_outputs"]["grammar"].startswith('root ::= "Not found." | cited')
 
 
 def test_doubts_are_in_plain_sight(asking) -> None:
@@ -82,17 +89,17 @@ def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) 
 
 
 def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:
-    answer, requests = asking(says("Density ratios help. [1][99]"), LLM__STRUCTURED="false")
+    answer, requests = asking(says("Density ratios help. [1][99]"), LLM__FORM="none")
     assert "[99]" not in answer.text
-    assert answer.notices == ("1 marks that named no passage were dropped.",)
+    assert answer.notices == ("1 mark that named no sentence was dropped.",)
     assert "structured_outputs" not in requests[0]
 
 
-@pytest.mark.parametrize("refusal", ["The papers don’t tell.", "The papers don't tell"])
+@pytest.mark.parametrize("refusal", ["Not found.", "Not found", "The answer is Not found. [1]"])
 def test_the_model_declines(asking, refusal) -> None:
     answer, _ = asking(says(refusal))
-    assert answer.refusal == "the model finds no answer in the passages it was given"
-    assert answer.text.startswith("The papers don’t tell: the model finds no answer")
+    assert answer.refusal == "the language model finds no answer in the sentences that come nearest"
+    assert answer.text.startswith("The papers don’t tell: the language model finds no answer")
     assert answer.citations == ()
 
 
@@ -121,13 +128,23 @@ def test_what_was_said_stays_when_the_server_fails(asking, demo_home, monkeypatc
 
 
 def test_only_whole_sentences_that_fit_are_given(asking) -> None:
-    whole, all_of_it = asking(says("Density ratios help. [1]"))
-    answer, requests = asking(says("Density ratios help. [1]"), LLM__CONTEXT=500, LLM__MAX_TOKENS=128)
+    whole, few = (
+        asking(says("Density ratios help. [1]"), LLM__PROMPT_TOKENS=most)[1][0]["messages"] for most in (600, 300)
+    )
+    given, of_all = (one[1]["content"].partition("\n\nQuestion:")[0].splitlines() for one in (few, whole))
+    bare = [re.sub(r"^\[\d+\] ", "", line) for line in of_all]
+    assert 1 < len(given) < len(of_all)
+    assert all(re.sub(r"^\[\d+\] ", "", line) in bare for line in given)
+    counter = Counters(load_config().llm).best()
+    assert counter.count([Message(one["role"], one["content"]) for one in few]) <= 300
+
+
+def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_told(asking) -> None:
+    said = says("- Density ratios help. [1]")
+    whole, _ = asking(said, question=LIST)
     assert whole.notices == ()
-    assert "were left out, since they don't fit" in answer.notices[0]
-    given = prompt(requests).partition("\n\nQuestion:")[0]
-    assert prompt(all_of_it).startswith(given)
-    assert given.endswith(".")
+    answer, _ = asking(said, question=LIST, LLM__CONTEXT=512)
+    assert answer.notices == ("1 paper was left out, since it does not fit the model's context (llm.context).",)
 
 
 def test_a_context_too_small_for_a_sentence(asking) -> None:
@@ -183,3 +200,29 @@ def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
             events = assistant.ask_stream(QUESTION)
             assert next(one for one in events if isinstance(one, Statement)).text == "Density ratios help."
             events.close()
+
+
+def test_the_best_quotation_is_shown_before_the_model_is_asked(demo_home, tiny, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__FORM", FORM)
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
+    with serving(says("Density ratios help. [1]")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            events = assistant.ask_stream(QUESTION)
+            preview = next(one for one in events if isinstance(one, Preview))
+            assert "coverability" in preview.statement.text
+            assert server.requests == []
+            assert [one.text for one in events if isinstance(one, Statement)] == ["Density ratios help."]
+
+
+def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
+    lines = [f"- Paper {number} is about it. [{number}]\n" for number in range(1, 6)]
+    lenient = {f"ANSWER__{name}": 0 for name in ("RELEVANCE", "SHARE_OF_BEST", "ODDS_OF_BEST")}
+    acts = says(*lines), says(*lines[:2])
+    answer, requests = asking(*acts, question="papers about language models", ANSWER__CONSIDERED=7, **lenient)
+    assert [prompt([one]).count("\n[") for one in requests] == [5, 2]
+    assert [one.mark for one in answer.citations] == [1, 2, 3, 4, 5, 6, 7]
+    assert len({one.paper_id for one in answer.citations}) == 7
+    assert all("Not found" not in one["structured_outputs"]["grammar"] for one in requests)
+    assert answer.usage["prompt_tokens"] == 14

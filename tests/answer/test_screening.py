@@ -61,7 +61,7 @@ def screens(body) -> bool:
 
 
 def title(body) -> str:
-    return body["messages"][0]["content"].split("\n\n")[2].splitlines()[0].rpartition(" (")[0]
+    return body["messages"][0]["content"].split("\n\n")[2].splitlines()[0]
 
 
 def verdict(include, reason="It says so."):
@@ -93,7 +93,7 @@ def test_candidates_are_screened_and_the_included_ones_listed(screening) -> None
     assert answer.usage["prompt_tokens"] == 9 * 7
     listing = server.requests[-1]
     assert 'entry "[1]" "\\n" entry "[2]"\n' in listing["structured_outputs"]["grammar"]
-    assert listing["messages"][1]["content"].startswith(f"[1] {ONLINE}")
+    assert listing["messages"][1]["content"].startswith(f"{ONLINE}\n[1] ")
     assert all('\\"include\\"' in one["structured_outputs"]["grammar"] for one in server.requests[:-1])
 
 
@@ -155,7 +155,7 @@ def test_without_a_clear_verdict_a_paper_is_included_and_that_is_told(screening,
 
 def test_a_server_without_a_grammar_may_wrap_the_object(screening) -> None:
     wrapped = says('Sure:\n```json\n{"include": false, "reason": "No \\ud800\\u001b[31m\\n word."}\n```')
-    assistant, server = screening(lambda name: verdict(True) if name == ONLINE else wrapped, LLM__STRUCTURED="false")
+    assistant, server = screening(lambda name: verdict(True) if name == ONLINE else wrapped, LLM__FORM="none")
     answer = assistant.ask(QUESTION)
     assert {one.reason for one in answer.excluded} == {"No [31m word."}
     assert not any("structured_outputs" in one for one in server.requests)

@@ -70,7 +70,7 @@ def data(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("RAG_LLM__PARALLEL", str(AT_ONCE))
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path / "none"))
     monkeypatch.setenv("RAG_LLM__READ_SECONDS", "5")
-    monkeypatch.setenv("RAG_LLM__SCREENED", "0")
+    monkeypatch.setenv("RAG_LLM__FORM", "structured_outputs")
     return folder.parent
 
 
@@ -116,8 +116,8 @@ def test_many_are_asked_at_once_and_stand_in_the_order_of_the_suite(ask) -> None
     assert run.info["suites"]["pubmedqa"]["asked"] == len(VERDICTS)
 
 
-def test_verdicts_without_structured_output_are_read_leniently(ask, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_LLM__STRUCTURED", "false")
+def test_verdicts_without_a_form_are_read_leniently(ask, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_LLM__FORM", "none")
     replies = ["**Yes**, it does", "The answer is no.", "Hard to say", "yes", "no", "maybe", "yes or no", "YES"]
     run, requests = ask(Model(lambda asked: says(replies[number(asked)]) if "question" in asked else says("yes")))
     assert "structured_outputs" not in requests[-1]
@@ -232,7 +232,7 @@ def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_p
     (mine / "papers").mkdir(parents=True)
     few = shipped("sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
     (mine / "papers" / "few.jsonl").write_text("".join(few), encoding="utf-8")
-    asked = ["which papers study density ratios in RL?", "How does GLOW explore?", "Why does GLOW use density ratios?"]
+    asked = ["What makes density ratios useful online?", "How does GLOW explore?", "Why does GLOW use density ratios?"]
     rows = [{"id": f"q{n}", "question": question, "relevant": {GLOW: 2}} for n, question in enumerate(asked)]
     write(mine / "questions.jsonl", rows)
 
@@ -240,7 +240,7 @@ def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_p
         if "explore" in prompt.rpartition("Question:")[2]:
             return errs(500, "it burns")
         if "Why" in prompt:
-            return says("The papers don’t tell.")
+            return says("Not found.")
         return says("Coverability is enough to make density ratios useful online. [1] Bananas cost 77 cents. [1]")
 
     run, _ = ask(Model(reply), mine)
@@ -249,4 +249,5 @@ def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_p
         assert value(run, measure) == 0.5
     assert value(run, "prompt tokens p50") == 7
     assert 0 < value(run, "answer seconds p50") <= value(run, "answer seconds p99")
-    assert re.search(r"<td>Qwen/Qwen3-8B, prompts \w{12}</td><td>2</td>", (run.folder / "report.html").read_text())
+    made_by = r"<td>Qwen/Qwen3-8B, prompts \w{12}, form structured_outputs</td><td>2</td>"
+    assert re.search(made_by, (run.folder / "report.html").read_text())

@@ -17,6 +17,8 @@ SERVED = {
     "RAG_LLM__MODEL": "Qwen/Qwen3-8B",
     "RAG_LLM__CONTEXT": "16384",
     "RAG_LLM__MAX_TOKENS": "1024",
+    "RAG_LLM__PROMPT_TOKENS": "6000",
+    "RAG_LLM__FORM": "structured_outputs",
 }
 
 Act = Callable[["_Handler"], None]
@@ -34,6 +36,21 @@ def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Act:
             handler.event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}})
         if done:
             handler.line("[DONE]")
+
+    return act
+
+
+def likely(logprobs: dict[str, float]) -> Act:
+    """Streams the likeliest of these tokens, with the log probabilities of all of them."""
+
+    def act(handler: _Handler) -> None:
+        tops = [{"token": token, "logprob": value, "bytes": None} for token, value in logprobs.items()]
+        first = max(tops, key=lambda one: logprobs[str(one["token"])])
+        handler.open_stream()
+        said = {"index": 0, "delta": {"content": first["token"]}, "finish_reason": None}
+        handler.event({"choices": [said | {"logprobs": {"content": [first | {"top_logprobs": tops}]}}]})
+        handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+        handler.line("[DONE]")
 
     return act
 

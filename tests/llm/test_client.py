@@ -1,13 +1,16 @@
-"""The client against a server that fails in every way that servers do; each is one clear error."""
+"""The client against a server that fails in every way that servers do, and that takes forms in its own way."""
 
+import json
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from rag.config import load_config
 from rag.errors import LLMError
-from rag.llm import LLM, Ended, Message
-from tests.llm.fake import breaks_down, errs, hangs_up, says, serving, stalls, talks_on
+from rag.llm import LLM, Ended, Message, Reading, answer_form, choice_form, complete
+from tests.llm.fake import Act, breaks_down, errs, hangs_up, likely, says, serving, stalls, talks_on
 
 ASKED = [Message("system", "Answer."), Message("user", "What of ratios?")]
 
@@ -21,16 +24,17 @@ def _imported() -> None:
 
 def client(url: str, **changes) -> LLM:
     config = load_config("gpu").llm
-    return LLM(config.model_copy(update={"base_url": url, "read_seconds": 1.0, **changes}))
+    settings = {"base_url": url, "read_seconds": 1.0, "form": "structured_outputs", **changes}
+    return LLM(config.model_copy(update=settings))
 
 
 def test_a_stream_and_its_end() -> None:
     with serving(says("One. ", "[1]")) as server:
-        pieces = list(client(server.url).stream(ASKED, grammar='root ::= "x"'))
+        pieces = list(client(server.url).stream(ASKED, choice_form(["x"])))
     assert pieces == ["One. ", "[1]", Ended("stop", 7, 3)]
     [sent] = server.requests
     assert sent["messages"] == [{"role": one.role, "content": one.content} for one in ASKED]
-    assert sent["structured_outputs"] == {"grammar": 'root ::= "x"'}
+    assert sent["structured_outputs"] == {"grammar": 'root ::= "x"\n'}
     assert (sent["seed"], sent["temperature"], sent["max_tokens"]) == (0, 0.0, 1024)
     assert sent["chat_template_kwargs"] == {"enable_thinking": False}
 
@@ -109,3 +113,139 @@ def test_closing_the_stream_closes_the_connection() -> None:
         next(stream)
         stream.close()
         assert server.left.wait(1)
+
+
+# -- How a server takes forms ----------------------------------------------------------------------------------------
+
+FIELDS = ("structured_outputs", "grammar", "response_format")
+YES = choice_form(["yes", "no"])
+
+
+def obeys(field: str | None, *, strict: bool = False) -> Act:
+    """Writes the first choice of a form that it is given in this field, else small talk.
+
+    Where `strict`, a field that it does not know is an error of the request, as some servers have it.
+    """
+
+    def act(handler) -> None:
+        given = {name: handler.body[name] for name in FIELDS if name in handler.body}
+        if strict and given.keys() - {field}:
+            errs(400, '{"error": {"message": "extra fields not permitted"}}')(handler)
+        elif field in given:
+            choice = re.search(r'root ::= "(.*?)"|"enum": \["(.*?)"', json.dumps(given).replace('\\"', '"'))
+            said = choice[1] or json.dumps({"choice": choice[2]})
+            says(said[:3], said[3:])(handler)
+        else:
+            says("Good morning! How can I help?")(handler)
+
+    return act
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["ignoring the others", "refusing the others"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_field_that_binds_is_found_once_and_used_from_then_on(field, strict) -> None:
+    with serving(obeys(field, strict=strict)) as server:
+        llm = client(server.url, form="auto")
+        assert llm.dialect == field
+        probes = len(server.requests)
+        assert probes == FIELDS.index(field) + 1
+        for _ in range(2):
+            assert "".join(one for one in llm.stream(ASKED, YES) if isinstance(one, str)) == "yes"
+        assert llm.dialect == field
+    asked = server.requests[probes:]
+    assert len(asked) == 2
+    assert all([name for name in FIELDS if name in one] == [field] for one in asked)
+    assert all(one["max_tokens"] <= 24 for one in server.requests[:probes])
+
+
+def test_where_a_schema_binds_the_prompt_describes_the_json() -> None:
+    with serving(obeys("response_format")) as server:
+        list(client(server.url, form="response_format").stream(ASKED, YES))
+    [sent] = server.requests
+    assert sent["messages"][0]["content"] == ASKED[0].content
+    assert sent["messages"][1]["content"] == f"{ASKED[1].content}\n\n{YES.hint}"
+    assert sent["response_format"]["json_schema"]["schema"] == YES.schema
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_server_that_knows_no_form_is_asked_for_none(strict) -> None:
+    with serving(obeys(None, strict=strict)) as server:
+        llm = client(server.url, form="auto")
+        assert llm.dialect == "none"
+        said = [one for one in llm.stream(ASKED, YES) if isinstance(one, str)]
+    assert said == ["Good morning! How can I help?"]
+    *probes, asked = server.requests
+    assert len(probes) == 3
+    assert not set(FIELDS) & set(asked)
+
+
+def test_a_request_without_a_form_needs_no_probe() -> None:
+    with serving(says("One. [1]")) as server:
+        list(client(server.url, form="auto").stream(ASKED))
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_is_down_is_probed_again_later() -> None:
+    with serving(errs(500, "it burns"), obeys("grammar")) as server:
+        llm = client(server.url, form="auto")
+        with pytest.raises(LLMError, match="answered 500"):
+            _ = llm.dialect
+        assert llm.dialect == "grammar"
+
+
+def test_threads_share_one_probe() -> None:
+    with serving(obeys("grammar")) as server, ThreadPoolExecutor(4) as threads:
+        llm = client(server.url, form="auto")
+        assert set(threads.map(lambda _: llm.dialect, range(8))) == {"grammar"}
+    assert len(server.requests) == 2
+
+
+# -- What is no text -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["structured_outputs", "response_format"])
+def test_thinking_is_no_part_of_the_text(form) -> None:
+    said = "yes" if form == "structured_outputs" else '{"choice": "yes"}'
+    with serving(says("<thi", "nk>Is it? {No.} ", "</think>", "\n\n", said)) as server:
+        *pieces, _ = client(server.url, form=form).stream(ASKED, YES)
+    assert "".join(pieces) == "yes"
+
+
+def test_json_that_breaks_off_gives_the_complete_sentences() -> None:
+    cut = '{"sentences": [{"text": "One is here.", "marks": [1]}, {"text": "Two is'
+    with serving(says(cut[:30], cut[30:], finish="length")) as server:
+        pieces = list(client(server.url, form="response_format").stream(ASKED, answer_form(2, "Not found.")))
+    assert pieces == ["One is here. [1]", Ended("length", 7, 3)]
+
+
+def test_how_far_the_prompt_is_read_comes_before_the_text() -> None:
+    def act(handler) -> None:
+        handler.open_stream()
+        for done in (8, 16):
+            progress = {"total": 16, "cache": 0, "processed": done, "time_ms": 5}
+            said = {"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None}
+            handler.event({"choices": [said], "prompt_progress": progress})
+        handler.event({"choices": [{"index": 0, "delta": {"content": "yes"}, "finish_reason": None}]})
+        handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        handler.line("[DONE]")
+
+    with serving(act) as server:
+        items = list(client(server.url, form="grammar").stream(ASKED, YES))
+        assert complete(client(server.url, form="grammar"), ASKED, YES, 8).text == "yes"
+    assert items == [Reading(8, 16), Reading(16, 16), "yes", Ended("stop")]
+    assert server.requests[0]["return_progress"] is True
+
+
+# -- The first token -------------------------------------------------------------------------------------------------
+
+
+def test_the_likeliest_first_tokens_are_read_with_their_probabilities() -> None:
+    with serving(likely({"yes": -0.1, " no": -2.5})) as server:
+        assert client(server.url).first_token(ASKED) == {"yes": -0.1, " no": -2.5}
+    [sent] = server.requests
+    assert (sent["logprobs"], sent["top_logprobs"], sent["max_tokens"]) == (True, 20, 1)
+
+
+def test_a_server_without_probabilities_gives_none() -> None:
+    with serving(says("yes")) as server:
+        assert client(server.url).first_token(ASKED) == {}

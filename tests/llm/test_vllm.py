@@ -25,7 +25,7 @@ from evals.suites.demo import QUESTIONS
 from rag.assistant import Assistant
 from rag.config import LLMConfig
 from rag.errors import LLMError
-from rag.llm import LLM, Counters, Drafts, Message, answer_grammar, complete, list_grammar, query_grammar
+from rag.llm import LLM, Counters, Drafts, Message, answer_form, complete, list_form, query_form
 from rag.reading import Reader
 from rag.records import Statement, Turn
 from tests.llm.served import CONTEXT, VLLM, Server
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 ROUNDS = int(os.environ.get("PAPERS_ROUNDS", "1"))
 PASSAGES = 5
 KEYS = ["topic", "from", "to", "organisation", "order", "number", "asked", "counted"]
-REFUSAL = "The papers don’t tell."
+REFUSAL = "Not found."
 QUESTION = "which papers study density ratios in RL?"
 READ_SECONDS = 3.0
 
@@ -59,18 +59,18 @@ def asked(number: int) -> list[Message]:
 
 
 def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None:
-    grammar = answer_grammar(PASSAGES, REFUSAL)
+    form = answer_form(PASSAGES, REFUSAL)
 
     def sentences(seed: int) -> int:
         drafts, shown = Drafts(PASSAGES), []
-        for piece in LLM(server.config(seed=seed, read_seconds=60.0)).stream(asked(seed % 7), grammar):
+        for piece in LLM(server.config(seed=seed, read_seconds=60.0)).stream(asked(seed % 7), form):
             if isinstance(piece, str):
                 shown += list(drafts.feed(piece))
         shown += list(drafts.end())
         assert drafts.dropped == 0
         for one in shown:
-            assert one.passages
-            assert set(one.passages) <= set(range(1, PASSAGES + 1))
+            assert one.excerpts
+            assert set(one.excerpts) <= set(range(1, PASSAGES + 1))
             assert not set("[]\n") & set(one.text)
         return len(shown)
 
@@ -99,9 +99,9 @@ class Noted(LLM):
         super().__init__(config)
         self.sent: list[list[Message]] = []
 
-    def stream(self, messages, grammar=None, max_tokens=None):
+    def stream(self, messages, form=None, max_tokens=None):
         self.sent.append(list(messages))
-        return super().stream(messages, grammar, max_tokens)
+        return super().stream(messages, form, max_tokens)
 
 
 def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(server, served, demo_home) -> None:
@@ -143,10 +143,10 @@ def test_a_list_has_a_line_for_each_paper_in_order(server) -> None:
     def lines(seed: int) -> list[tuple[int, ...]]:
         drafts, shown = Drafts(3), []
         config = server.config(seed=seed, max_tokens=2400, read_seconds=60.0)
-        for piece in LLM(config).stream(asked(seed % 7), list_grammar(3, "None.")):
+        for piece in LLM(config).stream(asked(seed % 7), list_form(3)):
             if isinstance(piece, str):
                 shown += list(drafts.feed(piece))
-        return [one.passages for one in [*shown, *drafts.end()]]
+        return [one.excerpts for one in [*shown, *drafts.end()]]
 
     with ThreadPoolExecutor(4) as threads:
         said = list(threads.map(lines, range(8)))
@@ -164,7 +164,7 @@ def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(server, s
             meant = reader.standalone("and offline?", history)
             assert meant is None or (meant and not set("[]\n") & set(meant))
             rewritten += meant is not None
-            read = complete(reader.llm, asked(seed), query_grammar(["newest"], ["authors"]), 256)
+            read = complete(reader.llm, asked(seed), query_form(["newest"], ["authors"]), 256)
             if read.ended.finish == "stop":
                 kept += 1
                 assert list(json.loads(read.text)) == KEYS
@@ -206,7 +206,10 @@ def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
     assert made["completion tokens p99"].value <= served["max_tokens"]
     # What no cited paper supports is flagged; numbers flag others too.
     assert made["flagged sentences"].value >= 1 - made["citation recall"].value - 1e-9
-    assert re.search(r"<td>tiny, prompts \w{12}</td>", (run.folder / "report.html").read_text(encoding="utf-8"))
+    assert re.search(
+        r"<td>tiny, prompts \w{12}, form structured_outputs</td>",
+        (run.folder / "report.html").read_text(encoding="utf-8"),
+    )
 
 
 def test_pubmedqa_gets_one_of_the_three_from_any_model(server, served, tmp_path, monkeypatch) -> None:
@@ -230,7 +233,7 @@ def test_pubmedqa_gets_one_of_the_three_from_any_model(server, served, tmp_path,
 
 
 def test_closing_the_stream_frees_the_server_within_a_second(server) -> None:
-    stream = LLM(server.config(max_tokens=3000)).stream(asked(1), answer_grammar(PASSAGES, REFUSAL))
+    stream = LLM(server.config(max_tokens=3000)).stream(asked(1), answer_form(PASSAGES, REFUSAL))
     next(stream)
     assert server.running() == 1
     stream.close()
