@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
 _OF_EACH = 2  # sentences of each paper of a list
-LIST = Layout("list_rules", by_paper=True)
+_COMPARED = 3  # papers
+COMPARISON = Layout("comparison", "comparison_rules")
+LIST = Layout("list", "list_rules")
 _FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
@@ -53,24 +55,32 @@ class Generated:
 
         The best quotation comes before them as a preview, since a model takes a while to read its context.
         """
-        quotations = self.extractive.statements(question, result, assessment)
-        if quotation := next((one for one in quotations if isinstance(one, Statement)), None):
-            yield Preview(quotation)
-        said = 0
+        for one in self.extractive.statements(question, result, assessment):
+            # A notice says where the question got something wrong, which the model may not see.
+            yield Preview(one) if isinstance(one, Statement) else one
+            if isinstance(one, Statement):
+                break
+        said, declined = 0, False
         try:
-            for one in self._answered(whole or question, result, assessment):
-                said += len(one.citations) if isinstance(one, Statement) else 0
-                yield one
+            for event in self._answered(whole or question, result, assessment):
+                said += len(event.citations) if isinstance(event, Statement) else 0
+                declined |= isinstance(event, Declined)
+                yield event
         except LLMError as error:
             if self.config.on_llm_failure == "error":
                 raise
             log.warning("%s", error)
+            yield Notice(f"The language model failed: {error}.")
             if not said and assessment.told < self.config.told:
-                yield Notice(f"The language model failed: {error}.")
                 yield _declined(assessment, result.looked_at)
                 return
-            yield Notice(f"The language model failed: {error}. What follows are the papers' own sentences.")
-            yield from _renumbered(self.extractive.statements(question, result, assessment), said)
+        else:
+            if said or declined:
+                return
+            yield Notice("The language model came to no whole sentence.")
+        quotations = _renumbered(self.extractive.statements(question, result, assessment), said)
+        yield Notice("What follows are the papers' own sentences.")
+        yield from (one for one in quotations if isinstance(one, Statement))
 
     def signs(self, question: str, result: SearchResult, assessment: Assessment) -> tuple[float, float | None]:
         """Return what says whether the papers answer: the calibrated answerability, and the model's certainty of yes.
@@ -92,7 +102,7 @@ class Generated:
         refusal = ""
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
-            if left := len(excerpts) - len(request.given) if layout.by_paper else 0:
+            if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
                 said = (
                     "1 paper was left out, since it does"
                     if left == 1
@@ -151,14 +161,15 @@ def _contexts(
     question: str, result: SearchResult, assessment: Assessment, rows: Sequence[int], llm: LLM
 ) -> tuple[list[list[Excerpt]], Layout]:
     """The excerpts of each request: of a list the papers in `rows`, some to a request; else the best sentences."""
-    most = llm.config.sentences
     if asks_for_papers(question):
         excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
         return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], LIST
     excerpts = ranked(question, result, assessment)
-    if asks_to_compare(question):
-        return [in_turns(excerpts)], Layout("comparison_rules", most + 1)
-    return [excerpts], Layout("answer_rules", most)
+    papers = dict.fromkeys(one.hit.paper.id for one in in_turns(excerpts))
+    if asks_to_compare(question) and len(papers) > 1:
+        compared = list(papers)[:_COMPARED]
+        return [in_turns(one for one in excerpts if one.hit.paper.id in compared)], COMPARISON
+    return [excerpts], Layout("answer", "answer_rules", llm.config.sentences)
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:
