@@ -82,24 +82,16 @@ class Generated:
         yield Notice("What follows are the papers' own sentences.")
         yield from (one for one in quotations if isinstance(one, Statement))
 
-    def signs(self, question: str, result: SearchResult, assessment: Assessment) -> tuple[float, float | None]:
-        """Return what says whether the papers answer: the calibrated answerability, and the model's certainty of yes.
-
-        See rag/answer/answerability.py; the second is None where the server gives no probabilities. Raises LLMError.
-        """
-        [excerpts, *_], layout = _contexts(question, result, assessment, self._rows(assessment), self.llm)
-        return self._signs(self._writer().request(question, excerpts, layout), assessment)
-
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
-        writer, marks = self._writer(), count(1)
+        writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
-        rows = self._rows(assessment)
+        rows = assessment.listed(self.config)
         if self.llm.config.screened and asks_for_papers(question):
             rows = yield from self._screened(question, result, assessment, writer)
         contexts, layout = _contexts(question, result, assessment, rows, self.llm)
-        refusal = ""
+        refusal, marks = "", count(1)
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
@@ -116,13 +108,6 @@ class Generated:
                 refusal = judged
             yield from writer.written(request, marks, refusal)
 
-    def _writer(self) -> Writer:
-        return Writer(self.llm, self.counters.best(), self.scorer, self.config)
-
-    def _rows(self, assessment: Assessment) -> list[int]:
-        """The rows of the hits that a list of papers has."""
-        return assessment.listed(self.config)
-
     def _screened(
         self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
     ) -> Generator[Said, None, list[int]]:
@@ -138,23 +123,20 @@ class Generated:
         self, request: Request, result: SearchResult, assessment: Assessment
     ) -> Generator[Said, None, str | None]:
         """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
+        # A paper with every word of the question is an answer as far as the search can see.
+        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
         model = measured(self.llm.config.model)
-        told, yes = self._signs(request, assessment) if model else (assessment.told, None)
+        yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
-            answers, refusal = told >= self.config.told or assessment.covered, fill("refusal")
+            answers, refusal = told >= self.config.told, fill("refusal")
         else:
             probability = model.probability(told, yes)
             answers, refusal = probability >= model.threshold, ""
-            yield Judged(probability)
+            yield Judged(probability, told, yes)
         if answers:
             return refusal
         yield _declined(assessment, result.looked_at)
         return None
-
-    def _signs(self, request: Request, assessment: Assessment) -> tuple[float, float | None]:
-        # A paper with every word of the question is an answer as far as the search can see.
-        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
-        return told, certainty(self.llm, request.prompt)
 
 
 def _contexts(

@@ -97,10 +97,10 @@ class LLM:
         Raises LLMError where the server does not answer.
         """
         with self._probing:
-            found = self._dialect
-            if found is None:
-                found = self._dialect = next((one for one in _DIALECTS if self._binds(one)), "none")
+            if (found := self._dialect) is None:
+                found = next((one for one in _DIALECTS if self._binds(one)), "none")
                 log.info("%s takes forms as: %s", self.config.model, found)
+                self._dialect = found
             return found
 
     def stream(
