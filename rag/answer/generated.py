@@ -20,7 +20,7 @@ from rag.config import AnswerConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counters
 from rag.prompts import fill
-from rag.records import Declined, Judged, Notice, Preview, Said, Statement, Written
+from rag.records import Declined, Judged, Notice, Preview, Said, Stage, Statement, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ class Generated:
 
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
+        if self.llm.endpoint.starting:
+            yield Stage("the language model is loading")
         writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
