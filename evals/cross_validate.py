@@ -32,6 +32,7 @@ from evals.suites.base import Item, Say, data_folder
 from evals.terminal import print_rows
 from rag.config import Config, load_config
 from rag.errors import ConfigError, RagError
+from rag.llm.models import settled
 
 SUITES = ("daily-papers", "demo")
 FOLDS = 5
@@ -87,10 +88,10 @@ def cross_validate(
     Raises InputError where a suite can't be loaded or `out` holds runs of other code, data or configuration, and
     ConfigError where another calibration than the shipped one is configured.
     """
-    config = load_config(home=home)
+    config = settled(load_config(home=home), quotes=True)
     if config.answer.calibration:
         raise ConfigError("the shipped calibration is cross-validated; leave answer.calibration empty")
-    shipped = run(suites, home=home, data=data, out=out / "shipped", say=say)
+    shipped = run(suites, home=home, data=data, out=out / "shipped", quotes=True, say=say)
     context = Context(config, data_folder(data), say=say)
     dealt = [_deal(load(name, context), context, seed) for name in suites]
     info = describe(config, [one.suite for one in dealt])

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     observed: list[Observed] = []
     sets = [(observe, *one) for one in options.set] + [(observe_told, *one) for one in options.told]
     for see, home, file, papers in sets:
-        with Assistant.open(home=home) as assistant:
+        with Assistant.open(home=home, quotes=True) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
             observed += see(assistant, read_cases(Path(file), names))
     files = [Path(file) for _, _, file, _ in sets]

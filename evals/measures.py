@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.records import Gold
+from rag.answer.wording import numbers
+from rag.library import analyse
 from rag.records import Answer, CatalogFact, Citation, TextSpan
 
+_MADE = 0.5  # the share of a point's terms, and of its numbers, that an answer must have
 COVERED = 0.8  # the share of a quote's characters that must be cited
 _MARK = re.compile(r"\[(\d+)\]")
 
@@ -89,6 +92,23 @@ def evidence_precision(gold: Iterable[Gold], citations: Sequence[Citation], text
     if not total or not wanted:
         return None
     return sum(len(characters & wanted.get(paper, set())) for paper, characters in cited.items()) / total
+
+
+def points_covered(points: Sequence[str], text: str) -> float | None:
+    """The share of answer points that a text makes, by its words; None without points.
+
+    A point is made when the text has at least half of its content terms, as the lexical index stems them, and at least
+    half of its numbers, if it has any. How often a reader agrees is in docs/evaluation.md.
+    """
+    said = set(analyse(text))
+    figures = frozenset[float]().union(*numbers(text).values())
+    made = []
+    for point in points:
+        terms = set(analyse(point))
+        words = {term for term in terms if not any(one.isdigit() for one in term)} or terms
+        found = [bool(values & figures) for values in numbers(point).values()]
+        made.append(len(words & said) >= _MADE * len(words) and sum(found) >= _MADE * len(found))
+    return sum(made) / len(made) if made else None
 
 
 def cited_papers(citations: Sequence[Citation], relevant: Mapping[str, int]) -> dict[str, float]:

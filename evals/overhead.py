@@ -22,6 +22,7 @@ from rag.answer.generated import Generated
 from rag.config import LLMConfig
 from rag.data import shipped
 from rag.llm import LLM, Ended, Form, Message, Reading
+from rag.llm.endpoint import Endpoint
 from rag.records import SourcesFound, Written
 
 QUESTION = "which papers study density ratios in RL?"
@@ -40,8 +41,8 @@ class Lap:
 class Timed(LLM):
     """Notes what it sends and when the first piece comes."""
 
-    def __init__(self, config: LLMConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
+        super().__init__(config, endpoint)
         self.sent: Sequence[Message] = ()
         self.form: Form | None = None
         self.tokens = config.max_tokens
@@ -117,14 +118,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, Assistant.open(home=home, profile=options.profile) as assistant:
         assistant.ingest([shipped("sample.jsonl")])
         config = assistant.config.llm.model_copy(update={"temperature": 0.0, "form": "structured_outputs"})
-        llm = Timed(config)
         assert isinstance(assistant.synthesizer, Generated), "the profile has no language model"
+        llm = Timed(config, assistant.synthesizer.llm.endpoint)
         assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)
-        client = openai.OpenAI(base_url=config.base_url, api_key=config.api_key or "none", max_retries=0)
-        ours(assistant, llm)  # imports, and the server's own first time
-        bare(client, llm)
-        laps = [(ours(assistant, llm), bare(client, llm)) for _ in range(options.rounds)]
-        prompt, hit = cached(client, llm)
+        with llm.endpoint.open() as url:
+            client = openai.OpenAI(base_url=url, api_key=llm.endpoint.key or "none", max_retries=0)
+            ours(assistant, llm)  # imports, and the server's own first time
+            bare(client, llm)
+            laps = [(ours(assistant, llm), bare(client, llm)) for _ in range(options.rounds)]
+            prompt, hit = cached(client, llm)
     _report(laps)
     print(f"prefix cache: {hit} of {prompt} prompt tokens of a second ask on the same passages")  # noqa: T201
 

@@ -22,6 +22,7 @@ from evals.suites.base import Say, data_folder
 from rag.assistant import Assistant
 from rag.config import Config, load_config
 from rag.errors import InputError
+from rag.llm.models import settled
 
 _PROGRAMS = Path(__file__).parent / "baselines"
 # Which peer needs which environment.
@@ -44,7 +45,7 @@ def run(
     unknown = set(only or ()) - PEERS.keys()
     if unknown:
         raise InputError(f"there is no peer {sorted(unknown)[0]!r}; known are {', '.join(PEERS)}")
-    config = load_config(profile, home)
+    config = settled(load_config(profile, home), quotes=True)  # only what is retrieved is compared
     context = Context(config, data_folder(data), say=say)
     for suite in suites:
         loaded = load(suite, context)

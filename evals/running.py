@@ -20,6 +20,8 @@ from evals.suites import Context, Loaded, load
 from evals.suites.base import Item, LacksLLM, Say, data_folder
 from rag.config import Config, load_config
 from rag.errors import InputError, LLMError, RagError
+from rag.llm.local import LocalServer, open_endpoint
+from rag.llm.models import settled
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +37,27 @@ def run(
     data: str | Path | None = None,
     questions: str | Path | None = None,
     out: str | Path | None = None,
+    quotes: bool = False,
     say: Say = lambda _: None,
 ) -> Run:
     """Evaluate suites and write the run's folder with its report.
 
     `data` is the folder of the data sets (by default ../shared/datasets where that is), `questions` a file that
     replaces the cases of the one suite named, `out` the run's folder (by default a new one below runs/, or the one of
-    the same run that was broken off). A case that fails is a row with its error. Raises InputError where a suite can't
-    be loaded; a suite that only lacks an LLM is left out with a word where others remain. Raises LLMError where the
-    server that writes the answers is not there, or goes away; the run then goes on when it is started again.
+    the same run that was broken off). `quotes` measures quotations, whether or not a language model is here.
+
+    A case that fails is a row with its error. Raises InputError where a suite can't be loaded; a suite that only lacks
+    an LLM is left out with a word where others remain. Raises LLMError where the server that writes the answers is not
+    there, or goes away; the run then goes on when it is started again.
     """
     if questions is not None and len(suites) != 1:
         raise InputError("other questions go with exactly one suite")
-    config = _without_fallback(load_config(profile, home))
-    context = Context(config, data_folder(data), Path(questions) if questions else None, say)
+    config = _without_fallback(settled(load_config(profile, home), quotes=quotes))
     with ExitStack() as stack:
+        endpoint = open_endpoint(config.llm) if config.writes else None
+        if isinstance(endpoint, LocalServer):
+            stack.callback(endpoint.close)
+        context = Context(config, data_folder(data), Path(questions) if questions else None, say, endpoint)
         loaded = _load_all(suites, context)
         for suite in loaded:
             stack.callback(suite.close)
@@ -82,7 +90,7 @@ def _load_all(suites: Sequence[str], context: Context) -> list[Loaded]:
 
 def _without_fallback(config: Config) -> Config:
     """With a failing model as an error: else the papers' own sentences would be measured as the model's."""
-    if config.answer.synthesizer == "extractive":
+    if not config.writes:
         return config
     return config.model_copy(update={"answer": config.answer.model_copy(update={"on_llm_failure": "error"})})
 

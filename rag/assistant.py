@@ -20,6 +20,9 @@ from rag.ingest import IngestReport, check_embedder, embed_anew, ingest
 from rag.ingest import Progress as IngestProgress
 from rag.library import Library
 from rag.llm import LLM, Counters
+from rag.llm.endpoint import Endpoint
+from rag.llm.local import LocalServer, State, open_endpoint
+from rag.llm.models import settled
 from rag.mapping import positions
 from rag.models import Embedder, open_cross_encoder, open_embedder
 from rag.models.weights import Progress as ModelProgress
@@ -66,8 +69,16 @@ class Assistant:
     `rag.errors.RagError`, whose messages say what to do.
     """
 
-    def __init__(self, config: Config, model_progress: ModelProgress | None = None) -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: Config,
+        model_progress: ModelProgress | None = None,
+        *,
+        quotes: bool = False,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        self.config = settled(config, quotes=quotes)
+        self._endpoint, self._shared = endpoint, endpoint is not None
         read_calibration(config.answer.calibration)  # a wrong file is told before any question is asked
         self._model_progress = model_progress
         self._made: dict[str, tuple[int, Any]] = {}
@@ -78,9 +89,14 @@ class Assistant:
         home: str | Path | None = None,
         profile: str | None = None,
         model_progress: ModelProgress | None = None,
+        *,
+        quotes: bool = False,
     ) -> Assistant:
-        """Read the profile (by default `laptop`) for the library in `home` (by default the user's data folder)."""
-        return cls(load_config(profile, home), model_progress)
+        """Read the profile (by default `laptop`) for the library in `home` (by default the user's data folder).
+
+        `quotes` answers with the papers' own sentences, whatever the profile says of a language model.
+        """
+        return cls(load_config(profile, home), model_progress, quotes=quotes)
 
     def __enter__(self) -> Assistant:
         return self
@@ -89,7 +105,9 @@ class Assistant:
         self.close()
 
     def close(self) -> None:
-        """Close the library."""
+        """Close the library, and end a language model that was started here."""
+        if isinstance(self._endpoint, LocalServer) and not self._shared:
+            self._endpoint.close()
         if "library" in self.__dict__:
             self.library.close()
             del self.__dict__["library"]
@@ -108,17 +126,31 @@ class Assistant:
     def synthesizer(self) -> Synthesizer:
         """The configured writer of answers."""
         extractive = Extractive(self.config.answer)
-        if self.config.answer.synthesizer == "extractive":
+        if not self.config.writes:
             return extractive
         return Generated(self._llm, self._counters, self._scorer, extractive, self.config.answer)
 
     @cached_property
     def _llm(self) -> LLM:
-        return LLM(self.config.llm)
+        self._endpoint = self._endpoint or open_endpoint(self.config.llm)
+        return LLM(self.config.llm, self._endpoint)
 
     @cached_property
     def _counters(self) -> Counters:
-        return Counters(self.config.llm)
+        return Counters(self.config.llm, self._llm.endpoint)
+
+    @property
+    def model_state(self) -> State | None:
+        """Whether a language model that runs here is in memory; None where none writes, or a server elsewhere does."""
+        here = self.config.writes and self.config.llm.engine == "llama.cpp"
+        if not here or not isinstance(self._endpoint, LocalServer):
+            return "off" if here else None
+        return self._endpoint.state
+
+    def warm(self) -> None:
+        """Begin to load a language model that runs here, and return at once. Raises ModelError where it is missing."""
+        if self.config.writes and isinstance(server := self._llm.endpoint, LocalServer):
+            server.warm()
 
     @cached_property
     def _scorer(self) -> SupportScorer:
@@ -142,19 +174,34 @@ class Assistant:
             self.__dict__["library"] = Library(self.config.folder, create=True)
         return ingest(self.library, lambda: self.embedder, files, page_year, progress)
 
-    def ask(self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: History = (),
+        *,
+        filters: bool = True,
+        scope: Scope = _EVERYTHING,
+        quotes: bool = False,
+    ) -> Answer:
         """Answer a question; `history` holds earlier turns, or earlier answers.
 
         What the question asks of the catalog ("from 2023", "the newest") filters and orders the papers and is shown in
         `Answer.filters`; `filters=False` searches for all its words instead. `scope` restricts the papers further.
         """
+        self.warm()  # it loads while the papers are searched
         return ask(self._asker(), question, turns_from(history), filters=filters, scope=scope)
 
     def ask_stream(
-        self, question: str, history: History = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+        self,
+        question: str,
+        history: History = (),
+        *,
+        filters: bool = True,
+        scope: Scope = _EVERYTHING,
+        quotes: bool = False,
     ) -> Iterator[Event]:
-        """Answer a question as events; the last one is `Finished` and holds the answer."""
-        return self._asker().stream(question, turns_from(history), filters=filters, scope=scope)
+        """Answer a question as events; the last one is `Finished` and holds the answer. See `ask`."""
+        return self._asker(quotes=quotes).stream(question, turns_from(history), filters=filters, scope=scope)
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
         """The `k` best papers for a question (by default as many as configured)."""
@@ -197,7 +244,7 @@ class Assistant:
 
         Needs no library. Raises InputError where no language model writes, LLMError where it fails.
         """
-        if self.config.answer.synthesizer != "generated":
+        if not self.config.writes:
             raise InputError(f"the profile {self.config.profile} has no language model that could judge")
         judge = Judge(self._llm, self._counters)
         return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
@@ -248,10 +295,12 @@ class Assistant:
         made: T = self._made[name][1]
         return made
 
-    def _asker(self) -> Asker:
+    def _asker(self, *, quotes: bool = False) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
-        reads = self.config.answer.synthesizer == "generated" and self.config.llm.reads
+        if quotes:
+            return Asker(library, self.embedder, Extractive(self.config.answer), self.config)
+        reads = self.config.writes and self.config.llm.reads
         reader = Reader(self._llm, self._counters) if reads else None
         return Asker(library, self.embedder, self.synthesizer, self.config, reader)
 

@@ -24,6 +24,10 @@ from rag.errors import ConfigError
 APP = "ask-the-papers"
 _PREFIX = "RAG_"
 _NOT_SETTINGS = frozenset({"RAG_PROFILE"})
+# What says where a language model runs and how fast, and nothing of what it writes.
+_PLACES_OF_LLM = {
+    "api_key", "base_url", "cache", "keep_minutes", "parallel", "threads", "tokenizer", "vllm_command"
+}  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -67,7 +71,7 @@ class SearchConfig(_Section):
 class AnswerConfig(_Section):
     """How hits become an answer, and when there is none."""
 
-    synthesizer: Literal["extractive", "generated"]
+    synthesizer: Literal["auto", "extractive", "generated"]
     on_llm_failure: Literal["error", "extractive"]
     supported: float = Field(ge=0, le=1)
     revise: bool
@@ -91,6 +95,7 @@ class SupportConfig(_Section):
 class LLMConfig(_Section):
     """Which language model writes answers, and how its server is spoken to."""
 
+    engine: Literal["server", "llama.cpp"]
     base_url: str
     api_key: str = Field(repr=False)
     model: str
@@ -112,6 +117,14 @@ class LLMConfig(_Section):
     quantization: str
     ngram_tokens: int = Field(ge=0)
     gpu_gigabytes: float = Field(gt=0)
+    cache: str
+    threads: int = Field(ge=0)
+    keep_minutes: float = Field(ge=0)
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder in which fetched language models are kept."""
+        return Path(self.cache).expanduser() if self.cache else platformdirs.user_cache_path(APP) / "llm"
 
 
 class UIConfig(_Section):
@@ -156,6 +169,12 @@ class Config(BaseSettings):
         return Path(self.home).expanduser() if self.home else platformdirs.user_data_path(APP)
 
     @property
+    def writes(self) -> bool:
+        """Whether a language model writes the answers. "auto" must be settled first: see `rag.llm.models.settled`."""
+        assert self.answer.synthesizer != "auto", "the configuration is not settled"
+        return self.answer.synthesizer == "generated"
+
+    @property
     def fingerprint(self) -> str:
         """12 hex digits that name this configuration; places, keys and how much is asked at once don't count."""
         shown = self.model_dump_json(
@@ -164,7 +183,7 @@ class Config(BaseSettings):
                 "profile": True,
                 "ui": True,
                 "embedder": {"api_key", "cache", "folder"},
-                "llm": {"api_key", "base_url", "tokenizer", "parallel", "vllm_command"},
+                "llm": _PLACES_OF_LLM,
             }
         )
         return hashlib.sha256(shown.encode()).hexdigest()[:12]
@@ -188,7 +207,7 @@ def load_config(profile: str | None = None, home: str | Path | None = None) -> C
         raise ConfigError(f"a RAG_ variable can't be read: {error}") from None
     config = config if home is None else config.model_copy(update={"home": str(home)})
     places = (config.home, config.embedder.cache, config.embedder.folder, config.answer.calibration)
-    for place in (*places, config.llm.vllm_command):
+    for place in (*places, config.llm.vllm_command, config.llm.cache):
         expanded(place)
     return config
 

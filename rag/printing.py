@@ -28,6 +28,13 @@ def statement_lines(statement: Statement) -> Iterator[str]:
         yield from _wrapped(statement.marked)
 
 
+def preview_lines(statement: Statement) -> Iterator[str]:
+    """The best quotation, which is there before a language model has read anything."""
+    title = statement.citations[0].title if statement.citations else statement.title
+    yield "The nearest sentences, while the model reads:"
+    yield from _wrapped(f"“{statement.text}” ({title})", indent="  ")
+
+
 def _runs(marks: Sequence[int]) -> str:
     """Marks in their order, those that follow each other as a range."""
     runs: list[list[int]] = []

@@ -16,10 +16,12 @@ from filelock import FileLock
 from rag.assistant import Assistant
 from rag.config import load_config
 from rag.data import shipped
+from rag.llm.models import named
 from rag.models.graph import BUILDER
 from tests.fakes import WordEmbedder
 
 SHARED = Path(os.environ.get("PAPERS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+_LLM_CACHE = load_config().llm.cache_folder  # the machine's own, before it is hidden from the tests
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 
@@ -36,11 +38,12 @@ def _fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the machine's leaks in, but for the embedder's cache."""
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No variable of the machine's leaks in, but for the embedder's cache; and no language model that it has."""
     for name in os.environ:
         if name.startswith("RAG_") and name != "RAG_EMBEDDER__CACHE":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("RAG_LLM__CACHE", str(tmp_path_factory.getbasetemp() / "no-language-model"))
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +85,15 @@ def model_cache() -> Path:
     if not all((cache / name).is_file() for name in needed):
         pytest.fail("the embedder is not here yet; run: rag models pull")
     return cache
+
+
+@pytest.fixture(scope="session")
+def llm_file() -> Path:
+    """A real language model that is small enough for tests; it writes sentences, and nothing of use."""
+    path = named("smollm2-135m").path(_LLM_CACHE)
+    if not path.is_file():
+        pytest.fail("the language model is not here yet; run: rag models pull --llm smollm2-135m")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ COMMANDS = ("app", "asking", "library", "measuring", "samples", "serving", "term
 # library -> the modules that may import it; all others go through them.
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
-    "filelock": {"rag/library/locks.py", "rag/models/built_in.py"},
+    "filelock": {"rag/library/locks.py", "rag/llm/models.py", "rag/models/built_in.py"},
     "httpx": {
         "rag/llm/budget.py",
         "rag/llm/client.py",
@@ -55,6 +55,7 @@ DOORS = {
     "tokenizers": {"rag/models/encoder.py"},
     "torch": {"rag/models/hf.py"},
     "transformers": {"rag/llm/budget.py", "rag/models/hf.py"},
+    "xllamacpp": {"rag/llm/llamacpp.py"},
     "typer": {f"rag/cli/{name}.py" for name in COMMANDS},
 }
 MODULES = sorted((ROOT / "rag").rglob("*.py"))

@@ -6,13 +6,15 @@ import pytest
 
 from rag.config import load_config
 from rag.data import shipped
-from rag.errors import ConfigError
+from rag.errors import ConfigError, ModelError
+from rag.llm.models import MODELS, file_of, named, settled
 
 
 def test_the_default_profile_is_the_laptop() -> None:
     config = load_config()
     assert config.profile == "laptop"
-    assert config.answer.synthesizer == "extractive"
+    assert config.answer.synthesizer == "auto"
+    assert not settled(config).writes  # no test sees a model that this machine has
 
 
 @pytest.mark.parametrize("profile", ["gpu", "cluster"])
@@ -64,7 +66,7 @@ def test_a_wrong_profile_is_refused_by_name(tmp_path, old, new, named) -> None:
         ("RAG_NONSENSE", "", "RAG_NONSENSE"),
         ("RAG_SEARCH__HITS", "many", "search.hits"),
         ("RAG_SEARCH", "3", "RAG_SEARCH"),
-        ("RAG_PROFILE", "nowhere", "no profile 'nowhere'; known are cluster, gpu, laptop"),
+        ("RAG_PROFILE", "nowhere", "no profile 'nowhere'; known are cluster, gpu, laptop, local"),
         ("RAG_PROFILE", "nowhere.toml", "no profile file nowhere.toml"),
         ("RAG_PROFILE", "../configs/laptop", "no profile"),
     ],
@@ -85,3 +87,61 @@ def test_the_fingerprint_names_what_counts(monkeypatch) -> None:
     assert load_config().fingerprint == before
     monkeypatch.setenv("RAG_SEARCH__HITS", "7")
     assert load_config().fingerprint != before
+
+
+@pytest.fixture
+def fetched(monkeypatch, tmp_path):
+    """`fetched(name)` puts an empty file into the cache in place of a language model."""
+    monkeypatch.setenv("RAG_LLM__CACHE", str(tmp_path))
+
+    def fetch(name) -> Path:
+        path = named(name).path(tmp_path)
+        path.touch()
+        return path
+
+    return fetch
+
+
+def test_a_model_that_is_here_writes_unless_quotes_are_wanted(fetched) -> None:
+    before = settled(load_config())
+    path = fetched("qwen2.5-coder-1.5b")
+    config = settled(load_config())
+    assert config.writes
+    assert config.llm.model == "qwen2.5-coder-1.5b"
+    assert file_of(config.llm) == path
+    assert config.fingerprint != before.fingerprint
+    quoting = settled(load_config(), quotes=True)
+    assert not quoting.writes
+    assert quoting.fingerprint == before.fingerprint
+
+
+def test_the_best_model_that_is_here_writes(fetched) -> None:
+    for model in reversed(MODELS):
+        fetched(model.name)
+    assert settled(load_config()).llm.model == MODELS[0].name
+
+
+def test_a_model_for_tests_writes_only_where_it_is_named(fetched, monkeypatch) -> None:
+    fetched("smollm2-135m")
+    assert not settled(load_config()).writes
+    monkeypatch.setenv("RAG_LLM__MODEL", "smollm2-135m")
+    assert settled(load_config()).writes
+
+
+def test_a_language_model_that_is_not_here_is_named_with_the_fix(monkeypatch) -> None:
+    with pytest.raises(ModelError, match="fetch one with rag models pull --llm"):
+        file_of(settled(load_config("local")).llm)
+    monkeypatch.setenv("RAG_LLM__MODEL", "qwen2.5-coder-0.5b")
+    with pytest.raises(ModelError, match=r"run rag models pull --llm qwen2\.5-coder-0\.5b"):
+        file_of(settled(load_config()).llm)
+    monkeypatch.setenv("RAG_LLM__MODEL", "qwen")
+    with pytest.raises(ModelError, match="no language model 'qwen'; known are qwen3-4b-instruct-2507, "):
+        file_of(settled(load_config()).llm)
+    monkeypatch.setenv("RAG_LLM__MODEL", "/none/own.gguf")
+    with pytest.raises(ModelError, match="give llm.model another path"):
+        file_of(settled(load_config()).llm)
+
+
+def test_a_profile_with_a_server_asks_the_server(monkeypatch) -> None:
+    monkeypatch.setenv("RAG_LLM__ENGINE", "server")
+    assert settled(load_config()).writes

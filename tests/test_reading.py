@@ -7,7 +7,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.errors import InputError, LLMError
-from tests.llm.fake import errs, says, serving
+from tests.llm.fake import SERVED, errs, says, serving
 from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
@@ -20,6 +20,12 @@ KINDS = {
     "You correct": "revise",
     "You judge": "judge",
 }
+
+
+@pytest.fixture(autouse=True)
+def _served(monkeypatch):
+    for name, value in SERVED.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +54,8 @@ def served(demo_home, tiny, monkeypatch):
     with ExitStack() as stack:
 
         def start(model, **variables):
-            settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__READS": "true"}
-            for name, value in (settings | {"LLM__FORM": "structured_outputs"} | variables).items():
+            settings = {"LLM__TOKENIZER": tiny, "LLM__READS": "true", **variables}
+            for name, value in settings.items():
                 monkeypatch.setenv(f"RAG_{name}", str(value))
             monkeypatch.setenv("RAG_LLM__BASE_URL", stack.enter_context(serving(model)).url)
             return stack.enter_context(Assistant.open(home=demo_home))
@@ -254,6 +260,6 @@ def test_long_evidence_is_cut_to_what_fits(served) -> None:
     assert "Rat 899 ran." not in model.prompts["judge"][0]
 
 
-def test_without_a_model_there_is_no_verdict(demo) -> None:
-    with pytest.raises(InputError, match="no language model"):
+def test_without_a_model_there_is_no_verdict(demo_home) -> None:
+    with Assistant.open(home=demo_home, quotes=True) as demo, pytest.raises(InputError, match="no language model"):
         demo.judged("Seven rats ran.", "Three rats ran.")

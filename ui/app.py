@@ -90,6 +90,7 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
             run=sent.text("run"),
             question=sent.text("question"),
             scope=sent.scope,
+            quotes=sent.flag("quotes") is True,
         )
         for conversation, drawn in answering(service, asked):
             turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
@@ -204,11 +205,12 @@ def _hello(service: Service, user: str | None) -> dict[str, Any]:
         "user": user,
         "sources": list(overview.sources) if overview else [],
         "organisations": list(overview.organisations) if overview else [],
+        "writes": service.assistant.config.writes,
     }
 
 
 def _profile(config: Any) -> str:
-    if config.answer.synthesizer == "extractive":
+    if not config.writes:
         return (
             f"Profile {config.profile}: answers are the papers' own sentences, chosen without a language model. "
             "Nothing leaves this machine."

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.errors import RagError
-from rag.records import Answer, Event, Finished, Notice, Scope, SourcesFound, Stage, Statement, citations_of
+from rag.records import Answer, Event, Finished, Notice, Preview, Scope, SourcesFound, Stage, Statement, citations_of
 from ui.service import Service
 from ui.turns import Drawn
 
@@ -33,6 +33,7 @@ class Asked:
     run: str
     question: str
     scope: Scope
+    quotes: bool = False
 
 
 def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
@@ -87,7 +88,7 @@ def _drawing(
     service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn, stop: threading.Event
 ) -> Iterator[Drawn]:
     """The turn after each event; the last one has an answer, if only what was said until it was stopped."""
-    events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope)
+    events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope, quotes=asked.quotes)
     try:
         for event in events:
             if stop.is_set() and not isinstance(event, Finished):
@@ -115,6 +116,8 @@ def _after(event: Event, drawn: Drawn) -> Drawn:
             return replace(drawn, hits=hits, looked_at=looked_at, stage=f"searched {looked_at} papers")
         case Notice(text):
             return replace(drawn, notices=(*drawn.notices, text))
+        case Preview(statement):
+            return replace(drawn, preview=statement)
         case Statement():
             return replace(drawn, said=(*drawn.said, event), stage="writing and checking")
         case Finished(answer):

@@ -90,7 +90,8 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
 def _service(assistant: Assistant, *, editable: bool) -> Service:
     limits = assistant.config.ui
     try:
-        # The first question shall not wait for it.
+        # The first question shall not wait for them.
+        assistant.warm()
         assistant.search("what are these papers about")
     except RagError as error:
         _LOG.warning("%s", error)

@@ -21,13 +21,17 @@ _FEW_CARDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A turn as it is to be seen now; `stage` is what is being done, "" when the turn is over."""
+    """A turn as it is to be seen now; `stage` is what is being done, "" when the turn is over.
+
+    `preview` is the best quotation, which is seen until a language model has written its first sentence.
+    """
 
     number: int
     question: str
     stage: str = ""
     looked_at: int = 0
     hits: tuple[Hit, ...] = ()
+    preview: Statement | None = None
     said: tuple[Statement, ...] = ()
     notices: tuple[str, ...] = ()
     answer: Answer | None = None
@@ -116,11 +120,26 @@ def parts(turn: Drawn) -> dict[str, Any]:
     """A turn as the page takes it: its number, its parts as HTML, and whether it is over."""
     return {
         "number": turn.number,
-        "body": draw("turn", {"turn": turn, "said": _said(turn), "copied": _copied(turn)}),
+        "body": draw(
+            "turn",
+            {
+                "turn": turn,
+                "said": _said(turn),
+                "copied": _copied(turn),
+                "made_by": turn.answer and made_by(turn.answer),
+            },
+        ),
         "follow": draw("follow", {"questions": turn.follow_ups}),
         "sources": draw("sources", {"turn": turn, **_cards(turn)}),
         "over": not turn.stage,
     }
+
+
+def made_by(answer: Answer) -> str:
+    """What wrote an answer, and how fast, in words; "" where it is quotations."""
+    tokens, milliseconds = (answer.usage.get(name, 0.0) for name in ("completion_tokens", "writing_ms"))
+    speed = f" · {1000 * tokens / milliseconds:.0f} tokens/s" if tokens and milliseconds else ""
+    return answer.made_by + speed if answer.made_by else ""
 
 
 def conversation_list(conversations: Sequence[Conversation], matching: str, problem: str = "") -> str:

@@ -39,7 +39,7 @@ def load(context: Context) -> Loaded:
     paths = [context.needed("attribution", name, "examples.jsonl") for name in _SETS]
     scifact, expertqa, scholarqa = paths
     pairs = [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
-    evaluate = partial(_evaluate, Assistant(context.config), judging=context.writes)
+    evaluate = partial(_evaluate, Assistant(context.config, endpoint=context.endpoint), judging=context.writes)
     data = fingerprint(*paths)
     return Loaded("attribution", pairs, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
 

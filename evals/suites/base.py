@@ -13,6 +13,7 @@ from rag.assistant import Assistant
 from rag.config import Config
 from rag.errors import InputError
 from rag.llm import LLM
+from rag.llm.endpoint import Endpoint
 
 Say = Callable[[str], None]
 
@@ -37,17 +38,25 @@ class Item(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What suites are given: the configuration, where data sets lie (None: nowhere), other questions, a voice."""
+    """What suites are given: the configuration, where data sets lie (None: nowhere), other questions, a voice.
+
+    `endpoint` is where the language model answers, if one writes: the same for all suites of a run.
+    """
 
     config: Config
     data: Path | None = None
     questions: Path | None = None
     say: Say = lambda _: None
+    endpoint: Endpoint | None = None
 
     @property
     def writes(self) -> bool:
         """Whether a language model writes the answers."""
-        return self.config.answer.synthesizer == "generated"
+        return self.config.writes
+
+    def llm(self) -> LLM:
+        """The language model itself, for suites that ask it without a library."""
+        return LLM(self.config.llm, self.endpoint)
 
     @property
     def parallel(self) -> int:
@@ -57,7 +66,7 @@ class Context:
     def check_server(self) -> None:
         """Raises LLMError where answers need a language model and its server answers nothing."""
         if self.writes:
-            LLM(self.config.llm).check()
+            self.llm().check()
 
     def needed(self, suite: str, *parts: str) -> Path:
         """A file or folder of the data sets. Raises InputError where it is not here."""
@@ -70,7 +79,8 @@ class Context:
 
     def assistant(self, suite: str) -> Assistant:
         """An assistant over the suite's own library as it is."""
-        return Assistant(self.config.model_copy(update={"home": str(self.config.folder / "evals" / suite)}))
+        own = self.config.model_copy(update={"home": str(self.config.folder / "evals" / suite)})
+        return Assistant(own, endpoint=self.endpoint)
 
     def library(self, suite: str, sources: Sequence[Path]) -> Assistant:
         """An assistant over the suite's papers, in a library of its own that is kept and brought up to date."""

@@ -54,7 +54,7 @@ def load(context: Context) -> Loaded:
         cases = list(_cases(queries, corpus))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{queries} and {corpus} are not PubMedQA's questions and abstracts: {error!r}") from None
-    evaluate = Evaluator(LLM(context.config.llm))
+    evaluate = Evaluator(context.llm())
     data = fingerprint(queries, corpus)
     return Loaded("pubmedqa", cases, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
 

@@ -64,6 +64,8 @@ class Evaluator:
         if case.type == "metadata":
             right = measures.metadata_right(answer.text, answer.citations, case.relevant, case.expected)
             values["metadata right"] = float(right)
+        said = " ".join(one.text for one in answer.statements)
+        values["answer points"] = measures.points_covered(case.points, said)
         values["evidence recall"] = measures.evidence_recall(case.evidence, answer.citations, self._texts)
         values["evidence precision"] = measures.evidence_precision(case.evidence, answer.citations, self._texts)
         left_out = measures.unquoted_points(len(case.points), case.evidence, self._texts)

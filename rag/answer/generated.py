@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
 _OF_EACH = 2  # sentences of each paper of a list
-_LIST = Layout("list_rules", by_paper=True)
+LIST = Layout("list_rules", by_paper=True)
 _FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
@@ -65,30 +65,40 @@ class Generated:
             if self.config.on_llm_failure == "error":
                 raise
             log.warning("%s", error)
-            if not said and assessment.told < self.config.told:
+            if not said and not self._answerable(assessment):
                 yield Notice(f"The language model failed: {error}.")
                 yield _declined(assessment, result.looked_at)
                 return
             yield Notice(f"The language model failed: {error}. What follows are the papers' own sentences.")
             yield from _renumbered(self.extractive.statements(question, result, assessment), said)
 
+    def signs(self, question: str, result: SearchResult, assessment: Assessment) -> tuple[float, float | None]:
+        """Return what says whether the papers answer: the calibrated answerability, and the model's certainty of yes.
+
+        See rag/answer/answerability.py; the second is None where the server gives no probabilities. Raises LLMError.
+        """
+        [excerpts, *_], layout = _contexts(question, result, assessment, self._rows(assessment), self.llm)
+        return self._signs(self._writer().request(question, excerpts, layout), assessment)
+
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
-        counter = self.counters.best()
-        if not counter.exact:
+        writer, marks = self._writer(), count(1)
+        if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
-        writer, marks = Writer(self.llm, counter, self.scorer, self.config), count(1)
-        contexts, layout = yield from self._contexts(question, result, assessment, writer)
+        rows = self._rows(assessment)
+        if self.llm.config.screened and asks_for_papers(question):
+            rows = yield from self._screened(question, result, assessment, writer)
+        contexts, layout = _contexts(question, result, assessment, rows, self.llm)
         refusal = ""
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.by_paper else 0:
-                said = (
+                papers = (
                     "1 paper was left out, since it does"
                     if left == 1
                     else f"{left} papers were left out, since they do"
                 )
-                yield Notice(f"{said} not fit the model's context (llm.context).")
+                yield Notice(f"{papers} not fit the model's context (llm.context).")
             if not number:
                 judged = yield from self._judged(request, result, assessment)
                 if judged is None:
@@ -96,36 +106,32 @@ class Generated:
                 refusal = judged
             yield from writer.written(request, marks, refusal)
 
-    def _contexts(
+    def _writer(self) -> Writer:
+        return Writer(self.llm, self.counters.best(), self.scorer, self.config)
+
+    def _rows(self, assessment: Assessment) -> list[int]:
+        """The rows of the hits that a list of papers has."""
+        return assessment.listed(self.config)
+
+    def _screened(
         self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
-    ) -> Generator[Said, None, tuple[list[list[Excerpt]], Layout]]:
-        """The excerpts of each request: of a list some papers each, of any other answer the best sentences."""
-        if not asks_for_papers(question):
-            excerpts, most = ranked(question, result, assessment), self.llm.config.sentences
-            if asks_to_compare(question):
-                return [in_turns(excerpts)], Layout("comparison_rules", most + 1)
-            return [excerpts], Layout("answer_rules", most)
-        rows = assessment.listed(self.config)
-        if most := self.llm.config.screened:
-            candidates = assessment.order[:most]
-            screened = yield from screen(question, whole_papers(result, candidates), self.llm, writer.counter)
-            yield Written(self.llm.config.model, _LIST.fingerprint, self.llm.dialect, *screened.tokens)
-            rows = [candidates[number] for number in screened.included]
-            if not rows:
-                yield Declined("the language model finds that none of the papers that it screened answers the question")
-        excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
-        return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], _LIST
+    ) -> Generator[Said, None, list[int]]:
+        """The rows of the hits that the model includes, of the first `llm.screened`."""
+        candidates = assessment.order[: self.llm.config.screened]
+        screened = yield from screen(question, whole_papers(result, candidates), self.llm, writer.counter)
+        yield Written(self.llm.config.model, LIST.fingerprint, self.llm.dialect, *screened.tokens)
+        if not screened.included:
+            yield Declined("the language model finds that none of the papers that it screened answers the question")
+        return [candidates[number] for number in screened.included]
 
     def _judged(
         self, request: Request, result: SearchResult, assessment: Assessment
     ) -> Generator[Said, None, str | None]:
         """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
-        # A paper with every word of the question is an answer as far as the search can see.
-        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
         model = measured(self.llm.config.model)
-        yes = certainty(self.llm, request.prompt) if model else None
+        told, yes = self._signs(request, assessment) if model else (assessment.told, None)
         if model is None or yes is None:
-            answers, refusal = told >= self.config.told, fill("refusal")
+            answers, refusal = self._answerable(assessment), fill("refusal")
         else:
             probability = model.probability(told, yes)
             answers, refusal = probability >= model.threshold, ""
@@ -134,6 +140,33 @@ class Generated:
             return refusal
         yield _declined(assessment, result.looked_at)
         return None
+
+    def _answerable(self, assessment: Assessment) -> bool:
+        """Whether the papers answer as far as the search can see.
+
+        Where no measured model has a say, whoever asks has settled that; of a few chosen papers by another measure.
+        """
+        settled = measured(self.llm.config.model) is None
+        return settled or assessment.covered or assessment.told >= self.config.told
+
+    def _signs(self, request: Request, assessment: Assessment) -> tuple[float, float | None]:
+        # A paper with every word of the question is an answer as far as the search can see.
+        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
+        return told, certainty(self.llm, request.prompt)
+
+
+def _contexts(
+    question: str, result: SearchResult, assessment: Assessment, rows: Sequence[int], llm: LLM
+) -> tuple[list[list[Excerpt]], Layout]:
+    """The excerpts of each request: of a list the papers in `rows`, some to a request; else the best sentences."""
+    most = llm.config.sentences
+    if asks_for_papers(question):
+        excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
+        return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], LIST
+    excerpts = ranked(question, result, assessment)
+    if asks_to_compare(question):
+        return [in_turns(excerpts)], Layout("comparison_rules", most + 1)
+    return [excerpts], Layout("answer_rules", most)
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:

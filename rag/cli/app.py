@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(help="The embedder's files.", no_args_is_help=True)
+models = typer.Typer(help="The models' files.", no_args_is_help=True)
 app.add_typer(models, name="models")
 llm = typer.Typer(help="The language model's server.", no_args_is_help=True)
 app.add_typer(llm, name="llm")
@@ -46,6 +46,7 @@ Home = Annotated[
 Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="A profile in configs/, or a .toml file (RAG_PROFILE).")
 ]
+Quotes = Annotated[bool, typer.Option("--quotes", help="Quote the papers' own sentences; let no language model write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.app import FAILED, AsJson, Home, Profile, app
+from rag.cli.app import FAILED, AsJson, Home, Profile, Quotes, app
 from rag.cli.samples import ingest_samples, sample_home
 from rag.cli.terminal import opened, print_blocks, print_json
 from rag.errors import InputError
@@ -50,6 +50,7 @@ def ask(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from.")
     ] = None,
+    quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -65,7 +66,7 @@ def ask(
     if save and bundle.savable(save) == export_to:
         raise InputError(f"--save and --export both name {save}; name two files")
     scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
-    with opened(home, profile) as assistant:
+    with opened(home, profile, quotes=quotes) as assistant:
         turns = _read_history(history)
         if as_json:
             answer = assistant.ask(question, turns, filters=not no_filters, scope=scope)
@@ -90,7 +91,8 @@ def replay(
 
     before = bundle.load(file)
     known = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
-    with opened(home, known) as assistant:
+    quoted = before.config.get("answer.synthesizer") == "extractive"
+    with opened(home, known, quotes=quoted) as assistant:
         turns = turns_from(before.history)
         answer = assistant.ask(before.question, turns, filters=before.filters, scope=before.scope)
         after = bundle.pack(answer, turns, assistant.config, filters=before.filters)
@@ -102,13 +104,14 @@ def replay(
 
 
 @app.command()
-def chat(home: Home = None, profile: Profile = None) -> None:
+def chat(quotes: Quotes = False, home: Home = None, profile: Profile = None) -> None:
     """Ask one question after the other; each may refer to those before. An empty line or Ctrl-D ends it."""
     from rag.wire import turns_from
 
     history: list[Turn] = []
-    with opened(home, profile) as assistant:
+    with opened(home, profile, quotes=quotes) as assistant:
         papers = assistant.status().papers
+        assistant.warm()
         typer.echo(f"{papers} papers. Ask away; an empty line ends the chat.")
         while question := _next_question():
             try:
@@ -152,11 +155,12 @@ def search(
 @app.command()
 def demo(
     question: Annotated[str, typer.Argument(metavar="QUESTION")] = _DEMO_QUESTION,
+    quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
 ) -> None:
     """Ingest the bundled sample library and ask it a question."""
-    with opened(sample_home(home, profile), profile) as assistant:
+    with opened(sample_home(home, profile), profile, quotes=quotes) as assistant:
         ingest_samples(assistant)
         typer.echo(f"\n> {question}\n")
         print_answer(assistant, question, [])
@@ -173,7 +177,7 @@ def print_answer(
 ) -> Answer:
     """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
     from rag import printing
-    from rag.records import Finished, Notice, Scope, Statement
+    from rag.records import Finished, Notice, Preview, Scope, Statement
 
     most = None if whole else printing.MOST_LISTED
     listed: list[str] = []
@@ -185,6 +189,8 @@ def print_answer(
                 print_blocks([list(printing.statement_lines(event))])
         elif isinstance(event, Notice):
             print_blocks([list(printing.notice_lines(event))])
+        elif isinstance(event, Preview):
+            print_blocks([list(printing.preview_lines(event.statement))])
         elif isinstance(event, Finished):
             answer = event.answer
             left = len(listed) - most if most is not None else 0

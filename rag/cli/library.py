@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rag.cli.app import FAILED, AsJson, Home, Profile, app, models
-from rag.cli.terminal import file_progress, opened, print_blocks, print_json
+from rag.cli.terminal import file_progress, model_progress, opened, print_blocks, print_json, say
+from rag.errors import InputError
 
 
 @app.command()
@@ -139,8 +140,50 @@ def rebuild(
 
 
 @models.command()
-def pull(profile: Profile = None) -> None:
-    """Fetch the embedder's files, and make its graph, if they are not here yet."""
+def pull(
+    llm: Annotated[
+        bool, typer.Option("--llm", help="Fetch a language model that writes answers without a GPU.")
+    ] = False,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which language model; see rag models list.")
+    ] = None,
+    profile: Profile = None,
+) -> None:
+    """Fetch the embedder's files, and make its graph, if they are not here yet; with --llm a language model."""
+    if name and not llm:
+        raise InputError(f"{name} names a language model: rag models pull --llm {name}")
+    if llm:
+        _pull_llm(name, profile)
+        return
     with opened(None, profile) as assistant:
         identity = assistant.embedder.identity
     typer.echo(f"{identity} is ready")
+
+
+def _pull_llm(name: str | None, profile: str | None) -> None:
+    from rag.config import load_config
+    from rag.llm import models as table
+
+    cache = load_config(profile).llm.cache_folder
+    model = table.named(name) if name else table.default(say)
+    if not model.path(cache).is_file():
+        say(f"{model.name}: {model.size / 1e9:.1f} GB ({model.licence}), kept in {cache}")
+    with model_progress() as progress:
+        path = table.pull(model, cache, progress)
+    typer.echo(f"{model.name} is ready: {path}")
+
+
+@models.command("list")
+def list_models(profile: Profile = None) -> None:
+    """Show the language models that run without a GPU: their sizes and licences, which are here, and which writes."""
+    from rag.config import load_config
+    from rag.llm import models as table
+
+    config = table.settled(load_config(profile))
+    cache = config.llm.cache_folder
+    for model in table.MODELS:
+        here = "here" if model.path(cache).is_file() else "-"
+        writes = config.writes and config.llm.engine == "llama.cpp" and config.llm.model == model.name
+        line = f"{model.name:<24}{model.size / 1e9:>4.1f} GB  {model.licence:<12}{here:<6}"
+        typer.echo((line + ("writes the answers" if writes else "")).rstrip())
+    typer.echo(f"kept in {cache}; fetch one with rag models pull --llm NAME")

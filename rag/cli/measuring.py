@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.app import FAILED, Home, Profile, evaluation, feedback
+from rag.cli.app import FAILED, Home, Profile, Quotes, evaluation, feedback
 from rag.cli.terminal import opened, say
 
 DataFolder = Annotated[
@@ -28,6 +28,7 @@ def eval_run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="The run's folder (by default a new one in runs/).")
     ] = None,
+    quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
 ) -> None:
@@ -35,7 +36,16 @@ def eval_run(
     import evals
     from evals import terminal
 
-    done = evals.run(suites or ["demo"], home=home, profile=profile, data=data, questions=questions, out=out, say=say)
+    done = evals.run(
+        suites or ["demo"],
+        home=home,
+        profile=profile,
+        data=data,
+        questions=questions,
+        out=out,
+        quotes=quotes,
+        say=say,
+    )
     terminal.print_figures(done)
     typer.echo(f"report: {done.folder / 'report.html'}")
 

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.app import Home, Profile, app, llm
+from rag.cli.app import Home, Profile, Quotes, app, llm
 from rag.cli.samples import ingest_samples, sample_home
 from rag.cli.terminal import opened, say
+from rag.errors import InputError
 
 
 @app.command()
 def ui(
+    quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to serve at.")] = "127.0.0.1",
@@ -31,7 +33,7 @@ def ui(
     from ui.server import Address, serve
 
     address = Address(host, port, auth, share, browser)
-    with opened(sample_home(home, profile) if samples else home, profile) as assistant:
+    with opened(sample_home(home, profile) if samples else home, profile, quotes=quotes) as assistant:
         if samples:
             ingest_samples(assistant)
         serve(assistant, address, typer.echo)
@@ -60,17 +62,25 @@ def serve(
     log: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the server's log goes.")] = None,
     profile: Profile = None,
 ) -> None:
-    """Start vLLM for the profile's model and keep it until Ctrl-C; `--profile gpu` where none is set."""
+    """Start the profile's language model and keep it until Ctrl-C: vLLM (as with --profile gpu), or llama.cpp."""
     import shlex
 
     import platformdirs
 
     from rag.config import APP, load_config
     from rag.llm import serving
+    from rag.llm.local import serve as serve_local
+    from rag.llm.models import settled
 
-    config = load_config(profile).llm
+    config = settled(load_config(profile)).llm
+    logs = platformdirs.user_log_path(APP)
+    if config.engine == "llama.cpp":
+        if flags:
+            raise InputError(f"flags are for vLLM, and llm.engine is {config.engine}; leave them out")
+        serve_local(config, log or logs / "llama.cpp.log", say)
+        return
     line = serving.command_line(config, flags or ())
     typer.echo(shlex.join(line))
     if not force:
         serving.check_cards(config, serving.cards())
-    serving.serve(line, config, log or platformdirs.user_log_path(APP) / "vllm.log", say)
+    serving.serve(line, config, log or logs / "vllm.log", say)

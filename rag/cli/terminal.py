@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(home: str | None, profile: str | None) -> Iterator[Assistant]:
+def opened(home: str | None, profile: str | None, *, quotes: bool = False) -> Iterator[Assistant]:
     """The assistant of a library; what it fetches is shown."""
     from rag.assistant import Assistant
 
-    with _model_progress() as progress, Assistant.open(home, profile, progress) as assistant:
+    with model_progress() as progress, Assistant.open(home, profile, progress, quotes=quotes) as assistant:
         yield assistant
 
 
@@ -55,7 +55,7 @@ def file_progress(*, quiet: bool) -> Iterator[Any]:
 
 
 @contextmanager
-def _model_progress() -> Iterator[Any]:
+def model_progress() -> Iterator[Any]:
     """A callback that says once what is fetched, and shows a bar on a terminal."""
     bars: dict[str, Any] = {}
 

@@ -1,7 +1,7 @@
-"""How many tokens a prompt has, and which passages fit. The door to the served model's own tokenizer.
+"""How many tokens a prompt has, and which passages fit. The adapter of the served model's own tokenizer.
 
-Counts are exact with the model's tokenizer and chat template, and by the server's /tokenize; else tiktoken estimates,
-and `Counter.exact` says so.
+Counts are exact with the model's tokenizer and chat template, and by the server's own count (vLLM, llama.cpp); else
+tiktoken estimates, and `Counter.exact` says so.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rag import tokens
 from rag.config import LLMConfig
 from rag.errors import LLMError
 from rag.llm.client import Message
+from rag.llm.endpoint import Endpoint, Remote
 from rag.models import hub
 
 log = logging.getLogger(__name__)
@@ -71,29 +72,51 @@ class _Tokenizer:
 
 
 class _Server:
+    """Lets the server count the prompt; a subclass knows how one kind of server is asked."""
+
     exact = True
 
-    def __init__(self, config: LLMConfig) -> None:
-        self._config = config
-        self._url = f"{config.base_url.rstrip('/').removesuffix('/v1')}/tokenize"
+    def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
+        self._config, self._endpoint = config, endpoint
         self._ask([Message("user", "a")])
 
     def count(self, messages: Sequence[Message]) -> int:
         try:
             return self._ask(messages)
         except (ValueError, KeyError, TypeError, httpx.HTTPError) as error:
-            said = f"{self._url} does not count the prompt any more ({error}); see that the server is up"
-            raise LLMError(said) from None
+            said = f"the LLM server does not count the prompt any more ({error})"
+            raise LLMError(f"{said}; {self._endpoint.advice}") from None
 
     def _ask(self, messages: Sequence[Message]) -> int:
-        body = {
+        with self._endpoint.open() as url:
+            return self._counted(url.rstrip("/").removesuffix("/v1"), messages)
+
+    def _counted(self, root: str, messages: Sequence[Message]) -> int:
+        raise NotImplementedError
+
+    def _chat(self, messages: Sequence[Message]) -> dict[str, Any]:
+        return {
             "model": self._config.model,
             "messages": [{"role": one.role, "content": one.content} for one in messages],
             "chat_template_kwargs": dict(self._config.template_options),
         }
-        headers = {"Authorization": f"Bearer {self._config.api_key}"} if self._config.api_key else {}
-        reply = httpx.post(self._url, json=body, headers=headers, timeout=_SECONDS)
-        return int(reply.raise_for_status().json()["count"])
+
+    def _post(self, url: str, body: dict[str, Any]) -> Any:
+        headers = {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
+        reply = httpx.post(url, json=body, headers=headers, timeout=_SECONDS)
+        return reply.raise_for_status().json()
+
+
+class _VLLM(_Server):
+    def _counted(self, root: str, messages: Sequence[Message]) -> int:
+        return int(self._post(f"{root}/tokenize", self._chat(messages))["count"])
+
+
+class _LlamaCpp(_Server):
+    def _counted(self, root: str, messages: Sequence[Message]) -> int:
+        prompt = str(self._post(f"{root}/apply-template", self._chat(messages))["prompt"])
+        body = {"content": prompt, "add_special": True, "parse_special": True}
+        return len(self._post(f"{root}/tokenize", body)["tokens"])
 
 
 class _Estimate:
@@ -109,15 +132,22 @@ class Counters:
     What is here comes first, then the server, and only then the hub, once.
     """
 
-    def __init__(self, config: LLMConfig) -> None:
+    def __init__(self, config: LLMConfig, endpoint: Endpoint | None = None) -> None:
         self._config = config
-        self._exact = self._try(_Tokenizer)
-        self._fetched = False
+        self._endpoint = endpoint or Remote(config.base_url, config.api_key)
+        self._own = config.engine == "llama.cpp"  # a GGUF file has its tokenizer inside, and no other
+        self._exact = None if self._own else self._try(_Tokenizer)
+        self._fetched = self._own
 
     def best(self) -> Counter:
-        """The counter for the next prompt."""
-        self._exact = self._exact or self._try(_Server) or self._fetch()
+        """The counter for the next prompt. Raises LLMError where a server of our own does not start."""
+        self._exact = self._exact or self._by_server() or self._fetch()
         return self._exact or _Estimate()
+
+    def _by_server(self) -> Counter | None:
+        kinds = (_LlamaCpp,) if self._own else (_VLLM, _LlamaCpp)
+        found = (self._try(partial(kind, endpoint=self._endpoint)) for kind in kinds)
+        return next(filter(None, found), None)
 
     def _fetch(self) -> Counter | None:
         name = self._config.tokenizer or self._config.model

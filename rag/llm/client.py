@@ -17,6 +17,7 @@ import httpx
 
 from rag.config import LLMConfig
 from rag.errors import LLMError
+from rag.llm.endpoint import Endpoint, Remote
 from rag.llm.filters import Filter, FromJson, Thinking, rest, through
 from rag.llm.forms import Form, choice_form
 
@@ -79,11 +80,14 @@ class _Unsaid(Exception):
 
 
 class LLM:
-    """A served chat model."""
+    """A served chat model; `endpoint` says where, by default at `llm.base_url`."""
 
-    def __init__(self, config: LLMConfig) -> None:
+    def __init__(self, config: LLMConfig, endpoint: Endpoint | None = None) -> None:
         self.config = config
+        self.endpoint = endpoint or Remote(config.base_url, config.api_key)
         self._dialect: Dialect | None = None if config.form == "auto" else config.form
+        if self._dialect is None and config.engine == "llama.cpp":
+            self._dialect = "grammar"  # llama.cpp's own server needs no probe
         self._probing = threading.Lock()
 
     @property
@@ -93,11 +97,10 @@ class LLM:
         Raises LLMError where the server does not answer.
         """
         with self._probing:
-            found = self._dialect
-            if found is None:
-                found = self._dialect = next((one for one in _DIALECTS if self._binds(one)), "none")
-                log.info("%s takes forms as: %s", self.config.base_url, found)
-            return found
+            if self._dialect is None:
+                self._dialect = self._probed()
+                log.info("%s takes forms as: %s", self.config.model, self._dialect)
+            return self._dialect
 
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
@@ -146,6 +149,13 @@ class LLM:
                 if not isinstance(item, _Likeliest):
                     yield item
 
+    def _probed(self) -> Dialect:
+        """The first dialect that binds."""
+        for dialect in _DIALECTS:
+            if self._binds(dialect):
+                return dialect
+        return "none"
+
     def _binds(self, dialect: Dialect) -> bool:
         """Whether the server holds to a form that it is given in this dialect."""
         asked = [Message("user", "Good morning! How are you?")]
@@ -158,7 +168,7 @@ class LLM:
 
     def check(self) -> None:
         """Ask for a single token. Raises LLMError where the server is not there, or answers nothing at all."""
-        probe = LLM(self.config.model_copy(update={"max_tokens": 1}))
+        probe = LLM(self.config.model_copy(update={"max_tokens": 1}), self.endpoint)
         for _ in probe.stream([Message("user", "Are you there?")]):
             pass
 
@@ -173,11 +183,15 @@ class LLM:
         chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
         finish, counts = None, (None, None)
         # A client of its own, so that leaving the block closes the connection whatever happened.
-        with self._clear_errors(), httpx.Client(timeout=timeout, verify=config.base_url.startswith("https")) as http:
+        with (
+            self.endpoint.open() as url,
+            self._clear_errors(url),
+            httpx.Client(timeout=timeout, verify=url.startswith("https")) as http,
+        ):
             llm = OpenAILike(
                 model=config.model,
-                api_base=config.base_url,
-                api_key=config.api_key or "none",
+                api_base=url,
+                api_key=self.endpoint.key or "none",
                 context_window=config.context,
                 is_chat_model=True,
                 max_retries=0,
@@ -199,35 +213,33 @@ class LLM:
                 if one.delta:
                     yield one.delta
         if finish not in ("stop", "length"):
-            raise LLMError(f"{config.base_url} broke off the answer ({finish or 'its end is missing'})")
+            raise LLMError(f"{url} broke off the answer ({finish or 'its end is missing'})")
         yield Ended(finish, *counts)
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _clear_errors(self, url: str) -> Iterator[None]:
         import openai
 
-        url = self.config.base_url
         try:
             yield
         except openai.APIStatusError as error:
             kind = _Refused if error.status_code in (400, 422) else LLMError
-            raise kind(self._refused(error.status_code, error.message)) from None
+            raise kind(self._refused(url, error.status_code, error.message)) from None
         except (openai.APITimeoutError, httpx.TimeoutException):
             raise LLMError(f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)") from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
             gone = f"the LLM server {url} can't be reached or broke off ({error.__cause__ or error})"
-            raise _Unsaid(f"{gone}; see that vllm serve is up") from None
+            raise _Unsaid(f"{gone}; {self.endpoint.advice}") from None
         except openai.APIError as error:
             raise LLMError(f"{url} failed while answering: {_short(error.message)}") from None
         except (ValueError, TypeError, AttributeError):
             raise LLMError(f"{url} did not answer as an OpenAI-compatible server") from None
 
-    def _refused(self, status: int, said: str) -> str:
-        url = self.config.base_url
+    def _refused(self, url: str, status: int, said: str) -> str:
         if status in (401, 403):
             return f"{url} refused the key; set RAG_LLM__API_KEY"
         if status == 404:
-            known = ", ".join(self._served())
+            known = ", ".join(self._served(url))
             mend = f"it serves {known}; set llm.model" if known else "set llm.model to the name it is served by"
             return f"{url} serves no model {self.config.model!r}; {mend}"
         if status == 400 and re.search(r"context|too long|maximum.*length", said):
@@ -236,11 +248,11 @@ class LLM:
             return f"the model's chat template has no system role; choose another llm.model: {_short(said)}"
         return f"{url} answered {status}: {_short(said)}"
 
-    def _served(self) -> list[str]:
+    def _served(self, url: str) -> list[str]:
         """The names that the server answers to, none where it does not tell."""
-        headers = {"Authorization": f"Bearer {self.config.api_key}"} if self.config.api_key else {}
+        headers = {"Authorization": f"Bearer {self.endpoint.key}"} if self.endpoint.key else {}
         try:
-            reply = httpx.get(f"{self.config.base_url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS)
+            reply = httpx.get(f"{url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS)
             return [str(one["id"]) for one in reply.raise_for_status().json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return []

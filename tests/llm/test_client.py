@@ -23,7 +23,7 @@ def _imported() -> None:
 
 
 def client(url: str, **changes) -> LLM:
-    config = load_config().llm
+    config = load_config("gpu").llm
     settings = {"base_url": url, "read_seconds": 1.0, "form": "structured_outputs", **changes}
     return LLM(config.model_copy(update=settings))
 

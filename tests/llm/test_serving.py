@@ -19,6 +19,7 @@ import pytest
 from rag.config import load_config
 from rag.errors import LLMError
 from rag.llm import serving
+from tests.llm.fake import SERVED
 from tests.llm.served import FLAGS, VARIABLES, VLLM, free_port
 from tests.llm.tiny import make_model
 
@@ -60,6 +61,7 @@ class Serving:
     def __init__(self, folder: Path, program: Path | str, *flags: str, **variables: str) -> None:
         self.port, self.log = free_port(), folder / "served.log"
         own = {"RAG_LLM__BASE_URL": f"http://127.0.0.1:{self.port}/v1", "RAG_LLM__VLLM_COMMAND": str(program)}
+        own |= SERVED
         command = [sys.executable, "-m", "rag", "llm", "serve", "--log", str(self.log), *flags]
         self.process = subprocess.Popen(
             command, env={**os.environ, **own, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -87,6 +87,7 @@ def served(server, monkeypatch) -> dict[str, object]:
         monkeypatch.setenv(f"RAG_LLM__{name.upper()}", str(settings[name]))
     monkeypatch.setenv("RAG_LLM__TEMPLATE_OPTIONS", "{}")
     monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
+    monkeypatch.setenv("RAG_LLM__ENGINE", "server")
     monkeypatch.setenv("RAG_ANSWER__ON_LLM_FAILURE", "error")
     return settings
 

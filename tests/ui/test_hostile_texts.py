@@ -11,7 +11,7 @@ import pytest
 
 from rag.assistant import Assistant
 from tests.answer.test_screening import verdict
-from tests.llm.fake import errs, says, serving
+from tests.llm.fake import SERVED, errs, says, serving
 from tests.llm.tiny import make_model
 from tests.ui.hostile import OUTPUTS, QUESTIONS, TITLES
 from tests.ui.test_ask_page import ask, ready
@@ -103,10 +103,9 @@ def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, sh
 
     with serving(act) as server:
         settings = {
-            "RAG_ANSWER__SYNTHESIZER": "generated",
+            **SERVED,
             "RAG_LLM__BASE_URL": server.url,
             "RAG_LLM__TOKENIZER": str(make_model(tmp_path / "tiny")),
-            "RAG_LLM__FORM": "structured_outputs",
             "RAG_LLM__READS": "true",
             "RAG_LLM__SCREENED": "35",
         }

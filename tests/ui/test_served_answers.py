@@ -39,6 +39,7 @@ def served(llm: LLMServer, demo_copy: Any, serve: Callable[..., Server]) -> Serv
     return serve(
         demo_copy,
         RAG_ANSWER__SYNTHESIZER="generated",
+        RAG_LLM__ENGINE="server",
         RAG_ANSWER__ON_LLM_FAILURE="error",
         RAG_LLM__BASE_URL=f"{llm.root}/v1",
         RAG_LLM__MODEL="tiny",

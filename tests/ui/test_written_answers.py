@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.llm.fake import Act, breaks_down, hangs_up, says, serving
+from tests.llm.fake import SERVED, Act, breaks_down, hangs_up, says, serving
 from tests.llm.tiny import make_model
 from tests.ui.conftest import Server
 from tests.ui.test_ask_page import QUESTION, answered, ask, ready
@@ -30,11 +30,10 @@ def written(demo_copy: Path, serve: Callable[..., Server], tiny: Path) -> Callab
 
     def start(url: str, **variables: str) -> Server:
         settings = {
-            "RAG_ANSWER__SYNTHESIZER": "generated",
+            **SERVED,
             "RAG_LLM__BASE_URL": url,
             "RAG_LLM__TOKENIZER": str(tiny),
             "RAG_LLM__READ_SECONDS": "5",
-            "RAG_LLM__FORM": "structured_outputs",
         }
         return serve(demo_copy, **settings, **variables)
 

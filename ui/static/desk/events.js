@@ -68,6 +68,7 @@ received.hello = (hello) => {
   find(".hello").innerHTML = hello.html;
   find(".log-out").hidden = !hello.user;
   find(".log-out").title = `Logged in as ${hello.user}`;
+  find(".quotes").hidden = !hello.writes;
   options("sources", hello.sources);
   options("organisations", hello.organisations);
   if (addressed() && !conversation) trigger("open", { conversation: addressed() });

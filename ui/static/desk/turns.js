@@ -81,6 +81,7 @@ async function ask(question, number = null, without = []) {
     again: number !== null,
     run: run.id,
     scope: { ...scope(), without },
+    quotes: find(".quotes input").checked,
     matching: talksSearch.value,
   });
 }
