@@ -71,7 +71,7 @@ class Generated:
                 raise
             log.warning("%s", error)
             yield Notice(f"The language model failed: {error}.")
-            if not said and assessment.told < self.config.told:
+            if not said and not self._answerable(assessment):
                 yield _declined(assessment, result.looked_at)
                 return
         else:
@@ -97,12 +97,12 @@ class Generated:
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
-                said = (
+                papers = (
                     "1 paper was left out, since it does"
                     if left == 1
                     else f"{left} papers were left out, since they do"
                 )
-                yield Notice(f"{said} not fit the model's context (llm.context).")
+                yield Notice(f"{papers} not fit the model's context (llm.context).")
             if not number:
                 judged = yield from self._judged(request, result, assessment)
                 if judged is None:
@@ -130,7 +130,7 @@ class Generated:
         model = measured(self.llm.config.model)
         yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
-            answers, refusal = told >= self.config.told, fill("refusal")
+            answers, refusal = self._answerable(assessment), fill("refusal")
         else:
             probability = model.probability(told, yes)
             answers, refusal = probability >= model.threshold, ""
@@ -139,6 +139,14 @@ class Generated:
             return refusal
         yield _declined(assessment, result.looked_at)
         return None
+
+    def _answerable(self, assessment: Assessment) -> bool:
+        """Whether the papers answer as far as the search can see.
+
+        Where no measured model has a say, whoever asks has settled that; of a few chosen papers by another measure.
+        """
+        settled = measured(self.llm.config.model) is None
+        return settled or assessment.covered or assessment.told >= self.config.told
 
 
 def _contexts(

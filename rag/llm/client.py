@@ -97,11 +97,10 @@ class LLM:
         Raises LLMError where the server does not answer.
         """
         with self._probing:
-            if (found := self._dialect) is None:
-                found = next((one for one in _DIALECTS if self._binds(one)), "none")
-                log.info("%s takes forms as: %s", self.config.model, found)
-                self._dialect = found
-            return found
+            if self._dialect is None:
+                self._dialect = self._probed()
+                log.info("%s takes forms as: %s", self.config.model, self._dialect)
+            return self._dialect
 
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
@@ -149,6 +148,13 @@ class LLM:
                     yield from rest(filters)
                 if not isinstance(item, _Likeliest):
                     yield item
+
+    def _probed(self) -> Dialect:
+        """The first dialect that binds."""
+        for dialect in _DIALECTS:
+            if self._binds(dialect):
+                return dialect
+        return "none"
 
     def _binds(self, dialect: Dialect) -> bool:
         """Whether the server holds to a form that it is given in this dialect."""

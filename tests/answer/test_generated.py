@@ -14,7 +14,6 @@ from tests.llm.tiny import make_model
 
 QUESTION = "What makes density ratios useful online?"
 LIST = "which papers study density ratios in RL?"
-FORM = "structured_outputs"
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +33,8 @@ def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
     def ask(*acts, question=QUESTION, **variables):
-        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
-        for name, value in settings.items():
+        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1}
+        for name, value in (settings | variables).items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -203,8 +202,6 @@ def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
 
 
 def test_the_best_quotation_is_shown_before_the_model_is_asked(demo_home, tiny, monkeypatch) -> None:
-    monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
-    monkeypatch.setenv("RAG_LLM__FORM", FORM)
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -226,3 +223,18 @@ def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
     assert len({one.paper_id for one in answer.citations}) == 7
     assert all("Not found" not in one["structured_outputs"]["grammar"] for one in requests)
     assert answer.usage["prompt_tokens"] == 14
+
+
+def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, tiny, monkeypatch) -> None:
+    """Of a few papers the best one's relevance counts, as for quotations, and not the measure of whole libraries."""
+    monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
+    monkeypatch.setenv("RAG_ANSWER__TOLD", "1.0")
+    with serving(says("Density ratios help. [1]")) as server:
+        monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
+        with Assistant.open(home=demo_home) as assistant:
+            paper = assistant.search(QUESTION, 1)[0].paper
+            asked = "How do density ratios help to explore with robots?"
+            assert assistant.ask(asked).refusal
+            assert server.requests == []
+            assert assistant.ask(asked, scope=Scope(papers=(paper.id,))).refusal is None
+    assert len(server.requests) == 1

@@ -106,7 +106,6 @@ def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, sh
             **SERVED,
             "RAG_LLM__BASE_URL": server.url,
             "RAG_LLM__TOKENIZER": str(make_model(tmp_path / "tiny")),
-            "RAG_LLM__FORM": "structured_outputs",
             "RAG_LLM__READS": "true",
             "RAG_LLM__SCREENED": "35",
         }

@@ -34,7 +34,6 @@ def written(demo_copy: Path, serve: Callable[..., Server], tiny: Path) -> Callab
             "RAG_LLM__BASE_URL": url,
             "RAG_LLM__TOKENIZER": str(tiny),
             "RAG_LLM__READ_SECONDS": "5",
-            "RAG_LLM__FORM": "structured_outputs",
         }
         return serve(demo_copy, **settings, **variables)
 

@@ -1,0 +1,50 @@
+"""Papers, hits and searches made by hand, for tests of what is chosen of them and written from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag.answer.context import Excerpt
+from rag.answer.relevance import AskedFor, Assessment
+from rag.library import PaperParts
+from rag.passages import sentences
+from rag.records import Hit, Paper, Passage, paper_id
+from rag.search import Evidence, SearchResult
+from tests.fakes import WordEmbedder
+
+NOTHING_ASKED = AskedFor({}, frozenset(), (), (), {}, number=False)
+
+
+def paper(title: str, *said: str) -> Paper:
+    """A paper whose abstract has these sentences."""
+    return Paper(paper_id(title), title, " ".join(said))
+
+
+def parts_of(one: Paper) -> PaperParts:
+    """Its title and its sentences, with vectors."""
+    spans = sentences(one)
+    vectors = WordEmbedder().embed([one.text[span.start : span.end] for span in spans])
+    return PaperParts((), np.zeros((0, vectors.shape[1]), np.float32), spans, vectors)
+
+
+def hit(one: Paper) -> Hit:
+    """The paper as a search found it."""
+    return Hit(one, Passage("", one.id, 0, len(one.text)), 1.0, 1, ())
+
+
+def excerpt(one: Paper, *rows: int) -> Excerpt:
+    """Sentences of a paper; row 0 is its title."""
+    return Excerpt(hit(one), parts_of(one), rows)
+
+
+def found(papers: Sequence[Paper], cosines: Sequence[Sequence[float]]) -> SearchResult:
+    """A search that found these papers, with each sentence's cosine, the title's first."""
+    evidence = [Evidence(parts_of(one), np.array(row, np.float32)) for one, row in zip(papers, cosines, strict=True)]
+    return SearchResult(tuple(map(hit, papers)), tuple(evidence), len(papers))
+
+
+def assessed(*relevance: float, told: float = 1.0, covered: bool = False) -> Assessment:
+    """What was judged of a search's hits."""
+    return Assessment(np.array(relevance), told, NOTHING_ASKED, covered=covered)

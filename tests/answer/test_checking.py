@@ -1,0 +1,103 @@
+"""A draft becomes sentences, each with its own evidence: marks are checked, corrected, or reported as missing."""
+
+from itertools import count
+
+import pytest
+
+from rag.answer.checking import Checker, sentences_of
+from rag.answer.support import SupportScorer
+from rag.llm import MOST_WORDS, Draft
+from tests.answer.made import excerpt, paper
+from tests.fakes import WordEmbedder
+
+GLOW = paper("GLOW", "GLOW explores with density ratios.", "Costs are rather low here.", "GLOW truncates large ratios.")
+CDR = paper("CDR", "CDR labels pairs of preferences.", "Its reward is a log ratio of models.")
+GIVEN = [excerpt(GLOW, 1), excerpt(GLOW, 2), excerpt(CDR, 1, 2)]
+UNSUPPORTED = "Bananas cost 77 cents in every shop."
+
+
+def checker(given=GIVEN, **settings) -> Checker:
+    return Checker(SupportScorer(WordEmbedder()), given, count(1), 0.5, **settings)
+
+
+def cited(statement) -> list[tuple[int, str, list[str]]]:
+    return [(one.mark, one.title, [span.text for span in one.evidence]) for one in statement.citations]
+
+
+def test_the_marks_of_a_draft_are_those_of_its_last_sentence() -> None:
+    drafts = list(sentences_of(Draft("One is here. Two is there.", (2, 3))))
+    assert drafts == [Draft("One is here.", ()), Draft("Two is there.", (2, 3))]
+
+
+def test_evidence_is_the_sentence_that_says_it() -> None:
+    [said] = checker().statements(Draft("Its reward is a log ratio of models.", (3,)))
+    assert cited(said) == [(1, "CDR", ["Its reward is a log ratio of models."])]
+    assert said.citations[0].support == 1.0
+    assert said.doubts == ()
+
+
+def test_an_earlier_sentence_is_attributed_where_the_excerpts_support_it() -> None:
+    text = f"CDR labels pairs of preferences. {UNSUPPORTED} GLOW explores with density ratios."
+    first, second, third = checker().statements(Draft(text, (1,)))
+    assert cited(first) == [(1, "CDR", ["CDR labels pairs of preferences."])]
+    assert (second.citations, second.doubts) == ((), ("it names no source",))
+    assert cited(third) == [(2, "GLOW", ["GLOW explores with density ratios."])]
+
+
+def test_a_mark_on_the_wrong_neighbour_is_corrected() -> None:
+    [said] = checker().statements(Draft("GLOW explores with density ratios.", (2,)))
+    assert cited(said) == [(1, "GLOW", ["GLOW explores with density ratios."])]
+    assert said.doubts == ()
+
+
+def test_a_mark_that_nothing_supports_stays_and_is_in_doubt() -> None:
+    [said] = checker().statements(Draft(UNSUPPORTED, (2,)))
+    assert cited(said) == [(1, "GLOW", ["Costs are rather low here."])]
+    weak, number = said.doubts
+    assert weak.startswith("weak support, 0.")
+    assert number == "77 in no cited paper"
+
+
+def test_a_mark_that_adds_nothing_is_left_out() -> None:
+    [said] = checker().statements(Draft("GLOW explores with density ratios.", (1, 3)))
+    assert [one.title for one in said.citations] == ["GLOW"]
+
+
+def test_two_excerpts_of_one_paper_are_one_citation_with_two_spans() -> None:
+    given = [excerpt(GLOW, 1), excerpt(GLOW, 3)]
+    [said] = checker(given).statements(Draft("GLOW explores with ratios, and GLOW truncates large ratios.", (1, 2)))
+    assert cited(said) == [(1, "GLOW", ["GLOW explores with density ratios.", "GLOW truncates large ratios."])]
+
+
+def test_of_a_list_a_sentence_on_one_paper_has_its_title() -> None:
+    [said] = checker(by_paper=True).statements(Draft("CDR labels pairs of preferences.", (3,)))
+    assert said.title == "CDR"
+
+
+@pytest.mark.parametrize("refusal", ["Not found.", "not found", "The answer is Not found."])
+def test_a_refusal_inside_a_sentence_counts(refusal) -> None:
+    made = checker()
+    assert list(made.statements(Draft(refusal, (1,)))) == []
+    assert (made.refused, made.said) == (True, 0)
+
+
+def test_a_finding_that_was_not_found_to_hold_is_no_refusal() -> None:
+    made = checker()
+    assert len(list(made.statements(Draft("The bias was not found to vanish.", (1,))))) == 1
+    assert not made.refused
+
+
+@pytest.mark.parametrize(("bound", "said"), [(True, 0), (False, 1)])
+def test_a_sentence_that_its_grammar_ended_is_withheld_with_a_notice(bound, said) -> None:
+    long = " ".join(["word"] * MOST_WORDS) + "."
+    made = checker(bound=bound)
+    assert len(list(made.statements(Draft(long, (1,))))) == said
+    assert [one.text.startswith("1 sentence was withheld: longer than 45 words") for one in made.closing()] == (
+        [True] if bound else []
+    )
+
+
+def test_a_sentence_just_below_the_limit_is_kept() -> None:
+    made = checker()
+    assert len(list(made.statements(Draft(" ".join(["word"] * (MOST_WORDS - 1)) + ".", (1,))))) == 1
+    assert list(made.closing()) == []
