@@ -60,25 +60,25 @@ class Generated:
             yield Preview(one) if isinstance(one, Statement) else one
             if isinstance(one, Statement):
                 break
-        said, declined = 0, False
+        marks, answered = 0, False
         try:
             for event in self._answered(whole or question, result, assessment):
-                said += len(event.citations) if isinstance(event, Statement) else 0
-                declined |= isinstance(event, Declined)
+                marks += len(event.citations) if isinstance(event, Statement) else 0
+                answered |= isinstance(event, Statement | Declined)
                 yield event
         except LLMError as error:
             if self.config.on_llm_failure == "error":
                 raise
             log.warning("%s", error)
             yield Notice(f"The language model failed: {error}.")
-            if not said and not self._answerable(assessment):
+            if not answered and not self._answerable(assessment):
                 yield _declined(assessment, result.looked_at)
                 return
         else:
-            if said or declined:
+            if answered:
                 return
             yield Notice("The language model came to no whole sentence.")
-        quotations = _renumbered(self.extractive.statements(question, result, assessment), said)
+        quotations = _renumbered(self.extractive.statements(question, result, assessment), marks)
         yield Notice("What follows are the papers' own sentences.")
         yield from (one for one in quotations if isinstance(one, Statement))
 
