@@ -30,6 +30,9 @@ _OF_EACH = 2  # sentences of each paper of a list
 _COMPARED = 3  # papers
 COMPARISON = Layout("comparison", "comparison_rules")
 LIST = Layout("list", "list_rules")
+_SURE = (
+    0.75  # of the calibrated answerability: 2 of 53 unanswerable questions reach it, 179 of 261 others (docs/LOG.md)
+)
 _FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
@@ -130,7 +133,8 @@ class Generated:
         model = measured(self.llm.config.model)
         yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
-            answers, refusal = self._answerable(assessment), fill("refusal")
+            # Small models refuse what they could answer, so that a refusal counts only where the search is not sure.
+            answers, refusal = self._answerable(assessment), "" if told >= _SURE else fill("refusal")
         else:
             probability = model.probability(told, yes)
             answers, refusal = probability >= model.threshold, ""
