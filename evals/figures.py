@@ -19,8 +19,10 @@ _PERCENTILES = {
     "answer seconds": (50, 90, 99),
     "prompt tokens": (50, 90, 99),
     "completion tokens": (50, 90, 99),
+    "first token ms": (50, 90),
 }
-RAW = {"told", "answerable", "support", "supported", "said", "judged", "error", *_PERCENTILES}
+_SIGNS = {"calibrated answerability", "model yes"}  # see evals/fit_answerability.py
+RAW = {"told", "answerable", "support", "supported", "said", "judged", "error", *_SIGNS, *_PERCENTILES}
 """What figures are made from, and no figures themselves."""
 # Types of these suites are judged differently and must not be pooled.
 _APART = {"attribution", "abstention"}

@@ -1,11 +1,12 @@
 """Fit how a language model's yes or no is joined with the calibrated answerability, and write the weights.
 
-    python -m evals.fit_answerability --profile local --name qwen2.5-coder-1.5b --set HOME QUESTIONS PAPERS --set ...
+    rag eval daily-papers demo --profile local --out RUN
+    python -m evals.fit_answerability --name qwen2.5-coder-1.5b RUN [RUN ...]
 
-A set is a library, questions in the format of docs/evaluation.md over its papers, and the file that explains their
-keys, or "". Each question is read by the very path that answers it, up to the model's yes or no; questions for the
-catalog are left out. The weights go to the entry of that name in rag/_data/model_answerability.json (--out), with their
-data and their cross-validated figures. A served model gets the entry whose name is a part of its own.
+The runs hold both signs of each question that the model was asked; a model that was not fitted before must have an
+entry first, with any weights, or it is not asked. The weights go to the entry of that name in
+rag/_data/model_answerability.json (--out), with their data and cross-validated figures. A served model gets the entry
+whose name is a part of its own.
 """
 
 from __future__ import annotations
@@ -15,23 +16,18 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.cases import Names, read_cases, read_keys
+from evals import runs
+from evals.figures import column
 from evals.measures import auroc
-from evals.records import Case
-from rag.answer import Generated
 from rag.answer.answerability import ANSWERABILITY_FEATURES, logit
-from rag.answer.relevance import Assessment, Logistic
-from rag.assistant import Assistant
+from rag.answer.relevance import Logistic
 from rag.data import shipped
-from rag.errors import InputError, RagError
-from rag.records import Said, Turn
-from rag.search import SearchResult
+from rag.errors import RagError
 
 SEED = 0
 _FOLDS = 5
@@ -40,60 +36,46 @@ _DECLINED = 0.05  # of the answerable questions: what the threshold may decline 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What is known of one question: the features, and whether it has relevant papers."""
+    """The signs of one question, and whether it has relevant papers."""
 
-    id: str
     told: float
     yes: float
     answerable: bool
 
 
-@dataclass(slots=True)
-class Listening:
-    """Takes the place of a writer of answers: it notes the signs of answerability, and says nothing."""
-
-    writer: Generated
-    least_answerability: float = 0.0
-    heard: tuple[float, float] | None = None
-
-    def statements(
-        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
-    ) -> Iterator[Said]:
-        """Note the signs. Raises InputError where the server gives no probabilities."""
-        told, yes = self.writer.signs(whole or question, result, assessment)
-        if yes is None:
-            raise InputError("the language model's server gives no probabilities of tokens (logprobs)")
-        self.heard = told, yes
-        return iter(())
-
-
 def main(arguments: Sequence[str]) -> None:
-    """Ask, fit and write."""
+    """Read, fit and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", default="local")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--name", required=True, help="a part of the served model's name")
-    parser.add_argument(
-        "--set", required=True, nargs=3, action="append", metavar=("HOME", "QUESTIONS", "PAPERS"), dest="sets"
-    )
     parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("model_answerability.json"))
     options = parser.parse_args(arguments)
-    heard = [one for home, questions, keys in options.sets for one in _heard(options.profile, home, questions, keys)]
-    entry = fitted(heard) | {"data": {Path(one[1]).name: _digest(one[1]) for one in options.sets}, "seed": SEED}
+    entry = fitted([one for folder in options.runs for one in heard(folder)])
     known = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {"models": {}}
-    known["features"], known["models"][options.name] = list(ANSWERABILITY_FEATURES), entry
+    known["features"] = list(ANSWERABILITY_FEATURES)
+    known["models"][options.name] = entry
     options.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(entry, indent=1))  # noqa: T201
 
 
-def fitted(heard: Sequence[Heard]) -> dict[str, object]:
+def heard(folder: Path) -> Iterator[Heard]:
+    """Yield the signs of the questions of a run that a language model was asked. Raises InputError."""
+    rows = runs.read(folder).rows
+    for suite in dict.fromkeys(row.suite for row in rows):
+        own = [row for row in rows if row.suite == suite]
+        told, yes, answerable = (column(own, name) for name in ("calibrated answerability", "model yes", "answerable"))
+        for case in told.keys() & yes.keys() & answerable.keys():
+            yield Heard(told[case], yes[case], answerable[case] > 0.5)
+
+
+def fitted(questions: Sequence[Heard]) -> dict[str, object]:
     """Fit the weights over all questions, with the figures of cross-validation over five folds."""
-    features = np.array([[logit(one.told), one.yes] for one in heard])
-    labels = np.array([one.answerable for one in heard])
-    fold = np.random.default_rng(SEED).permutation(len(heard)) % _FOLDS
-    joined = np.zeros(len(heard))
+    features = np.array([[logit(one.told), one.yes] for one in questions])
+    labels = np.array([one.answerable for one in questions])
+    fold = np.random.default_rng(SEED).permutation(len(questions)) % _FOLDS
+    joined = np.zeros(len(questions))
     for number in range(_FOLDS):
-        weights = _logistic(features[fold != number], labels[fold != number])
-        joined[fold == number] = weights(features[fold == number])
+        joined[fold == number] = _logistic(features[fold != number], labels[fold != number])(features[fold == number])
     weights = _logistic(features, labels)
     threshold = float(np.quantile(joined[labels], _DECLINED))
 
@@ -104,6 +86,7 @@ def fitted(heard: Sequence[Heard]) -> dict[str, object]:
         "weights": [round(one, 4) for one in weights.weights],
         "bias": round(weights.bias, 4),
         "threshold": round(threshold, 4),
+        "seed": SEED,
         "questions": {"answerable": int(labels.sum()), "unanswerable": int((~labels).sum())},
         "cross-validated": {
             "AUROC": apart(joined),
@@ -114,40 +97,11 @@ def fitted(heard: Sequence[Heard]) -> dict[str, object]:
     }
 
 
-def _digest(path: str) -> str:
-    return sha256(Path(path).read_bytes()).hexdigest()[:16]
-
-
 def _logistic(features: NDArray[np.float64], labels: NDArray[np.bool_]) -> Logistic:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=10.0).fit(features, labels)
     return Logistic(tuple(map(float, model.coef_[0])), float(model.intercept_[0]))
-
-
-def _heard(profile: str, home: str, questions: str, keys: str) -> Iterator[Heard]:
-    """Read the questions of one set. Raises InputError where no language model writes."""
-    with Assistant.open(home=home, profile=profile) as assistant:
-        names = Names(list(assistant.papers()), read_keys(Path(keys)) if keys else None)
-        written = assistant.synthesizer
-        if not isinstance(written, Generated):
-            raise InputError(f"the profile {profile} has no language model; see: rag models pull --llm")
-        listening = Listening(written)
-        assistant.__dict__["synthesizer"] = listening
-        for number, case in enumerate(read_cases(Path(questions), names), start=1):
-            if one := _of(assistant, listening, case):
-                yield one
-            print(f"{Path(questions).name}: {number}", end="\r", file=sys.stderr)  # noqa: T201
-
-
-def _of(assistant: Assistant, listening: Listening, case: Case) -> Heard | None:
-    """What is known of a question; None for one that the catalog answers."""
-    listening.heard = None
-    assistant.ask(case.question, [Turn("user", turn) for turn in case.turns])
-    if listening.heard is None:
-        return None
-    told, yes = listening.heard
-    return Heard(case.id, told, yes, case.answerable)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
         return {}
     values = {"declined by the model": float(answer.refusal is not None)}
     values["answer seconds"] = answer.usage["total_ms"] / 1000
-    for name in ("prompt_tokens", "completion_tokens"):
+    for name in ("prompt_tokens", "completion_tokens", "calibrated_answerability", "model_yes", "first_token_ms"):
         if name in answer.usage:
             values[name.replace("_", " ")] = answer.usage[name]
     holds = [[(one.support or 0.0) >= supported for one in said.citations] for said in answer.statements]

@@ -87,8 +87,9 @@ class _SoFar:
                 self.excluded.append(event)
             case Declined(reason):
                 self.refusal = reason
-            case Judged(told):
+            case Judged(told, calibrated, yes):
                 self.told = told
+                self.counts |= {"calibrated_answerability": calibrated, "model_yes": yes}
             case Written():
                 self.made_by = f"{event.model}, prompts {event.prompts}, form {event.form}"
                 for name, number in _counts(event).items():

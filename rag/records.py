@@ -496,9 +496,15 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event: how likely it is (0 to 1) that the papers answer, now that a language model has been asked too."""
+    """An event: how likely it is (0 to 1) that the papers answer, now that a language model has been asked too.
+
+    It joins `calibrated`, what the search says of that (0 to 1), with `yes`, how much likelier the model's yes is than
+    its no, as a natural logarithm.
+    """
 
     told: float
+    calibrated: float
+    yes: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
 _OF_EACH = 2  # sentences of each paper of a list
-LIST = Layout("list_rules", by_paper=True)
+_COMPARED = 3  # papers
+COMPARISON = Layout("comparison", "comparison_rules")
+LIST = Layout("list", "list_rules")
 _FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
@@ -53,65 +55,59 @@ class Generated:
 
         The best quotation comes before them as a preview, since a model takes a while to read its context.
         """
-        quotations = self.extractive.statements(question, result, assessment)
-        if quotation := next((one for one in quotations if isinstance(one, Statement)), None):
-            yield Preview(quotation)
-        said = 0
+        for one in self.extractive.statements(question, result, assessment):
+            # A notice says where the question got something wrong, which the model may not see.
+            yield Preview(one) if isinstance(one, Statement) else one
+            if isinstance(one, Statement):
+                break
+        said, over = 0, False
         try:
-            for one in self._answered(whole or question, result, assessment):
-                said += len(one.citations) if isinstance(one, Statement) else 0
-                yield one
+            for event in self._answered(whole or question, result, assessment):
+                said += len(event.citations) if isinstance(event, Statement) else 0
+                # A sentence without a source is one all the same.
+                over |= isinstance(event, Statement | Declined)
+                yield event
         except LLMError as error:
             if self.config.on_llm_failure == "error":
                 raise
             log.warning("%s", error)
+            yield Notice(f"The language model failed: {error}.")
             if not said and not self._answerable(assessment):
-                yield Notice(f"The language model failed: {error}.")
                 yield _declined(assessment, result.looked_at)
                 return
-            yield Notice(f"The language model failed: {error}. What follows are the papers' own sentences.")
-            yield from _renumbered(self.extractive.statements(question, result, assessment), said)
-
-    def signs(self, question: str, result: SearchResult, assessment: Assessment) -> tuple[float, float | None]:
-        """Return what says whether the papers answer: the calibrated answerability, and the model's certainty of yes.
-
-        See rag/answer/answerability.py; the second is None where the server gives no probabilities. Raises LLMError.
-        """
-        [excerpts, *_], layout = _contexts(question, result, assessment, self._rows(assessment), self.llm)
-        return self._signs(self._writer().request(question, excerpts, layout), assessment)
+        else:
+            if over:
+                return
+            yield Notice("The language model came to no whole sentence.")
+        quotations = _renumbered(self.extractive.statements(question, result, assessment), said)
+        yield Notice("What follows are the papers' own sentences.")
+        yield from (one for one in quotations if isinstance(one, Statement))
 
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
-        writer, marks = self._writer(), count(1)
+        writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
-        rows = self._rows(assessment)
+        rows = assessment.listed(self.config)
         if self.llm.config.screened and asks_for_papers(question):
             rows = yield from self._screened(question, result, assessment, writer)
         contexts, layout = _contexts(question, result, assessment, rows, self.llm)
-        refusal = ""
+        refusal, marks = "", count(1)
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
-            if left := len(excerpts) - len(request.given) if layout.by_paper else 0:
-                papers = (
+            if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
+                said = (
                     "1 paper was left out, since it does"
                     if left == 1
                     else f"{left} papers were left out, since they do"
                 )
-                yield Notice(f"{papers} not fit the model's context (llm.context).")
+                yield Notice(f"{said} not fit the model's context (llm.context).")
             if not number:
                 judged = yield from self._judged(request, result, assessment)
                 if judged is None:
                     return
                 refusal = judged
             yield from writer.written(request, marks, refusal)
-
-    def _writer(self) -> Writer:
-        return Writer(self.llm, self.counters.best(), self.scorer, self.config)
-
-    def _rows(self, assessment: Assessment) -> list[int]:
-        """The rows of the hits that a list of papers has."""
-        return assessment.listed(self.config)
 
     def _screened(
         self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
@@ -128,14 +124,16 @@ class Generated:
         self, request: Request, result: SearchResult, assessment: Assessment
     ) -> Generator[Said, None, str | None]:
         """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
+        # A paper with every word of the question is an answer as far as the search can see.
+        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
         model = measured(self.llm.config.model)
-        told, yes = self._signs(request, assessment) if model else (assessment.told, None)
+        yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
             answers, refusal = self._answerable(assessment), fill("refusal")
         else:
             probability = model.probability(told, yes)
             answers, refusal = probability >= model.threshold, ""
-            yield Judged(probability)
+            yield Judged(probability, told, yes)
         if answers:
             return refusal
         yield _declined(assessment, result.looked_at)
@@ -149,24 +147,20 @@ class Generated:
         settled = measured(self.llm.config.model) is None
         return settled or assessment.covered or assessment.told >= self.config.told
 
-    def _signs(self, request: Request, assessment: Assessment) -> tuple[float, float | None]:
-        # A paper with every word of the question is an answer as far as the search can see.
-        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
-        return told, certainty(self.llm, request.prompt)
-
 
 def _contexts(
     question: str, result: SearchResult, assessment: Assessment, rows: Sequence[int], llm: LLM
 ) -> tuple[list[list[Excerpt]], Layout]:
     """The excerpts of each request: of a list the papers in `rows`, some to a request; else the best sentences."""
-    most = llm.config.sentences
     if asks_for_papers(question):
         excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
         return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], LIST
     excerpts = ranked(question, result, assessment)
-    if asks_to_compare(question):
-        return [in_turns(excerpts)], Layout("comparison_rules", most + 1)
-    return [excerpts], Layout("answer_rules", most)
+    papers = dict.fromkeys(one.hit.paper.id for one in in_turns(excerpts))
+    if asks_to_compare(question) and len(papers) > 1:
+        compared = list(papers)[:_COMPARED]
+        return [in_turns(one for one in excerpts if one.hit.paper.id in compared)], COMPARISON
+    return [excerpts], Layout("answer", "answer_rules", llm.config.sentences)
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:

@@ -6,13 +6,29 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
 from rag.answer.checking import Checker
 from rag.answer.context import Excerpt, arranged, numbered
 from rag.answer.revising import Reviser
 from rag.answer.support import SupportScorer
 from rag.config import AnswerConfig
-from rag.llm import LLM, Counter, Draft, Drafts, Ended, Form, Message, Reading, answer_form, fit, list_form, prompt_room
+from rag.llm import (
+    LLM,
+    Counter,
+    Draft,
+    Drafts,
+    Ended,
+    Form,
+    Message,
+    Reading,
+    answer_form,
+    comparison_form,
+    fit,
+    list_form,
+    prompt_room,
+)
 from rag.prompts import fill, fingerprint
 from rag.records import Declined, Notice, Said, Stage, Statement, Written
 
@@ -24,22 +40,32 @@ _Stream = Generator[str | Reading | Ended, None, None]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How an answer is laid out: the prompt that holds its rules, and its form.
+    """How an answer is laid out: a few sentences, a list with a line for each excerpt, or one with a line a paper.
 
-    `by_paper` says that each excerpt is a paper and gets a sentence of its own, in their order.
+    `rules` is the prompt that describes it, `sentences` the most that an answer of this shape has.
     """
 
+    shape: Literal["answer", "list", "comparison"]
     rules: str
     sentences: int = 0
-    by_paper: bool = False
 
-    def form(self, excerpts: int, refusal: str) -> Form:
-        """The form of an answer from so many excerpts; `refusal` "" allows none."""
-        return list_form(excerpts) if self.by_paper else answer_form(excerpts, refusal, self.sentences)
+    def form(self, given: Sequence[Excerpt], refusal: str) -> Form:
+        """The form of an answer from these excerpts; `refusal` "" allows none, and lists have none."""
+        if self.shape == "list":
+            return list_form(len(given))
+        if self.shape == "answer":
+            return answer_form(len(given), refusal, self.sentences)
+        papers = groupby(enumerate(given, start=1), key=lambda one: one[1].hit.paper.id)
+        return comparison_form([[number for number, _ in own] for _, own in papers])
 
     def tokens(self, excerpts: int, most: int) -> int:
         """How many tokens an answer may have, `most` of them where its length does not depend on the excerpts."""
-        return _LINE_TOKENS * excerpts if self.by_paper else most
+        return _LINE_TOKENS * excerpts if self.shape == "list" else most
+
+    @property
+    def by_paper(self) -> bool:
+        """Whether each sentence is about one paper, whose title goes before it."""
+        return self.shape != "answer"
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +84,8 @@ class Request:
     @property
     def prompt(self) -> list[Message]:
         """The rules, then the excerpts, then the question: what stays the same comes first, for the prompt cache."""
-        rules = fill(self.layout.rules, **({} if self.layout.by_paper else {"refusal": fill("refusal")}))
+        refusal = {"refusal": fill("refusal")} if self.layout.shape == "answer" else {}
+        rules = fill(self.layout.rules, **refusal)
         asked = fill("answer_question", sentences=numbered(self.given), question=self.question)
         return [Message("system", rules), Message("user", asked)]
 
@@ -79,7 +106,7 @@ class Writer:
         """
         config = self.llm.config
         room = prompt_room(config, layout.tokens(len(excerpts), config.max_tokens))
-        longest = room if layout.by_paper else min(room, config.prompt_tokens)
+        longest = room if layout.shape == "list" else min(room, config.prompt_tokens)
 
         def of(most: int) -> Request:
             return Request(question, arranged(excerpts[:most]), layout)
@@ -97,7 +124,7 @@ class Writer:
         reviser = Reviser(self.llm, request.question, checker) if self.config.revise else None
         drafts, timer = Drafts(excerpts), _Timer()
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)
-        stream = timer.timed(self.llm.stream(request.prompt, layout.form(excerpts, refusal), tokens))
+        stream = timer.timed(self.llm.stream(request.prompt, layout.form(request.given, refusal), tokens))
         ended = yield from _streamed(stream, drafts, (reviser or checker).statements)
         yield from reviser.closing() if reviser else ()
         yield from checker.closing()

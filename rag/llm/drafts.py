@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MARK = r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]"
-_MARKED = rf"((?:(?!{_MARK}).)*)((?:{_MARK}\s*)+)([.!?。]?)\s*"
+_MARKED = rf"((?:(?!{_MARK}).)*)((?:{_MARK}\s*)+)([.!?。！？]?)\s*"
 # A piece is certain to be finished when what follows its marks can't be one more of them.
-_PIECE = re.compile(_MARKED + r"(?=[^\s.!?。\[]|\[\s*[^\s\d])", re.DOTALL)
+_PIECE = re.compile(_MARKED + r"(?=[^\s.!?。！？\[]|\[\s*[^\s\d])", re.DOTALL)
 _LAST = re.compile(_MARKED + r"$", re.DOTALL)
 _BULLET = re.compile(r"^(?:[-*•]\s+|\d+[.)]\s+)")
-_ENDED = re.compile(r"[.!?。][\"”’')]*$")
+_ENDED = re.compile(r"[.!?。！？][\"”’')]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,5 @@ class Drafts:
                 self._clause = Draft(text, tuple(valid))
                 return
             text += "."
-        if text.strip(" .!?。"):
+        if text.strip(" .!?。！？"):
             yield Draft(text, tuple(dict.fromkeys(valid)))

@@ -25,11 +25,12 @@ _ABBREVIATION = " | ".join(f'"{one}"' for one in _ABBREVIATIONS)
 # Control characters and line breaks would break what the reader sees, brackets would look like marks.
 _CONTROL = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
 # The class is written out where it repeats: as a rule of its own it costs xgrammar 14 times as much a token.
-_CH = f"[^ .!?\\[\\]{_CONTROL}]"
+_STOPS = ".!?。！？"
+_CH = f"[^ {_STOPS}\\[\\]{_CONTROL}]"
 _SENTENCE = (
-    f'sentence ::= first (" " word){{2,{MOST_WORDS - 1}}} [.!?] " "\n'
+    f'sentence ::= first (" " word){{0,{MOST_WORDS - 1}}} [{_STOPS}] " "\n'
     # A small letter first continues the sentence before, unless it is part of a name: t-SNE, mT5.
-    f"first ::= [^a-z .!?\\[\\]{_CONTROL}] {_CH}* decimals | [a-z] [A-Z0-9-] {_CH}* decimals\n"
+    f"first ::= [^a-z {_STOPS}\\[\\]{_CONTROL}] {_CH}* decimals | [a-z] [A-Z0-9-] {_CH}* decimals\n"
     f'word ::= {_CH} {_CH}* decimals | "." [0-9] {_CH}* decimals | abbreviation\n'
     f'decimals ::= ("." [0-9] {_CH}*)*\n'
     f"abbreviation ::= {_ABBREVIATION}\n"
@@ -57,7 +58,7 @@ class Form:
 def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES) -> Form:
     """Sentences, each with its marks [1]..[passages] behind it; or the refusal, word for word, unless that is "".
 
-    A sentence has its end mark at its end and nowhere else, 3 to `MOST_WORDS` words, and one to three marks.
+    A sentence has its end mark at its end and nowhere else, at most `MOST_WORDS` words, and one to three marks.
     """
     marks = " | ".join(f'"{number}"' for number in range(1, passages + 1))
     allowed = f'"{refusal}" | ' if refusal else ""
@@ -88,6 +89,24 @@ def list_form(passages: int) -> Form:
 
     def parts(value: Any) -> Sequence[str]:
         return [f"- {text} [{number}]" for number, text in enumerate(_texts(value, "lines"), start=1)]
+
+    return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
+
+
+def comparison_form(groups: Sequence[Sequence[int]]) -> Form:
+    """A line for each group of passages, in their order: one or two sentences, with marks of that group alone."""
+    rules, lines = [], []
+    for number, group in enumerate(groups, start=1):
+        marks = " | ".join(f'"{passage}"' for passage in group)
+        rules.append(f'cited{number} ::= sentence mark{number}{{1,{_MARKS}}}\nmark{number} ::= "[" ({marks}) "]"\n')
+        lines.append(f'"- " cited{number} (" " cited{number})?')
+    grammar = "root ::= " + ' "\\n" '.join(lines) + "\n" + "".join(rules) + _SENTENCE
+    rows = {"type": "array", "items": _string(_TEXT), "minItems": len(groups), "maxItems": len(groups)}
+    hint = 'Write JSON: {"lines": ["...", "..."]}, a sentence or two for each paper, in their order'
+
+    def parts(value: Any) -> Sequence[str]:
+        said = zip(_texts(value, "lines"), groups, strict=False)
+        return [f"- {text} {''.join(f'[{passage}]' for passage in group[:_MARKS])}" for text, group in said]
 
     return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
 

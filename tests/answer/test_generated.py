@@ -33,8 +33,8 @@ def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
     def ask(*acts, question=QUESTION, **variables):
-        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1}
-        for name, value in (settings | variables).items():
+        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
+        for name, value in settings.items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -238,3 +238,9 @@ def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, 
             assert server.requests == []
             assert assistant.ask(asked, scope=Scope(papers=(paper.id,))).refusal is None
     assert len(server.requests) == 1
+
+
+def test_a_sentence_without_a_source_is_an_answer_in_doubt_and_nothing_is_quoted_below_it(asking) -> None:
+    answer, _ = asking(says("Bananas cost 77 cents in every shop."), LLM__FORM="none")
+    assert answer.text == "Bananas cost 77 cents in every shop. (check: it names no source)"
+    assert answer.notices == ()

@@ -17,6 +17,7 @@ SERVED = {
     "RAG_LLM__MODEL": "Qwen/Qwen3-8B",
     "RAG_LLM__CONTEXT": "16384",
     "RAG_LLM__MAX_TOKENS": "1024",
+    "RAG_LLM__PROMPT_TOKENS": "6000",
     "RAG_LLM__FORM": "structured_outputs",
 }
 
