@@ -215,7 +215,11 @@ def _profile(config: Any) -> str:
             f"Profile {config.profile}: answers are the papers' own sentences, chosen without a language model. "
             "Nothing leaves this machine."
         )
-    return f"Profile {config.profile}: answers are written by {config.llm.model} and checked against the papers."
+    where = "on this machine" if config.llm.engine == "llama.cpp" else "by a server"
+    return (
+        f"Profile {config.profile}: answers are written by {config.llm.model}, {where}, "
+        "and each sentence is checked against the papers."
+    )
 
 
 def _title_of(service: Service, paper: str) -> str | None:

@@ -20,7 +20,7 @@ from rag.config import AnswerConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counters
 from rag.prompts import fill
-from rag.records import Declined, Judged, Notice, Preview, Said, Statement, Written
+from rag.records import Declined, Judged, Notice, Preview, Said, Stage, Statement, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,8 @@ class Generated:
 
     def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
+        if self.llm.endpoint.starting:
+            yield Stage("the language model is loading")
         writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
@@ -96,12 +98,12 @@ class Generated:
         for number, excerpts in enumerate(contexts):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
-                said = (
+                papers = (
                     "1 paper was left out, since it does"
                     if left == 1
                     else f"{left} papers were left out, since they do"
                 )
-                yield Notice(f"{said} not fit the model's context (llm.context).")
+                yield Notice(f"{papers} not fit the model's context (llm.context).")
             if not number:
                 judged = yield from self._judged(request, result, assessment)
                 if judged is None:

@@ -21,6 +21,11 @@ class Endpoint(Protocol):
         """What a user may do where the server does not answer."""
         ...
 
+    @property
+    def starting(self) -> bool:
+        """Whether the first request has to wait for a server to start."""
+        ...
+
     def open(self) -> AbstractContextManager[str]:
         """The base URL (".../v1") of a server that is up until the block ends. Raises LLMError where there is none."""
         ...
@@ -33,6 +38,7 @@ class Remote:
     base_url: str
     key: str = field(default="", repr=False)
     advice: str = "see that the server is up"
+    starting: bool = False
 
     @contextmanager
     def open(self) -> Iterator[str]:

@@ -86,6 +86,11 @@ class LocalServer:
             return "loading"
         return "ready" if _serves(current) else "off"
 
+    @property
+    def starting(self) -> bool:
+        """See `Endpoint`."""
+        return self.state != "ready"
+
     @contextmanager
     def open(self) -> Iterator[str]:
         """The base URL of the server, which stays up until the block ends. Raises LLMError where it does not start."""

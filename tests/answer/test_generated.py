@@ -33,8 +33,8 @@ def asking(demo_home, tiny, monkeypatch):
     """Asks with a server that plays these acts: `asking(says(...), variable=value)`."""
 
     def ask(*acts, question=QUESTION, **variables):
-        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1, **variables}
-        for name, value in settings.items():
+        settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 1}
+        for name, value in (settings | variables).items():
             monkeypatch.setenv(f"RAG_{name}", str(value))
         with serving(*acts) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)

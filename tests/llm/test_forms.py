@@ -143,6 +143,14 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, te
         assert pattern(form.grammar).fullmatch(said)
 
 
+@given(sentences(), sentences(), st.data())
+def test_a_comparison_in_json_has_a_line_for_each_paper_with_marks_of_its_own(first, second, data) -> None:
+    said = read(FORMS["comparison"], data.draw(chunked({"lines": [first, second]})))
+    assert said == f"- {first} [1][2][3]\n- {second} [5]"
+    assert pattern(FORMS["comparison"].grammar).fullmatch(said)
+    assert not pattern(FORMS["comparison"].grammar).fullmatch(f"- {first} [5]\n- {second} [5]")
+
+
 @given(
     st.sampled_from(["yes", "no", "not told"]).flatmap(lambda one: st.tuples(st.just(one), chunked({"choice": one})))
 )
