@@ -238,3 +238,9 @@ def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, 
             assert server.requests == []
             assert assistant.ask(asked, scope=Scope(papers=(paper.id,))).refusal is None
     assert len(server.requests) == 1
+
+
+def test_a_sentence_without_a_source_is_an_answer_in_doubt_and_nothing_is_quoted_below_it(asking) -> None:
+    answer, _ = asking(says("Bananas cost 77 cents in every shop."), LLM__FORM="none")
+    assert answer.text == "Bananas cost 77 cents in every shop. (check: it names no source)"
+    assert answer.notices == ()

@@ -18,6 +18,7 @@ from rag.llm import (
     Form,
     answer_form,
     choice_form,
+    comparison_form,
     line_form,
     list_form,
     query_form,
@@ -31,6 +32,7 @@ FORMS = {
     "answer": answer_form(5, REFUSAL),
     "answer without a refusal": answer_form(60, "", 3),
     "list": list_form(5),
+    "comparison": comparison_form([[1, 2, 3, 4], [5]]),
     "verdict": verdict_form(),
     "line": line_form(400),
     "questions": questions_form(3),
@@ -40,7 +42,9 @@ FORMS = {
 
 # -- The grammar, read as a regular expression: none of the forms needs more -----------------------------------------
 
-_TOKEN = re.compile(r'(?P<text>"(?:\\.|[^"\\])*")|(?P<chars>\[(?:\\.|[^\]\\])*\])|(?P<name>[a-z]+)|(?P<sign>.)', re.S)
+_TOKEN = re.compile(
+    r'(?P<text>"(?:\\.|[^"\\])*")|(?P<chars>\[(?:\\.|[^\]\\])*\])|(?P<name>[a-z][a-z0-9]*)|(?P<sign>.)', re.S
+)
 
 
 @cache
@@ -137,6 +141,14 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, te
     assert said == "\n".join(wanted(number, text) for number, text in enumerate(lines, start=1))
     if name == "questions":
         assert pattern(form.grammar).fullmatch(said)
+
+
+@given(sentences(), sentences(), st.data())
+def test_a_comparison_in_json_has_a_line_for_each_paper_with_marks_of_its_own(first, second, data) -> None:
+    said = read(FORMS["comparison"], data.draw(chunked({"lines": [first, second]})))
+    assert said == f"- {first} [1][2][3]\n- {second} [5]"
+    assert pattern(FORMS["comparison"].grammar).fullmatch(said)
+    assert not pattern(FORMS["comparison"].grammar).fullmatch(f"- {first} [5]\n- {second} [5]")
 
 
 @given(
@@ -241,7 +253,7 @@ def test_every_rule_is_defined_and_used(name) -> None:
         ("GLOW helps here. [1][2][3][4]", False),
         (f"One {'word ' * (MOST_WORDS - 2)}last. [1]", True),
         (f"One {'word ' * (MOST_WORDS - 1)}last. [1]", False),
-        (f"{REFUSAL} [1]", False),
+        ("密度比很有用。 [1]", True),
     ],
 )
 def test_the_sentences_that_an_answer_may_have(text, allowed) -> None:

@@ -16,9 +16,10 @@ from tests.llm.served import CONTEXT, VLLM
 from tests.llm.served import Server as LLMServer
 from tests.llm.tiny import make_model
 from tests.ui.conftest import Server
-from tests.ui.test_ask_page import QUESTION, answered, ready
+from tests.ui.test_ask_page import answered, ready
 
 pytestmark = [pytest.mark.vllm, pytest.mark.browser, pytest.mark.timeout(900)]
+QUESTION = "What makes density ratios useful online?"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def served(llm: LLMServer, demo_copy: Any, serve: Callable[..., Server]) -> Serv
         RAG_LLM__TEMPLATE_OPTIONS="{}",
         RAG_LLM__CONTEXT=str(CONTEXT),
         RAG_LLM__MAX_TOKENS="1500",
+        RAG_LLM__SENTENCES="12",
         RAG_LLM__TEMPERATURE="1.0",
         RAG_LLM__READ_SECONDS="30",
     )
