@@ -10,7 +10,7 @@ from rag.answer.refusal import declines
 from rag.answer.support import Support, SupportScorer
 from rag.answer.wording import split
 from rag.llm import MOST_WORDS, Draft
-from rag.records import Citation, Notice, Statement, TextSpan
+from rag.records import Citation, Notice, Sentence, Statement, TextSpan
 
 _SHARE = 0.5  # of the best excerpt's support: one with less is no evidence for the sentence
 _ATTRIBUTED = 2  # excerpts at most, to a sentence without marks
@@ -67,13 +67,19 @@ class Checker:
             yield Notice(f"{said} withheld: longer than {MOST_WORDS} words, and so perhaps not complete.")
 
     def _checked(self, draft: Draft) -> Statement:
-        scores = self._evidence(draft)
+        named = self._evidence(draft)
         by_paper: dict[str, list[int]] = {}
-        for number in sorted(scores):
+        for number in sorted(named):
             by_paper.setdefault(self.excerpts[number - 1].hit.paper.id, []).append(number)
-        citations = tuple(self._citation(numbers, scores) for numbers in by_paper.values())
+        # What a sentence says may be spread over its paper; the abstract as a whole supports it then.
+        papers = [self.excerpts[numbers[0] - 1].whole for numbers in by_paper.values()]
+        whole = [self.scorer.score(draft.text, paper.texts, paper.known) for paper in papers]
+        citations = tuple(
+            self._citation([(self.excerpts[number - 1], named[number]) for number in numbers], paper, support)
+            for numbers, paper, support in zip(by_paper.values(), papers, whole, strict=True)
+        )
         title = citations[0].title if self.by_paper and len(citations) == 1 else None
-        return Statement(draft.text, citations, title, tuple(self._doubts(citations, list(scores.values()))))
+        return Statement(draft.text, citations, title, tuple(self._doubts(citations, whole)))
 
     def _evidence(self, draft: Draft) -> dict[int, Support]:
         """The support by each excerpt that is evidence for the sentence, by its number.
@@ -99,18 +105,16 @@ class Checker:
         given = {number: self.excerpts[number - 1] for number in numbers}
         return {number: self.scorer.score(text, one.texts, one.known) for number, one in given.items()}
 
-    def _citation(self, numbers: Sequence[int], scores: dict[int, Support]) -> Citation:
-        """The citation of one paper by some of its excerpts; of each the sentence that says it."""
-        paper = self.excerpts[numbers[0] - 1].hit.paper
-        spans = []
-        for number in numbers:
-            sentences = self.excerpts[number - 1].sentences
-            # Where no sentence comes near, the last one is meant; those before it are there to explain it.
-            best = scores[number].best
-            one = sentences[-1 if best is None else best]
-            spans.append(TextSpan(one.start, one.end, paper.text[one.start : one.end]))
-        support = max(scores[number].score for number in numbers)
-        return Citation(next(self.marks), paper.id, paper.title, tuple(spans), round(support, 4))
+    def _citation(self, cited: Sequence[tuple[Excerpt, Support]], paper: Excerpt, support: Support) -> Citation:
+        """The citation of one paper: of each excerpt the sentence that says it, or else the paper's best sentence."""
+        best = max(one.score for _, one in cited)
+        if best < self.supported <= support.score:
+            cited = [(paper, support)]
+        # Where no sentence comes near, the last one is meant; those before it are there to explain it.
+        chosen = {excerpt.sentences[-1 if one.best is None else one.best] for excerpt, one in cited}
+        text, hit = paper.hit.paper.text, paper.hit.paper
+        spans = tuple(TextSpan(one.start, one.end, text[one.start : one.end]) for one in sorted(chosen, key=_start))
+        return Citation(next(self.marks), hit.id, hit.title, spans, round(max(best, support.score), 4))
 
     def _doubts(self, citations: Sequence[Citation], scores: Sequence[Support]) -> Iterator[str]:
         if not citations:
@@ -122,3 +126,7 @@ class Checker:
         missing = [set(one.missing_numbers) for one in scores]
         if stray := [number for number in scores[0].missing_numbers if all(number in one for one in missing)]:
             yield f"{', '.join(stray)} in no cited paper"
+
+
+def _start(sentence: Sentence) -> int:
+    return sentence.start

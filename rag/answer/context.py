@@ -55,6 +55,11 @@ class Excerpt:
         """The library's unit vectors of the sentences, by their texts."""
         return dict(zip(self.texts, self.parts.sentence_vectors[list(self.rows)], strict=True))
 
+    @property
+    def whole(self) -> Excerpt:
+        """All sentences of its paper but the title."""
+        return replace(self, rows=tuple(_body(self.parts)))
+
     def first(self, sentences: int) -> Excerpt:
         """Cut it to so many sentences."""
         return replace(self, rows=self.rows[:sentences])

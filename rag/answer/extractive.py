@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.kinds import asks_for_number, asks_for_papers, asks_to_compare
+from rag.answer.kinds import asks_for_number
 from rag.answer.premise import contradicting
 from rag.answer.quoting import chosen, says_the_same
 from rag.answer.relevance import Assessment
 from rag.answer.scoring import sentence_scores
+from rag.answer.shape import shape_of
 from rag.config import AnswerConfig
 from rag.records import Citation, Hit, Notice, Sentence, Statement, TextSpan
 from rag.search import SearchResult
 
 _FIRST = 0.01  # what puts a sentence before the best one
-_FEW = 2  # more relevant papers than these are listed, not quoted at length
-_ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
-_COMPARED = 3  # papers that a comparison sets side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +53,15 @@ class Extractive:
 
     def _shares(self, question: str, assessment: Assessment) -> tuple[list[tuple[int, int]], bool]:
         """How many sentences to quote of which hit, and whether papers are named before their sentences."""
-        rows = assessment.answering(self.config)
-        if asks_to_compare(question) and len(rows) > 1:
-            return [(row, 2) for row in rows[:_COMPARED]], True
-        if not asks_for_papers(question) and question.rstrip().endswith("?") and assessment.stands_alone(_ALONE):
-            rows = rows[:1]
-        if asks_for_papers(question) or (len(rows) > _FEW and not asks_for_number(question)):
-            return [(row, 1) for row in assessment.listed(self.config)], True
-        if len(rows) == 1:
-            return [(rows[0], self.config.sentences)], False
-        return [(rows[0], max(1, self.config.sentences - 1)), (rows[1], 1)], True
+        shape, most = shape_of(question, assessment, self.config), self.config.sentences
+        match shape.kind:
+            case "comparison":
+                return [(row, 2) for row in shape.rows], True
+            case "list" | "findings":
+                return [(row, 1) for row in shape.rows], True
+        if len(shape.rows) == 1:
+            return [(shape.rows[0], most)], False
+        return [(shape.rows[0], max(1, most - 1)), (shape.rows[1], 1)], True
 
 
 def _denying(question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment) -> Sentence | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
 from rag.answer.answerability import certainty, measured
 from rag.answer.context import Excerpt, best_of_each, in_turns, ranked, whole_papers
 from rag.answer.extractive import Extractive
-from rag.answer.kinds import asks_for_papers, asks_to_compare
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import Assessment
 from rag.answer.screening import screen
+from rag.answer.shape import Shape, shape_of
 from rag.answer.support import SupportScorer
 from rag.answer.writing import Layout, Request, Writer
 from rag.config import AnswerConfig
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
 _OF_EACH = 2  # sentences of each paper of a list
-_COMPARED = 3  # papers
 COMPARISON = Layout("comparison", "comparison_rules")
 LIST = Layout("list", "list_rules")
 _SURE = (
@@ -92,26 +91,41 @@ class Generated:
         writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
-        rows = assessment.listed(self.config)
-        if self.llm.config.screened and asks_for_papers(question):
+        shape = shape_of(question, assessment, self.config)
+        if self.llm.config.screened and shape.kind == "list":
             rows = yield from self._screened(question, result, assessment, writer)
-        contexts, layout = _contexts(question, result, assessment, rows, self.llm)
+            shape = replace(shape, rows=tuple(rows))
         refusal, marks = "", count(1)
-        for number, excerpts in enumerate(contexts):
+        for number, (excerpts, layout) in enumerate(self._contexts(question, result, assessment, shape)):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
-                papers = (
-                    "1 paper was left out, since it does"
-                    if left == 1
-                    else f"{left} papers were left out, since they do"
-                )
-                yield Notice(f"{papers} not fit the model's context (llm.context).")
+                papers = "1 paper was" if left == 1 else f"{left} papers were"
+                yield Notice(f"{papers} left out, to fit the model's context (llm.context).")
             if not number:
                 judged = yield from self._judged(request, result, assessment)
                 if judged is None:
                     return
                 refusal = judged
             yield from writer.written(request, marks, refusal)
+
+    def _contexts(
+        self, question: str, result: SearchResult, assessment: Assessment, shape: Shape
+    ) -> Iterator[tuple[list[Excerpt], Layout]]:
+        """The excerpts of each request, the best ones first, and how its answer is laid out.
+
+        Findings of several papers have the best sentences of all of them first, and then a line for each.
+        """
+        excerpts = ranked(question, result, assessment)
+        if shape.kind == "comparison" and not shape.alone:
+            compared = {result.hits[row].paper.id for row in shape.rows}
+            yield in_turns(one for one in excerpts if one.hit.paper.id in compared), COMPARISON
+            return
+        if shape.kind != "list":
+            yield excerpts, Layout("answer", "answer_rules", self.llm.config.sentences)
+        if shape.kind in ("list", "findings"):
+            papers = best_of_each(question, result, assessment, shape.rows, _OF_EACH)
+            for start in range(0, len(papers), _BATCH):
+                yield papers[start : start + _BATCH], LIST
 
     def _screened(
         self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
@@ -151,21 +165,6 @@ class Generated:
         """
         settled = measured(self.llm.config.model) is None
         return settled or assessment.covered or assessment.told >= self.config.told
-
-
-def _contexts(
-    question: str, result: SearchResult, assessment: Assessment, rows: Sequence[int], llm: LLM
-) -> tuple[list[list[Excerpt]], Layout]:
-    """The excerpts of each request: of a list the papers in `rows`, some to a request; else the best sentences."""
-    if asks_for_papers(question):
-        excerpts = best_of_each(question, result, assessment, rows, _OF_EACH)
-        return [excerpts[start : start + _BATCH] for start in range(0, len(excerpts), _BATCH)], LIST
-    excerpts = ranked(question, result, assessment)
-    papers = dict.fromkeys(one.hit.paper.id for one in in_turns(excerpts))
-    if asks_to_compare(question) and len(papers) > 1:
-        compared = list(papers)[:_COMPARED]
-        return [in_turns(one for one in excerpts if one.hit.paper.id in compared)], COMPARISON
-    return [excerpts], Layout("answer", "answer_rules", llm.config.sentences)
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:
