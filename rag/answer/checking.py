@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from rag.answer.context import Excerpt
 from rag.answer.refusal import declines
@@ -13,6 +14,7 @@ from rag.llm import MOST_WORDS, Draft
 from rag.records import Citation, Notice, Sentence, Statement, TextSpan
 
 _SHARE = 0.5  # of the best excerpt's support: one with less is no evidence for the sentence
+_HARDLY = 0.5  # of the least support: a further sentence with less is left out
 _ATTRIBUTED = 2  # excerpts at most, to a sentence without marks
 
 
@@ -25,11 +27,11 @@ def sentences_of(draft: Draft) -> Iterator[Draft]:
 
 @dataclass(slots=True)
 class Checker:
-    """Checks the sentences of one answer against the excerpts that its model was given.
+    """Checks the sentences of one request against the excerpts that its model was given.
 
     `marks` gives the numbers of citations, `supported` is the least support of a sentence that is not in doubt,
-    `by_paper` puts the title of its paper before a sentence that cites one paper, and `bound` says that a grammar
-    counted the words. `said` counts the statements, `refused` and `cut` say what was taken out.
+    `by_paper` puts the title of its paper before a sentence that cites one paper, `bound` says that a grammar counted
+    the words, and `earlier` holds what the answer has said before. The counts say what became of the sentences.
     """
 
     scorer: SupportScorer
@@ -38,9 +40,12 @@ class Checker:
     supported: float
     by_paper: bool = False
     bound: bool = True
+    earlier: list[str] = field(default_factory=list)
     said: int = 0
     refused: bool = False
     cut: int = 0
+    unsupported: int = 0
+    quoted: int = 0
 
     def statements(self, draft: Draft) -> Iterator[Statement]:
         """Yield the statements of a draft, sentence by sentence."""
@@ -48,23 +53,50 @@ class Checker:
             yield from self.statement(one)
 
     def statement(self, draft: Draft) -> Iterator[Statement]:
-        """Yield the statement of one sentence; none where it is a refusal, or was ended by its form.
+        """Yield the statement of one sentence, or none.
 
-        A sentence without marks is attributed to the excerpts that support it best, if they do.
+        There is none where it is a refusal, was ended by its form, or repeats what was said. A sentence without marks
+        is attributed to the excerpts that support it best, if they do. A line on a paper that is in doubt, or repeats a
+        title, gives way to the paper's own sentences; elsewhere a sentence with hardly any support is left out, unless
+        it is the first.
         """
         if declines(draft.text):
             self.refused = True
         elif self.bound and len(draft.text.split()) >= MOST_WORDS:
             self.cut += 1
-        else:
+        elif statement := self._kept(draft, self._checked(draft)):
             self.said += 1
-            yield self._checked(draft)
+            self.earlier.append(_plain(statement.text))
+            citations = tuple(replace(one, mark=next(self.marks)) for one in statement.citations)
+            yield replace(statement, citations=citations)
 
     def closing(self) -> Iterator[Notice]:
-        """Yield what was withheld."""
+        """Yield what was withheld or replaced."""
         if self.cut:
-            said = "1 sentence was" if self.cut == 1 else f"{self.cut} sentences were"
-            yield Notice(f"{said} withheld: longer than {MOST_WORDS} words, and so perhaps not complete.")
+            yield Notice(f"{_were(self.cut)} withheld: longer than {MOST_WORDS} words, and so perhaps not complete.")
+        if self.unsupported:
+            yield Notice(f"{_were(self.unsupported)} left out, since the papers do not support what the model wrote.")
+        if self.quoted:
+            yield Notice(f"{_were(self.quoted)} replaced by the paper's own, which the model's did not follow.")
+
+    def _kept(self, draft: Draft, statement: Statement) -> Statement | None:
+        if self.by_paper and draft.excerpts:
+            repeated = _plain(statement.text) in (
+                *self.earlier,
+                *(_plain(one.hit.paper.title) for one in self.excerpts),
+            )
+            if statement.doubts or repeated:
+                self.quoted += 1
+                statement = self._quotation(self.excerpts[draft.excerpts[0] - 1])
+        elif self.said and statement.citations and _support(statement) < _HARDLY * self.supported:
+            self.unsupported += 1
+            return None
+        return None if _plain(statement.text) in self.earlier else statement
+
+    def _quotation(self, excerpt: Excerpt) -> Statement:
+        paper = excerpt.hit.paper
+        spans = tuple(TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in excerpt.sentences)
+        return Statement(excerpt.text, (Citation(0, paper.id, paper.title, spans, support=1.0),), paper.title)
 
     def _checked(self, draft: Draft) -> Statement:
         named = self._evidence(draft)
@@ -114,7 +146,7 @@ class Checker:
         chosen = {excerpt.sentences[-1 if one.best is None else one.best] for excerpt, one in cited}
         text, hit = paper.hit.paper.text, paper.hit.paper
         spans = tuple(TextSpan(one.start, one.end, text[one.start : one.end]) for one in sorted(chosen, key=_start))
-        return Citation(next(self.marks), hit.id, hit.title, spans, round(max(best, support.score), 4))
+        return Citation(0, hit.id, hit.title, spans, round(max(best, support.score), 4))
 
     def _doubts(self, citations: Sequence[Citation], scores: Sequence[Support]) -> Iterator[str]:
         if not citations:
@@ -130,3 +162,15 @@ class Checker:
 
 def _start(sentence: Sentence) -> int:
     return sentence.start
+
+
+def _support(statement: Statement) -> float:
+    return max(one.support or 0.0 for one in statement.citations)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _were(number: int) -> str:
+    return "1 sentence was" if number == 1 else f"{number} sentences were"

@@ -95,7 +95,7 @@ class Generated:
         if self.llm.config.screened and shape.kind == "list":
             rows = yield from self._screened(question, result, assessment, writer)
             shape = replace(shape, rows=tuple(rows))
-        refusal, marks = "", count(1)
+        refusal, marks, earlier = "", count(1), list[str]()
         for number, (excerpts, layout) in enumerate(self._contexts(question, result, assessment, shape)):
             request = writer.request(question, excerpts, layout)
             if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
@@ -106,7 +106,7 @@ class Generated:
                 if judged is None:
                     return
                 refusal = judged
-            yield from writer.written(request, marks, refusal)
+            yield from writer.written(request, marks, earlier, refusal)
 
     def _contexts(
         self, question: str, result: SearchResult, assessment: Assessment, shape: Shape

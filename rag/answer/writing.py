@@ -54,7 +54,7 @@ class Layout:
         if self.shape == "list":
             return list_form(len(given))
         if self.shape == "answer":
-            return answer_form(len(given), refusal, self.sentences)
+            return answer_form(len(given), refusal, self.sentences, end=fill("refusal"))
         papers = groupby(enumerate(given, start=1), key=lambda one: one[1].hit.paper.id)
         return comparison_form([[number for number, _ in own] for _, own in papers])
 
@@ -113,14 +113,14 @@ class Writer:
 
         return of(fit(self.counter, lambda most: of(most).prompt, len(excerpts), longest))
 
-    def written(self, request: Request, marks: Iterator[int], refusal: str) -> Iterator[Said]:
+    def written(self, request: Request, marks: Iterator[int], earlier: list[str], refusal: str) -> Iterator[Said]:
         """Yield what the model writes, as statements whose marks `marks` counts; `refusal` "" allows none.
 
-        Raises LLMError.
+        `earlier` holds what the answer has said, and is added to. Raises LLMError.
         """
         layout, excerpts = request.layout, len(request.given)
         bound = self.llm.dialect in ("structured_outputs", "grammar")
-        checker = Checker(self.scorer, request.given, marks, self.config.supported, layout.by_paper, bound)
+        checker = Checker(self.scorer, request.given, marks, self.config.supported, layout.by_paper, bound, earlier)
         reviser = Reviser(self.llm, request.question, checker) if self.config.revise else None
         drafts, timer = Drafts(excerpts), _Timer()
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)

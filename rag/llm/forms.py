@@ -27,8 +27,11 @@ _CONTROL = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
 # The class is written out where it repeats: as a rule of its own it costs xgrammar 14 times as much a token.
 _STOPS = ".!?。！？"
 _CH = f"[^ {_STOPS}\\[\\]{_CONTROL}]"
+_UNSPACED = "[\\u0e00-\\u0eff\\u3040-\\u30ff\\u3400-\\u9fff]"  # Thai, Lao, kana and Han
 _SENTENCE = (
-    f'sentence ::= first (" " word){{0,{MOST_WORDS - 1}}} [{_STOPS}] " "\n'
+    # Three words at least, since "Found." is none; scripts that put no spaces between words begin otherwise.
+    f'sentence ::= (first (" " word){{2,{MOST_WORDS - 1}}} | {_UNSPACED} {_CH}* (" " word){{0,{MOST_WORDS - 1}}})'
+    f' [{_STOPS}] " "\n'
     # A small letter first continues the sentence before, unless it is part of a name: t-SNE, mT5.
     f"first ::= [^a-z {_STOPS}\\[\\]{_CONTROL}] {_CH}* decimals | [a-z] [A-Z0-9-] {_CH}* decimals\n"
     f'word ::= {_CH} {_CH}* decimals | "." [0-9] {_CH}* decimals | abbreviation\n'
@@ -55,22 +58,25 @@ class Form:
     joint: str = " "
 
 
-def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES) -> Form:
+def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES, end: str = "") -> Form:
     """Sentences, each with its marks [1]..[passages] behind it; or the refusal, word for word, unless that is "".
 
-    A sentence has its end mark at its end and nowhere else, at most `MOST_WORDS` words, and one to three marks.
+    Small models stop after the first part of an answer; `end`, where given, is what they must write to stop there.
+
+    A sentence has its end mark at its end and nowhere else, 3 to `MOST_WORDS` words, and one to three marks.
     """
     marks = " | ".join(f'"{number}"' for number in range(1, passages + 1))
-    # Small models stop after the first part of an answer; a second sentence made 0.50 of the points of facts, one 0.35.
-    least = min(2, sentences)
     allowed = f'"{refusal}" | ' if refusal else ""
+    more = f'(" " cited){{0,{sentences - 1}}}'
+    if end and sentences > 1:
+        more = f'" " ("{end}" | cited (" " cited){{0,{sentences - 2}}})'
     grammar = (
-        f'root ::= {allowed}cited (" " cited){{{least - 1},{sentences - 1}}}\n'
+        f"root ::= {allowed}cited {more}\n"
         f'cited ::= sentence mark{{1,{_MARKS}}}\n{_SENTENCE}mark ::= "[" ({marks}) "]"\n'
     )
     mark = {"type": "integer", "minimum": 1, "maximum": passages, "enum": list(range(1, passages + 1))}
     cited = {"text": _string(_TEXT), "marks": {"type": "array", "items": mark, "minItems": 1, "maxItems": _MARKS}}
-    rows = {"type": "array", "items": _object(cited), "minItems": 0 if refusal else least, "maxItems": sentences}
+    rows = {"type": "array", "items": _object(cited), "minItems": 0 if refusal else 1, "maxItems": sentences}
     hint = 'Write JSON: {"sentences": [{"text": "...", "marks": [1]}]}; if they do not answer it: {"sentences": []}'
 
     def parts(value: Any) -> Sequence[str]:
