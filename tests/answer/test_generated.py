@@ -143,7 +143,7 @@ def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_tol
     whole, _ = asking(said, question=LIST)
     assert whole.notices == ()
     answer, _ = asking(said, question=LIST, LLM__CONTEXT=512)
-    assert answer.notices == ("1 paper was left out, since it does not fit the model's context (llm.context).",)
+    assert answer.notices == ("1 paper was left out, to fit the model's context (llm.context).",)
 
 
 def test_a_context_too_small_for_a_sentence(asking) -> None:
