@@ -64,7 +64,8 @@ def heard(folder: Path) -> Iterator[Heard]:
     for suite in dict.fromkeys(row.suite for row in rows):
         own = [row for row in rows if row.suite == suite]
         told, yes, answerable = (column(own, name) for name in ("calibrated answerability", "model yes", "answerable"))
-        for case in told.keys() & yes.keys() & answerable.keys():
+        # In the order of the run: the folds are drawn by it, and a set of names has another order in each process.
+        for case in [one for one in told if one in yes and one in answerable]:
             yield Heard(told[case], yes[case], answerable[case] > 0.5)
 
 

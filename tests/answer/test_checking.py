@@ -58,6 +58,14 @@ def test_a_mark_that_nothing_supports_stays_and_is_in_doubt() -> None:
     assert number == "77 in no cited paper"
 
 
+def test_a_sentence_that_another_part_of_the_cited_paper_supports_is_no_doubt() -> None:
+    """The third sentence of GLOW is in no excerpt: the paper as a whole supports it, and its sentence is evidence."""
+    [said] = checker([excerpt(GLOW, 1)]).statements(Draft("GLOW truncates large ratios.", (1,)))
+    assert cited(said) == [(1, "GLOW", ["GLOW truncates large ratios."])]
+    assert said.citations[0].support == 1.0
+    assert said.doubts == ()
+
+
 def test_a_mark_that_adds_nothing_is_left_out() -> None:
     [said] = checker().statements(Draft("GLOW explores with density ratios.", (1, 3)))
     assert [one.title for one in said.citations] == ["GLOW"]

@@ -143,7 +143,7 @@ def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_tol
     whole, _ = asking(said, question=LIST)
     assert whole.notices == ()
     answer, _ = asking(said, question=LIST, LLM__CONTEXT=512)
-    assert answer.notices == ("1 paper was left out, since it does not fit the model's context (llm.context).",)
+    assert answer.notices == ("1 paper was left out, to fit the model's context (llm.context).",)
 
 
 def test_a_context_too_small_for_a_sentence(asking) -> None:
@@ -223,6 +223,24 @@ def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
     assert len({one.paper_id for one in answer.citations}) == 7
     assert all("Not found" not in one["structured_outputs"]["grammar"] for one in requests)
     assert answer.usage["prompt_tokens"] == 14
+
+
+def test_findings_of_several_papers_have_an_answer_first_and_then_a_line_for_each(asking) -> None:
+    lead = says("Language models are trained on text. [1] They answer questions. [2]")
+    lines = [f"- Paper {number} is about it. [{number}]\n" for number in range(1, 6)]
+    lenient = {f"ANSWER__{name}": 0 for name in ("RELEVANCE", "SHARE_OF_BEST", "ODDS_OF_BEST")}
+    acts = lead, says(*lines), says(*lines[:2])
+    answer, requests = asking(*acts, question="training of language models", ANSWER__CONSIDERED=7, **lenient)
+    assert [one.text for one in answer.statements[:2]] == [
+        "Language models are trained on text.",
+        "They answer questions.",
+    ]
+    assert [one.title for one in answer.statements[:2]] == [None, None]
+    of_papers = [one.title for one in answer.statements[2:]]
+    assert sorted(of_papers) == sorted(one.paper.title for one in answer.hits)
+    assert [one["structured_outputs"]["grammar"].count("entry ") for one in requests] == [0, 6, 3]
+    # A paper keeps its number, in the answer and in its line.
+    assert [one.mark for one in answer.citations] == list(range(1, 8))
 
 
 def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, tiny, monkeypatch) -> None:

@@ -132,6 +132,35 @@ def test_evidence_precision_counts_characters_once() -> None:
     assert measures.evidence_precision([gold("First sentence.")], [], TEXTS) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        # Point 1 has the terms glow, explore, density, ratio: two of them are half. Point 2 has four and two numbers.
+        ("GLOW explores.", 1 / 2),
+        ("GLOW is new.", 0.0),
+        ("GLOW explores with density ratios. Its accuracy is 84.5% with 3 layers of a network.", 1.0),
+        # The words of point 2 and one of its two numbers; 0.845 is 84.5%.
+        ("The accuracy is 0.845 with many layers.", 1 / 2),
+        ("The accuracy is 84.6% with many layers.", 0.0),
+        # Its numbers without its words.
+        ("It scores 84.5 and 3.", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_point_is_made_by_half_of_its_terms_and_half_of_its_numbers(text, share) -> None:
+    points = ["GLOW explores by density ratios.", "An accuracy of 84.5% with 3 layers of the network."]
+    assert measures.points_covered(points, text) == share
+
+
+def test_a_point_of_a_number_alone_is_made_by_the_number() -> None:
+    assert measures.points_covered(["500"], "It needs 500 samples.") == 1.0
+    assert measures.points_covered(["500"], "It needs 50 samples.") == 0.0
+
+
+def test_without_points_there_is_no_share() -> None:
+    assert measures.points_covered([], "GLOW explores.") is None
+
+
 def test_cited_papers_by_hand() -> None:
     found = measures.cited_papers([cite(7, 9), cite(9, 11, paper="x"), cite(7, 8, paper="r")], {"p": 2, "q": 2, "r": 1})
     assert found == {"cited-paper precision": pytest.approx(2 / 3), "cited-paper recall": 0.5}

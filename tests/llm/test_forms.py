@@ -105,14 +105,11 @@ def marked(text: str, marks: Sequence[int]) -> str:
     return f"{text} {''.join(f'[{one}]' for one in dict.fromkeys(marks))}"
 
 
-ROWS = st.lists(
-    st.tuples(sentences(), st.lists(st.integers(1, 5), min_size=1, max_size=3)),
-    min_size=1,
-    max_size=12,
-)
+ROW = st.tuples(sentences(), st.lists(st.integers(1, 5), min_size=1, max_size=3))
+ROWS = st.lists(ROW, min_size=1, max_size=12)
 
 
-@given(ROWS.flatmap(lambda rows: st.tuples(st.just(rows), chunked(rows_of(rows)))))
+@given(st.lists(ROW, min_size=2, max_size=12).flatmap(lambda rows: st.tuples(st.just(rows), chunked(rows_of(rows)))))
 def test_an_answer_in_json_reads_as_the_grammar_would_have_written_it(case) -> None:
     rows, chunks = case
     said = read(FORMS["answer"], chunks)
@@ -143,12 +140,21 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, te
         assert pattern(form.grammar).fullmatch(said)
 
 
-@given(sentences(), sentences(), st.data())
-def test_a_comparison_in_json_has_a_line_for_each_paper_with_marks_of_its_own(first, second, data) -> None:
-    said = read(FORMS["comparison"], data.draw(chunked({"lines": [first, second]})))
-    assert said == f"- {first} [1][2][3]\n- {second} [5]"
-    assert pattern(FORMS["comparison"].grammar).fullmatch(said)
-    assert not pattern(FORMS["comparison"].grammar).fullmatch(f"- {first} [5]\n- {second} [5]")
+@given(st.lists(sentences(), min_size=4, max_size=4), st.data())
+def test_a_comparison_in_json_has_two_sentences_for_each_paper_with_marks_of_its_own(texts, data) -> None:
+    a, b, c, d = texts
+    said = read(FORMS["comparison"], data.draw(chunked({"lines": [[a, b], [c, d]]})))
+    assert said == f"- {a} [1][2][3] {b} [1][2][3]\n- {c} [5] {d} [5]"
+    allowed = pattern(FORMS["comparison"].grammar)
+    assert allowed.fullmatch(said)
+    assert not allowed.fullmatch(f"- {a} [1] {b} [5]\n- {c} [5] {d} [5]"), "a mark of the other paper"
+    assert not allowed.fullmatch(f"- {a} [1]\n- {c} [5] {d} [5]"), "one sentence"
+    assert not allowed.fullmatch(f"- {a} [1] {b} [1] {a} [1]\n- {c} [5] {d} [5]"), "three sentences"
+
+
+def test_each_line_of_a_comparison_in_json_must_have_two_sentences() -> None:
+    line = FORMS["comparison"].schema["properties"]["lines"]["items"]
+    assert (line["minItems"], line["maxItems"]) == (2, 2)
 
 
 @given(
@@ -242,22 +248,42 @@ def test_every_rule_is_defined_and_used(name) -> None:
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
-        ("GLOW helps here. [1]", True),
-        ("It gains 4.2 points (Li et al. 2024). [1][2][3]", True),
+        ("GLOW helps here. [1] It is fast. [2]", True),
+        ("GLOW helps here. [1]", False),
+        ("It gains 4.2 points (Li et al. 2024). [1][2][3] It is fast. [2]", True),
         ("mT5 is better here. [5] And so on it goes. [1]", True),
         (REFUSAL, True),
-        ("GLOW helps here.", False),
-        ("GLOW helps here. [6]", False),
-        ("GLOW helps. It does. [1]", False),
-        ("and so on it goes. [1]", False),
-        ("GLOW helps here. [1][2][3][4]", False),
-        (f"One {'word ' * (MOST_WORDS - 2)}last. [1]", True),
-        (f"One {'word ' * (MOST_WORDS - 1)}last. [1]", False),
-        ("密度比很有用。 [1]", True),
+        ("GLOW helps here. It is fast.", False),
+        ("GLOW helps here. [1] It is fast.", False),
+        ("GLOW helps here. [6] It is fast. [2]", False),
+        ("GLOW helps. It does. [1] It is fast. [2]", False),
+        ("and so on it goes. [1] It is fast. [2]", False),
+        ("GLOW helps here. [1][2][3][4] It is fast. [2]", False),
+        (f"One {'word ' * (MOST_WORDS - 2)}last. [1] It is fast. [2]", True),
+        (f"One {'word ' * (MOST_WORDS - 1)}last. [1] It is fast. [2]", False),
+        (" ".join(["It is fast. [2]"] * 12), True),
+        (" ".join(["It is fast. [2]"] * 13), False),
+        ("密度比很有用。 [1] 它很快。 [2]", True),
     ],
 )
 def test_the_sentences_that_an_answer_may_have(text, allowed) -> None:
     assert bool(pattern(FORMS["answer"].grammar).fullmatch(text)) == allowed
+
+
+def test_where_one_sentence_is_the_most_it_is_enough() -> None:
+    form = answer_form(5, REFUSAL, 1)
+    assert pattern(form.grammar).fullmatch("GLOW helps here. [1]")
+    assert not pattern(form.grammar).fullmatch("GLOW helps here. [1] It is fast. [2]")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentences", "least"),
+    # No sentence is the refusal; a schema that allows none allows one too.
+    [(REFUSAL, 3, 0), ("", 3, 2), ("", 1, 1)],
+)
+def test_the_sentences_that_an_answer_in_json_has_at_least(refusal, sentences, least) -> None:
+    rows = answer_form(5, refusal, sentences).schema["properties"]["sentences"]
+    assert (rows["minItems"], rows["maxItems"]) == (least, sentences)
 
 
 @pytest.mark.llamacpp
