@@ -109,3 +109,31 @@ def test_a_sentence_just_below_the_limit_is_kept() -> None:
     made = checker()
     assert len(list(made.statements(Draft(" ".join(["word"] * (MOST_WORDS - 1)) + ".", (1,))))) == 1
     assert list(made.closing()) == []
+
+
+def test_a_line_of_a_list_that_is_in_doubt_gives_way_to_the_papers_own_sentences() -> None:
+    one = checker(by_paper=True)
+    [said] = one.statements(Draft(UNSUPPORTED, (3,)))
+    assert said.text == "CDR labels pairs of preferences. Its reward is a log ratio of models."
+    assert (said.title, said.doubts, said.citations[0].support) == ("CDR", (), 1.0)
+    [notice] = one.closing()
+    assert notice.text.startswith("1 sentence was replaced by the paper's own")
+
+
+def test_a_line_of_a_list_that_only_repeats_a_title_gives_way_too() -> None:
+    [said] = checker(by_paper=True).statements(Draft("CDR.", (3,)))
+    assert said.text.startswith("CDR labels pairs of preferences.")
+
+
+def test_a_further_sentence_with_hardly_any_support_is_left_out_and_the_first_is_not() -> None:
+    one = checker()
+    assert len(list(one.statement(Draft(UNSUPPORTED, (1,))))) == 1
+    assert list(one.statement(Draft("Pears cost 99 cents in a few shops.", (1,)))) == []
+    [notice] = one.closing()
+    assert notice.text.startswith("1 sentence was left out")
+
+
+def test_nothing_is_said_twice() -> None:
+    one = checker()
+    draft = Draft("GLOW explores with density ratios.", (1,))
+    assert len([*one.statement(draft), *one.statement(draft)]) == 1

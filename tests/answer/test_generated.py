@@ -140,10 +140,11 @@ def test_only_whole_sentences_that_fit_are_given(asking) -> None:
 
 def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_told(asking) -> None:
     said = says("- Density ratios help. [1]")
+    left_out = "1 paper was left out, to fit the model's context (llm.context)."
     whole, _ = asking(said, question=LIST)
-    assert whole.notices == ()
+    assert left_out not in whole.notices
     answer, _ = asking(said, question=LIST, LLM__CONTEXT=512)
-    assert answer.notices == ("1 paper was left out, to fit the model's context (llm.context).",)
+    assert left_out in answer.notices
 
 
 def test_a_context_too_small_for_a_sentence(asking) -> None:

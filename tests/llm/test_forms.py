@@ -249,7 +249,7 @@ def test_every_rule_is_defined_and_used(name) -> None:
     ("text", "allowed"),
     [
         ("GLOW helps here. [1] It is fast. [2]", True),
-        ("GLOW helps here. [1]", False),
+        ("GLOW helps here. [1]", True),
         ("It gains 4.2 points (Li et al. 2024). [1][2][3] It is fast. [2]", True),
         ("mT5 is better here. [5] And so on it goes. [1]", True),
         (REFUSAL, True),
@@ -270,8 +270,18 @@ def test_the_sentences_that_an_answer_may_have(text, allowed) -> None:
     assert bool(pattern(FORMS["answer"].grammar).fullmatch(text)) == allowed
 
 
+def test_an_answer_stops_after_one_sentence_only_by_saying_so() -> None:
+    form = answer_form(5, "", 3, end=REFUSAL)
+    allowed = pattern(form.grammar)
+    assert allowed.fullmatch(f"GLOW helps here. [1] {REFUSAL}")
+    assert allowed.fullmatch("GLOW helps here. [1] It is fast. [2] It is cheap. [2]")
+    assert not allowed.fullmatch("GLOW helps here. [1]")
+    assert not allowed.fullmatch(REFUSAL)
+    assert not allowed.fullmatch(f"GLOW helps here. [1] It is fast. [2] {REFUSAL}")
+
+
 def test_where_one_sentence_is_the_most_it_is_enough() -> None:
-    form = answer_form(5, REFUSAL, 1)
+    form = answer_form(5, REFUSAL, 1, end=REFUSAL)
     assert pattern(form.grammar).fullmatch("GLOW helps here. [1]")
     assert not pattern(form.grammar).fullmatch("GLOW helps here. [1] It is fast. [2]")
 
@@ -279,7 +289,7 @@ def test_where_one_sentence_is_the_most_it_is_enough() -> None:
 @pytest.mark.parametrize(
     ("refusal", "sentences", "least"),
     # No sentence is the refusal; a schema that allows none allows one too.
-    [(REFUSAL, 3, 0), ("", 3, 2), ("", 1, 1)],
+    [(REFUSAL, 3, 0), ("", 3, 1), ("", 1, 1)],
 )
 def test_the_sentences_that_an_answer_in_json_has_at_least(refusal, sentences, least) -> None:
     rows = answer_form(5, refusal, sentences).schema["properties"]["sentences"]
