@@ -20,6 +20,7 @@ from tests.llm.served import VLLM, Server, fast_dtype
 from tests.llm.weights import SMALLEST, dequantised
 
 _QUESTIONS = 40
+_QUOTED = "What follows are the papers' own sentences."
 _ABBREVIATION = re.compile(r"(?:\b(?:al|vs|cf|Figs?|Eqs?|Sec|Tab|approx)|\be\.g|\bi\.e)\. ")
 
 
@@ -68,12 +69,16 @@ def heard(assistant: Assistant, question: str) -> tuple[list[Event], Answer]:
 
 @pytest.mark.timeout(900)
 def test_40_real_questions_get_whole_sentences_with_valid_marks(opened) -> None:
-    said = 0
+    said, quoted = 0, 0
     for question in questions(opened):
         events, answer = heard(opened, question)
         statements = [event for event in events if isinstance(event, Statement)]
         if answer.refusal is None:
             assert "\n".join(one.marked for one in statements) == answer.text
+        if _QUOTED in answer.notices:
+            # The model came to no sentence before llm.max_tokens; what papers say may be two sentences in one.
+            quoted += 1
+            continue
         for one in statements:
             said += 1
             assert re.search(r"[.!?]$", one.text), one.text
@@ -84,6 +89,7 @@ def test_40_real_questions_get_whole_sentences_with_valid_marks(opened) -> None:
                 text = opened.paper(citation.paper_id).text
                 assert all(text[span.start : span.end] == span.text for span in citation.evidence)
     assert said >= 30
+    assert quoted <= _QUESTIONS // 10
     expected = "grammar" if opened.config.llm.engine == "llama.cpp" else "structured_outputs"
     assert answer.made_by.endswith(f"form {expected}")
 
