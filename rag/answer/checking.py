@@ -31,7 +31,8 @@ class Checker:
 
     `marks` gives the numbers of citations, `supported` is the least support of a sentence that is not in doubt,
     `by_paper` puts the title of its paper before a sentence that cites one paper, `bound` says that a grammar counted
-    the words, and `earlier` holds what the answer has said before. The counts say what became of the sentences.
+    the words, `earlier` holds what the answer has said before, and `lenient` leaves what is in doubt to a revision. The
+    counts say what became of the sentences.
     """
 
     scorer: SupportScorer
@@ -41,6 +42,7 @@ class Checker:
     by_paper: bool = False
     bound: bool = True
     earlier: list[str] = field(default_factory=list)
+    lenient: bool = False
     said: int = 0
     refused: bool = False
     cut: int = 0
@@ -80,12 +82,11 @@ class Checker:
             yield Notice(f"{_were(self.quoted)} replaced by the paper's own, which the model's did not follow.")
 
     def _kept(self, draft: Draft, statement: Statement) -> Statement | None:
+        if self.lenient:
+            return statement
         if self.by_paper and draft.excerpts:
-            repeated = _plain(statement.text) in (
-                *self.earlier,
-                *(_plain(one.hit.paper.title) for one in self.excerpts),
-            )
-            if statement.doubts or repeated:
+            titles = [_plain(one.hit.paper.title) for one in self.excerpts]
+            if statement.doubts or _plain(statement.text) in (*self.earlier, *titles):
                 self.quoted += 1
                 statement = self._quotation(self.excerpts[draft.excerpts[0] - 1])
         elif self.said and statement.citations and _support(statement) < _HARDLY * self.supported:

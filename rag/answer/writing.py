@@ -120,7 +120,16 @@ class Writer:
         """
         layout, excerpts = request.layout, len(request.given)
         bound = self.llm.dialect in ("structured_outputs", "grammar")
-        checker = Checker(self.scorer, request.given, marks, self.config.supported, layout.by_paper, bound, earlier)
+        checker = Checker(
+            self.scorer,
+            request.given,
+            marks,
+            self.config.supported,
+            by_paper=layout.by_paper,
+            bound=bound,
+            earlier=earlier,
+            lenient=self.config.revise,
+        )
         reviser = Reviser(self.llm, request.question, checker) if self.config.revise else None
         drafts, timer = Drafts(excerpts), _Timer()
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)
