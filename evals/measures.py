@@ -176,7 +176,8 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
     more), recall the share of sentences that a paper they cite supports (after Gao et al. 2023, ALCE, who judge all
     cited texts together). Both are left out where nothing is said, precision also where nothing is cited.
     """
-    if not answer.made_by:
+    # A model that was asked whether the papers answer has a part in a refusal, though it wrote nothing.
+    if not answer.made_by and "model_yes" not in answer.usage:
         return {}
     values = {"declined by the model": float(answer.refusal is not None)}
     values["answer seconds"] = answer.usage["total_ms"] / 1000
