@@ -64,7 +64,7 @@ def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None
 
     def sentences(seed: int) -> int:
         drafts, shown = Drafts(PASSAGES), []
-        for piece in LLM(server.config(seed=seed, read_seconds=60.0)).stream(asked(seed % 7), form):
+        for piece in LLM(server.config(seed=seed, max_tokens=900, read_seconds=60.0)).stream(asked(seed % 7), form):
             if isinstance(piece, str):
                 shown += list(drafts.feed(piece))
         shown += list(drafts.end())
