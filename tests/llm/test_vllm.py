@@ -138,7 +138,9 @@ def test_a_screening_by_a_model_of_random_words_gives_verdicts(server, served, d
             assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)
             answer = assistant.ask(LIST)
             given = re.findall(r"^\[\d+\] ", llm.sent[-1][-1].content, re.MULTILINE)
-            assert len(given) + len(answer.excluded) == 5
+            # Where the model comes to no sentence, the quotations that follow may cite what it excluded.
+            [told] = [int(found[1]) for one in answer.notices if (found := re.search(r"and excluded (\d) of", one))]
+            assert len(given) + told == 5
             assert all(one.reason for one in answer.excluded)
             excluded += len(answer.excluded)
     assert excluded
@@ -208,7 +210,8 @@ def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
     assert errors(run.rows) == []
     made = {one.measure: one.estimate for one in figures(run.rows)}
     assert made["mark validity"].value == 1.0
-    assert made["completion tokens p99"].value <= served["max_tokens"]
+    # A lead, and 80 tokens at most for each of the 50 papers that are considered.
+    assert made["completion tokens p99"].value <= served["max_tokens"] + 80 * 50
     # What no cited paper supports is flagged; numbers flag others too.
     assert made["flagged sentences"].value >= 1 - made["citation recall"].value - 1e-9
     assert re.search(
