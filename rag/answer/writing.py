@@ -32,6 +32,7 @@ from rag.llm import (
 from rag.prompts import fill, fingerprint
 from rag.records import Declined, Notice, Said, Stage, Statement, Written
 
+_SILENCE = 0.4  # seconds without an event while the model writes
 _LINE_TOKENS = 80  # that a paper takes in a list
 _READING = ("standalone", "read_question")  # the prompts by which the question was understood
 
@@ -175,6 +176,7 @@ def _streamed(
 ) -> Generator[Said, None, Ended]:
     """Yield the statements of each draft as soon as it is complete, and how far the server is with the prompt."""
     ended: Ended | None = None
+    heard = time.perf_counter()
     with closing(stream):
         for item in stream:
             if isinstance(item, Ended):
@@ -184,6 +186,10 @@ def _streamed(
             else:
                 for draft in drafts.feed(item):
                     yield from say(draft)
+                # A long sentence must not keep whoever wants to stop from being heard.
+                if time.perf_counter() - heard > _SILENCE:
+                    yield Stage("the model is writing")
+                    heard = time.perf_counter()
     for draft in drafts.end():
         yield from say(draft)
     assert ended is not None, "a stream that ends without a failure says so"
