@@ -47,7 +47,7 @@ def served(llm: LLMServer, demo_copy: Any, serve: Callable[..., Server]) -> Serv
         RAG_LLM__TOKENIZER=str(llm.model),
         RAG_LLM__TEMPLATE_OPTIONS="{}",
         RAG_LLM__CONTEXT=str(CONTEXT),
-        RAG_LLM__MAX_TOKENS="1500",
+        RAG_LLM__MAX_TOKENS="3000",
         RAG_LLM__SENTENCES="12",
         RAG_LLM__TEMPERATURE="1.0",
         RAG_LLM__READ_SECONDS="30",
