@@ -75,10 +75,18 @@ class FromJson:
 
     def end(self) -> Iterator[str]:
         """Yield the last part, if it is complete."""
-        if self._held.lstrip().startswith("{"):
-            yield from self._new(self._parts(partial=False) or self._parts(partial=True)[:-1])
+        parts = self._parts(partial=False) or self._parts(partial=True)[:-1]
+        if parts or self._is_json():
+            yield from self._new(parts)
         elif self._held:
             yield self._held
+
+    def _is_json(self) -> bool:
+        """Whether what has come is JSON that may have been cut."""
+        try:
+            return isinstance(from_json(self._held, allow_partial=True), dict)
+        except ValueError:
+            return False
 
     def _new(self, parts: Sequence[str]) -> Iterator[str]:
         for part in parts[self._out :]:

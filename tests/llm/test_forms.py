@@ -312,3 +312,8 @@ def test_llama_cpp_compiles_every_grammar(llm_file: Path) -> None:
     for name, form in FORMS.items():
         assert "choices" in reply(form), name
     assert "choices" not in reply(Form("root ::= missing\n", {}))
+
+
+def test_text_in_braces_that_is_no_json_passes_through() -> None:
+    assert read(FORMS["answer"], ["{GLOW} helps ", "here. [1]"]) == "{GLOW} helps here. [1]"
+    assert read(FORMS["answer"], ['{"sentences": [{"te']) == ""
