@@ -133,7 +133,7 @@ class Generated:
         """The rows of the hits that the model includes, of the first `llm.screened`."""
         candidates = assessment.order[: self.llm.config.screened]
         screened = yield from screen(question, whole_papers(result, candidates), self.llm, writer.counter)
-        yield Written(self.llm.config.model, LIST.fingerprint, self.llm.dialect, *screened.tokens)
+        yield Written(self.llm.name, LIST.fingerprint, self.llm.dialect, *screened.tokens)
         if not screened.included:
             yield Declined("the language model finds that none of the papers that it screened answers the question")
         return [candidates[number] for number in screened.included]

@@ -140,7 +140,7 @@ class Writer:
         yield from checker.closing()
         yield from _closing(drafts, checker, ended)
         counts, times = (ended.prompt_tokens, ended.completion_tokens), (timer.first_ms, timer.writing_ms)
-        yield Written(self.llm.config.model, layout.fingerprint, self.llm.dialect, *counts, *times)
+        yield Written(self.llm.name, layout.fingerprint, self.llm.dialect, *counts, *times)
 
 
 class _Timer:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import httpx
@@ -89,6 +90,11 @@ class LLM:
         if self._dialect is None and config.engine == "llama.cpp":
             self._dialect = "grammar"  # llama.cpp's own server needs no probe
         self._probing = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The model's name as readers see it; of a file, without its folders."""
+        return Path(self.config.model).name if self.config.model.endswith(".gguf") else self.config.model
 
     @property
     def dialect(self) -> Dialect:

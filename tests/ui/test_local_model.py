@@ -37,6 +37,7 @@ def test_the_best_quotation_stands_until_the_model_has_written(page, shoot) -> N
     assert turn.locator(".preview").count() == 0
     assert turn.locator(".said").count() >= 1
     assert "form grammar" in turn.locator(".under").inner_text()
+    assert str(Path.home()) not in turn.locator(".under").inner_text(), "a path of the machine"
     assert "tokens/s" in turn.locator(".under").inner_text()
     shoot(page, "local-answer")
     assert len(quotation) > 20
