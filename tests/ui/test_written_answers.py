@@ -11,11 +11,11 @@ import pytest
 from tests.llm.fake import SERVED, Act, breaks_down, hangs_up, says, serving
 from tests.llm.tiny import make_model
 from tests.ui.conftest import Server
-from tests.ui.test_ask_page import QUESTION, answered, ask, ready
+from tests.ui.test_ask_page import answered, ask, ready
 
 pytestmark = pytest.mark.browser
+QUESTION = "What makes density ratios useful in online RL?"
 FIRST = "Coverability is enough to make density ratios useful online. [1] "
-SECOND = "Bananas cost 77 cents in every shop. [1] "
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def in_two_parts(gate: threading.Event) -> Act:
     """Says one sentence, and the other once the gate is open."""
 
     def act(handler) -> None:
-        says(FIRST, "Bananas cost", finish=None, done=False)(handler)
+        says(FIRST, "Coverability makes", finish=None, done=False)(handler)
         gate.wait(30)
-        for piece in (" 77 cents in every shop. [", "1]"):
+        for piece in (" online density ratios cost 77 cents. [", "1]"):
             handler.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
         handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         handler.line("[DONE]")
@@ -65,7 +65,7 @@ def test_sentences_come_one_by_one_and_a_doubtful_one_says_so(written, visit, sh
         page.wait_for_selector(".card")
         page.wait_for_selector(".said")
         assert page.locator(".said").count() == 1
-        assert "Bananas" not in page.inner_text(".turn")
+        assert "77 cents" not in page.inner_text(".turn")
         assert page.locator(".stop").is_visible()
         shoot(page, "streaming")
         gate.set()
@@ -91,7 +91,7 @@ def test_stop_keeps_what_was_said(written, visit, shoot) -> None:
         turn = answered(page)
         assert "Stopped before the answer was finished" in turn.inner_text()
         assert "Coverability is enough" in turn.inner_text()
-        assert "Bananas" not in turn.inner_text()
+        assert "77 cents" not in turn.inner_text()
         shoot(page, "stopped")
         page.reload()
         page.wait_for_selector(".turn .said")
