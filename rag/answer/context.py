@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, zip_longest
+from itertools import groupby
 
 from rag.answer.kinds import asks_for_number
 from rag.answer.quoting import leans
@@ -95,12 +95,9 @@ def best_of_each(
     return excerpts
 
 
-def in_turns(excerpts: Iterable[Excerpt]) -> list[Excerpt]:
-    """Reorder ranked excerpts so that papers take turns, as a comparison needs sentences of each."""
-    by_paper: dict[str, list[Excerpt]] = {}
-    for one in excerpts:
-        by_paper.setdefault(one.hit.paper.id, []).append(one)
-    return [one for turn in zip_longest(*by_paper.values()) for one in turn if one is not None]
+def one_by_one(excerpts: Iterable[Excerpt]) -> list[Excerpt]:
+    """Give each sentence of excerpts a number of its own."""
+    return [replace(one, rows=(row,)) for one in excerpts for row in one.rows]
 
 
 def arranged(excerpts: Sequence[Excerpt]) -> list[Excerpt]:

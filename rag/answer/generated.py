@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from rag.answer.answerability import certainty, measured
-from rag.answer.context import Excerpt, best_of_each, in_turns, ranked, whole_papers
+from rag.answer.context import Excerpt, best_of_each, one_by_one, ranked, whole_papers
 from rag.answer.extractive import Extractive
 from rag.answer.refusal import reason_to_decline
 from rag.answer.relevance import Assessment
@@ -26,8 +26,9 @@ from rag.search import SearchResult
 log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
-_OF_EACH = 2  # sentences of each paper of a list
-COMPARISON = Layout("comparison", "comparison_rules")
+_OF_EACH = 2  # sentences of each paper of a list, about which one is written
+_COMPARED = 3  # sentences of each paper of a comparison, each of which is said shortly (docs/LOG.md)
+COMPARISON = Layout("list", "comparison_rules")
 LIST = Layout("list", "list_rules")
 _SURE = (
     0.75  # of the calibrated answerability: 2 of 53 unanswerable questions reach it, 179 of 261 others (docs/LOG.md)
@@ -113,14 +114,14 @@ class Generated:
     ) -> Iterator[tuple[list[Excerpt], Layout]]:
         """The excerpts of each request, the best ones first, and how its answer is laid out.
 
-        Findings of several papers have the best sentences of all of them first, and then a line for each.
+        A small model that compares freely writes of what an abstract begins with; so it says each of the sentences
+        that come nearest shortly, paper by paper. Findings of several papers have the best sentences of all of them first, and then a line for each.
         """
-        excerpts = ranked(question, result, assessment)
         if shape.kind == "comparison" and not shape.alone:
-            compared = {result.hits[row].paper.id for row in shape.rows}
-            yield in_turns(one for one in excerpts if one.hit.paper.id in compared), COMPARISON
+            yield one_by_one(best_of_each(question, result, assessment, shape.rows, _COMPARED)), COMPARISON
             return
         if shape.kind != "list":
+            excerpts = ranked(question, result, assessment)
             yield excerpts, Layout("answer", "answer_rules", self.llm.config.sentences)
         if shape.kind in ("list", "findings"):
             papers = best_of_each(question, result, assessment, shape.rows, _OF_EACH)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
 
 from rag.answer.checking import Checker
@@ -24,7 +23,6 @@ from rag.llm import (
     Message,
     Reading,
     answer_form,
-    comparison_form,
     fit,
     list_form,
     prompt_room,
@@ -41,12 +39,12 @@ _Stream = Generator[str | Reading | Ended, None, None]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How an answer is laid out: a few sentences, a list with a line for each excerpt, or one with a line a paper.
+    """How an answer is laid out: a few sentences, or a list with a line for each excerpt.
 
     `rules` is the prompt that describes it, `sentences` the most that an answer of this shape has.
     """
 
-    shape: Literal["answer", "list", "comparison"]
+    shape: Literal["answer", "list"]
     rules: str
     sentences: int = 0
 
@@ -54,10 +52,7 @@ class Layout:
         """The form of an answer from these excerpts; `refusal` "" allows none, and lists have none."""
         if self.shape == "list":
             return list_form(len(given))
-        if self.shape == "answer":
-            return answer_form(len(given), refusal, self.sentences, end=fill("refusal"))
-        papers = groupby(enumerate(given, start=1), key=lambda one: one[1].hit.paper.id)
-        return comparison_form([[number for number, _ in own] for _, own in papers])
+        return answer_form(len(given), refusal, self.sentences, end=fill("refusal"))
 
     def tokens(self, excerpts: int, most: int) -> int:
         """How many tokens an answer may have, `most` of them where its length does not depend on the excerpts."""

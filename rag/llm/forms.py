@@ -101,25 +101,6 @@ def list_form(passages: int) -> Form:
     return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
 
 
-def comparison_form(groups: Sequence[Sequence[int]]) -> Form:
-    """A line for each group of passages, in their order: two sentences, with marks of that group alone."""
-    rules, lines = [], []
-    for number, group in enumerate(groups, start=1):
-        marks = " | ".join(f'"{passage}"' for passage in group)
-        rules.append(f'cited{number} ::= sentence mark{number}{{1,{_MARKS}}}\nmark{number} ::= "[" ({marks}) "]"\n')
-        lines.append(f'"- " cited{number} " " cited{number}')
-    grammar = "root ::= " + ' "\\n" '.join(lines) + "\n" + "".join(rules) + _SENTENCE
-    line = {"type": "array", "items": _string(_TEXT), "minItems": 2, "maxItems": 2}
-    rows = {"type": "array", "items": line, "minItems": len(groups), "maxItems": len(groups)}
-    hint = 'Write JSON: {"lines": [["...", "..."]]}, two sentences for each paper, in their order'
-
-    def parts(value: Any) -> Sequence[str]:
-        lines = value.get("lines") if isinstance(value, dict) else None
-        return [_line_of(line, group) for line, group in zip(lines or (), groups, strict=False)]
-
-    return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
-
-
 def verdict_form() -> Form:
     """A JSON object with a short reason, and then whether to include; the reason comes first, to be concluded from."""
     grammar = (
@@ -178,12 +159,6 @@ def choice_form(choices: Sequence[str]) -> Form:
 def _marked(row: Mapping[str, Any], passages: int) -> str:
     marks = [n for n in row.get("marks") or () if isinstance(n, int) and 1 <= n <= passages]
     return f"{' '.join(str(row.get('text', '')).split())} {''.join(f'[{n}]' for n in dict.fromkeys(marks))}".rstrip()
-
-
-def _line_of(said: Any, group: Sequence[int]) -> str:
-    """A paper's line of a comparison: each sentence with the paper's first marks, since the JSON has none."""
-    marks = "".join(f"[{passage}]" for passage in group[:_MARKS])
-    return "- " + " ".join(f"{text} {marks}" for text in (said if isinstance(said, list) else [said]))
 
 
 def _as_json(grammar: str, properties: Mapping[str, Any]) -> Form:
