@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.answer.context import Excerpt
+from rag.answer.quoting import says_the_same
 from rag.answer.refusal import declines
 from rag.answer.support import Support, SupportScorer
 from rag.answer.wording import split
@@ -68,7 +69,7 @@ class Checker:
             self.cut += 1
         elif statement := self._kept(draft, self._checked(draft)):
             self.said += 1
-            self.earlier.append(_plain(statement.text))
+            self.earlier.append(statement.text)
             citations = tuple(replace(one, mark=next(self.marks)) for one in statement.citations)
             yield replace(statement, citations=citations)
 
@@ -85,14 +86,14 @@ class Checker:
         if self.lenient:
             return statement
         if self.by_paper and draft.excerpts:
-            titles = [_plain(one.hit.paper.title) for one in self.excerpts]
-            if statement.doubts or _plain(statement.text) in (*self.earlier, *titles):
+            titles = [one.hit.paper.title for one in self.excerpts]
+            if statement.doubts or _among(statement.text, (*self.earlier, *titles)):
                 self.quoted += 1
                 statement = self._quotation(self.excerpts[draft.excerpts[0] - 1])
         elif self.said and statement.citations and _support(statement) < _HARDLY * self.supported:
             self.unsupported += 1
             return None
-        return None if _plain(statement.text) in self.earlier else statement
+        return None if _among(statement.text, self.earlier) else statement
 
     def _quotation(self, excerpt: Excerpt) -> Statement:
         paper = excerpt.hit.paper
@@ -167,6 +168,11 @@ def _start(sentence: Sentence) -> int:
 
 def _support(statement: Statement) -> float:
     return max(one.support or 0.0 for one in statement.citations)
+
+
+def _among(text: str, others: Iterable[str]) -> bool:
+    """Whether one of the others says the same, or is the same but for punctuation and case."""
+    return any(_plain(text) == _plain(one) or says_the_same(text, one) for one in others)
 
 
 def _plain(text: str) -> str:

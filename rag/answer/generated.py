@@ -115,7 +115,8 @@ class Generated:
         """The excerpts of each request, the best ones first, and how its answer is laid out.
 
         A small model that compares freely writes of what an abstract begins with; so it says each of the sentences
-        that come nearest shortly, paper by paper. Findings of several papers have the best sentences of all of them first, and then a line for each.
+        that come nearest shortly, paper by paper. Findings of several papers have the best sentences of all of them
+        first, and then a line for each.
         """
         if shape.kind == "comparison" and not shape.alone:
             yield one_by_one(best_of_each(question, result, assessment, shape.rows, _COMPARED)), COMPARISON

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.context import arranged, best_of_each, in_turns, numbered, ranked, whole_papers
+from rag.answer.context import arranged, best_of_each, numbered, one_by_one, ranked, whole_papers
 from tests.answer.made import assessed, excerpt, found, paper
 
 GLOW = paper(
@@ -39,9 +39,9 @@ def test_of_each_paper_of_a_list_the_best_sentences_are_one_excerpt_in_the_paper
     assert rows(best_of_each(ASKED, result, assessed(0.8, 0.8), [1, 0], 2)) == [("CDR", (1, 2)), ("GLOW", (2, 3))]
 
 
-def test_papers_take_turns_in_a_comparison() -> None:
-    given = [excerpt(GLOW, 3), excerpt(GLOW, 1), excerpt(GLOW, 2), excerpt(CDR, 2)]
-    assert rows(in_turns(given)) == [("GLOW", (3,)), ("CDR", (2,)), ("GLOW", (1,)), ("GLOW", (2,))]
+def test_in_a_comparison_each_sentence_has_a_number_of_its_own() -> None:
+    given = [excerpt(CDR, 1, 2), excerpt(GLOW, 3)]
+    assert rows(one_by_one(given)) == [("CDR", (1,)), ("CDR", (2,)), ("GLOW", (3,))]
 
 
 def test_papers_are_arranged_by_their_best_sentence_and_sentences_in_their_order() -> None:

@@ -18,7 +18,6 @@ from rag.llm import (
     Form,
     answer_form,
     choice_form,
-    comparison_form,
     line_form,
     list_form,
     query_form,
@@ -32,7 +31,6 @@ FORMS = {
     "answer": answer_form(5, REFUSAL),
     "answer without a refusal": answer_form(60, "", 3),
     "list": list_form(5),
-    "comparison": comparison_form([[1, 2, 3, 4], [5]]),
     "verdict": verdict_form(),
     "line": line_form(400),
     "questions": questions_form(3),
@@ -138,23 +136,6 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, te
     assert said == "\n".join(wanted(number, text) for number, text in enumerate(lines, start=1))
     if name == "questions":
         assert pattern(form.grammar).fullmatch(said)
-
-
-@given(st.lists(sentences(), min_size=4, max_size=4), st.data())
-def test_a_comparison_in_json_has_two_sentences_for_each_paper_with_marks_of_its_own(texts, data) -> None:
-    a, b, c, d = texts
-    said = read(FORMS["comparison"], data.draw(chunked({"lines": [[a, b], [c, d]]})))
-    assert said == f"- {a} [1][2][3] {b} [1][2][3]\n- {c} [5] {d} [5]"
-    allowed = pattern(FORMS["comparison"].grammar)
-    assert allowed.fullmatch(said)
-    assert not allowed.fullmatch(f"- {a} [1] {b} [5]\n- {c} [5] {d} [5]"), "a mark of the other paper"
-    assert not allowed.fullmatch(f"- {a} [1]\n- {c} [5] {d} [5]"), "one sentence"
-    assert not allowed.fullmatch(f"- {a} [1] {b} [1] {a} [1]\n- {c} [5] {d} [5]"), "three sentences"
-
-
-def test_each_line_of_a_comparison_in_json_must_have_two_sentences() -> None:
-    line = FORMS["comparison"].schema["properties"]["lines"]["items"]
-    assert (line["minItems"], line["maxItems"]) == (2, 2)
 
 
 @given(
