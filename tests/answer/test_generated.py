@@ -69,6 +69,18 @@ def test_a_sentence_with_its_evidence(asking) -> None:
     assert sent["structured_outputs"]["grammar"].startswith('root ::= "Not found." | cited')
 
 
+def test_a_comparison_says_sentences_of_each_paper_one_by_one(asking) -> None:
+    asked = "Compare RankMixup with the correctness-aware calibrator: which signal do they learn from?"
+    answer, requests = asking(says("- Bananas cost 77 cents. [1]\n", "- Bananas cost 77 cents. [4]"), question=asked)
+    given = re.findall(r"^\[\d\] .*|^\D.*$", prompt(requests).partition("\n\nQuestion:")[0], re.MULTILINE)
+    titles = [line for line in given if not line.startswith("[")]
+    assert [len(run.splitlines()) for run in "\n".join(given).split("\n" + titles[1] + "\n")] == [4, 3]
+    assert requests[0]["messages"][0]["content"].startswith("You compare papers")
+    # What the papers do not say gives way to what they do.
+    assert [one.title for one in answer.citations] == titles
+    assert "Bananas" not in answer.text
+
+
 def test_doubts_are_in_plain_sight(asking) -> None:
     answer, _ = asking(says("Bananas cost 77 cents in every shop. [1] No mark here."))
     first, second = answer.text.splitlines()
