@@ -23,7 +23,6 @@ from rag.config import Config
 from rag.conversation import Standalone, stand_alone
 from rag.errors import InputError, LLMError
 from rag.library import Library
-from rag.models import Embedder
 from rag.numbering import Numbering
 from rag.reading import Reader
 from rag.records import (
@@ -46,6 +45,7 @@ from rag.records import (
     citations_of,
 )
 from rag.search import (
+    Searcher,
     foreign,
     misspelt,
     named,
@@ -102,11 +102,15 @@ class _SoFar:
 class Asker:
     """The wired parts that answer questions."""
 
-    library: Library
-    embedder: Embedder
+    searcher: Searcher
     synthesizer: Synthesizer
     config: Config
     reader: Reader | None = None  # a language model that reads questions; rules do where there is none
+
+    @property
+    def library(self) -> Library:
+        """The library that is asked."""
+        return self.searcher.library
 
     def stream(
         self, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
@@ -211,7 +215,7 @@ class Asker:
     def _spelt(self, standalone: Standalone) -> tuple[Standalone, list[str]]:
         """The question with misspelt words corrected, and which."""
         notices = []
-        for word, meant in misspelt(self.library, self.embedder, standalone.asked):
+        for word, meant in misspelt(self.library, self.searcher.embedder, standalone.asked):
             standalone = standalone.corrected(word, meant)
             notices.append(f"“{word}” is in no paper and was read as “{meant}”.")
         return standalone, notices
@@ -257,12 +261,12 @@ class Asker:
             # A scope of chosen papers says which are meant where the question names none.
             pointed = bool(standalone.papers or (scope.papers and not query.topic))
             left = query.less(scope.without)
-            parts = self.library, self.embedder, self.synthesizer
+            parts = self.searcher, self.synthesizer
             return catalog_reply(*parts, left, self.config, among, whole=standalone.asked, pointed=pointed)
         beside = {name: paper for name, paper in standalone.names if among and paper in among}
         if len(set(beside.values())) > 1:
-            return beside_reply(self.library, self.embedder, self.synthesizer, standalone.asked, beside, self.config)
-        return text_reply(self.library, self.embedder, self.synthesizer, standalone.asked, self.config, among)
+            return beside_reply(self.searcher, self.synthesizer, standalone.asked, beside, self.config)
+        return text_reply(self.searcher, self.synthesizer, standalone.asked, self.config, among)
 
     def _understood(self, standalone: Standalone) -> tuple[CatalogQuery, list[str]]:
         """What a question asks of the catalog, and what is to be told of that."""

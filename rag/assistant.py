@@ -24,12 +24,12 @@ from rag.llm.endpoint import Endpoint
 from rag.llm.local import LocalServer, State, open_endpoint
 from rag.llm.models import settled
 from rag.mapping import positions
-from rag.models import Embedder, open_cross_encoder, open_embedder
+from rag.models import Embedder, Reranker, open_cross_encoder, open_embedder, open_reranker
 from rag.models.weights import Progress as ModelProgress
 from rag.overview import Overview, overview
 from rag.reading import Reader
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
-from rag.search import search, similar
+from rag.search import Searcher, similar
 from rag.sources import find
 from rag.suggesting import follow_ups, suggestions
 from rag.wire import turns_from
@@ -153,6 +153,10 @@ class Assistant:
             server.warm()
 
     @cached_property
+    def _reranker(self) -> Reranker | None:
+        return open_reranker(self.config.rerank)
+
+    @cached_property
     def _scorer(self) -> SupportScorer:
         return SupportScorer(self.embedder, open_cross_encoder(self.config.support))
 
@@ -208,8 +212,7 @@ class Assistant:
         if k is not None:
             _at_least_one(k)
         asked = checked_question(question, self.config.answer.max_question_characters)
-        asker = self._asker()
-        return search(asker.library, asker.embedder, asked, self.config.search, k or self.config.search.hits).hits
+        return self._asker().searcher.search(asked, k or self.config.search.hits).hits
 
     def similar(self, identity: str, k: int = 5) -> tuple[Hit, ...]:
         """The `k` papers most like a paper, by their stored vectors. Raises NotFound."""
@@ -298,11 +301,12 @@ class Assistant:
     def _asker(self, *, quotes: bool = False) -> Asker:
         library = self.library
         check_embedder(library, self.embedder)
+        searcher = Searcher(library, self.embedder, self.config.search, self._reranker)
         if quotes:
-            return Asker(library, self.embedder, Extractive(self.config.answer), self.config)
+            return Asker(searcher, Extractive(self.config.answer), self.config)
         reads = self.config.writes and self.config.llm.reads
         reader = Reader(self._llm, self._counters) if reads else None
-        return Asker(library, self.embedder, self.synthesizer, self.config, reader)
+        return Asker(searcher, self.synthesizer, self.config, reader)
 
 
 def _at_least_one(k: int) -> int:

@@ -85,10 +85,21 @@ class AnswerConfig(_Section):
     max_question_characters: int = Field(ge=1)
 
 
+class RerankConfig(_Section):
+    """A server that puts the best papers of a search into its own order; none without `base_url`."""
+
+    base_url: str
+    model: str
+    api_key: str = Field(repr=False)
+    papers: int = Field(ge=2)
+
+
 class SupportConfig(_Section):
-    """What checks sentences against their evidence: the built-in score, or a cross-encoder."""
+    """What checks sentences against their evidence: the built-in score, or a cross-encoder here or on a server."""
 
     model: str
+    base_url: str
+    api_key: str = Field(repr=False)
     max_tokens: int = Field(ge=32)
 
 
@@ -147,6 +158,7 @@ class Config(BaseSettings):
     embedder: EmbedderConfig
     search: SearchConfig
     answer: AnswerConfig
+    rerank: RerankConfig
     support: SupportConfig
     llm: LLMConfig
     ui: UIConfig

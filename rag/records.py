@@ -136,10 +136,10 @@ class Found:
     """One stage's word on a paper.
 
     `lexical` is BM25 over words, `letters` over their letters, `dense` the best passage's cosine, `sentence` that of
-    the best sentences, `catalog` 1 for a paper that meets what was asked of the catalog.
+    the best sentences, `catalog` 1 for a paper that meets what was asked of the catalog, `rerank` a reranker's score.
     """
 
-    stage: Literal["lexical", "letters", "dense", "sentence", "catalog"]
+    stage: Literal["lexical", "letters", "dense", "sentence", "catalog", "rerank"]
     score: float
 
 

@@ -14,14 +14,11 @@ from rag.answer.relevance import assess
 from rag.answer.reply import Reply
 from rag.answer.synthesis import Synthesizer
 from rag.config import Config
-from rag.library import Library
-from rag.models import Embedder
-from rag.search import SearchResult, search
+from rag.search import Searcher, SearchResult
 
 
 def beside_reply(
-    library: Library,
-    embedder: Embedder,
+    searcher: Searcher,
     synthesizer: Synthesizer,
     question: str,
     names: Mapping[str, str],
@@ -31,6 +28,7 @@ def beside_reply(
 
     A refusal where none of the papers is on what the question asks.
     """
+    library = searcher.library
     aspect = without_comparison(without_names(question, names))
     whole = asks_for_the_whole(aspect)
     papers = library.catalog.papers(names.values())  # one may have left the library since it was named
@@ -38,7 +36,7 @@ def beside_reply(
         identity: paper.title if whole else without_names(question, _others(names, identity))
         for identity, paper in papers.items()
     }
-    found = {paper: search(library, embedder, one, config.search, 1, {paper}) for paper, one in asked.items()}
+    found = {paper: searcher.search(one, 1, {paper}) for paper, one in asked.items()}
     beside = _joined(found.values())
     relevance = [
         assess(library, asked[paper], its, config.answer).relevance.max(initial=0.0) for paper, its in found.items()

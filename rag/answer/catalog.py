@@ -14,9 +14,8 @@ from rag.answer.synthesis import Synthesizer
 from rag.config import Config
 from rag.errors import NotFound
 from rag.library import Library, PaperFacts
-from rag.models import Embedder
 from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
-from rag.search import SearchResult, called, first, meeting, search
+from rag.search import Searcher, SearchResult, called, first, meeting
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
 _NAME = re.compile(r"\b(?=[\w-]*[A-Z\d])(?:[\w-]*[a-z\d-][A-Z\d][\w-]*|[A-Z][A-Z\d][\w-]*|[A-Z]\w+(?: [A-Z\d]\w*)*)")
@@ -26,8 +25,7 @@ _MOST_OF_A_TITLE = 0.7  # of the topic's term weights that a title must hold to 
 
 
 def catalog_reply(
-    library: Library,
-    embedder: Embedder,
+    searcher: Searcher,
     synthesizer: Synthesizer,
     query: CatalogQuery,
     config: Config,
@@ -41,6 +39,7 @@ def catalog_reply(
     `whole` is the question that the query was read from.
     A refusal where no paper meets it or no source tells what was asked.
     """
+    library = searcher.library
     everything = [one for one in library.catalog.facts() if among is None or one.id in among]
     try:
         met = _meeting(library, everything, query)
@@ -52,7 +51,7 @@ def catalog_reply(
         return _without_topic(library, query, met, len(everything), named=pointed)
     if query.conditions or query.without or among is not None:
         among = {paper.id for paper in met}
-    result = search(library, embedder, query.topic, config.search, config.answer.considered, among)
+    result = searcher.search(query.topic, config.answer.considered, among)
     assessment = assess(library, query.topic, result, config.answer)
     if query.asked and not query.filters and not query.counted:
         return _of_named(library, query, result, assessment.asked)

@@ -11,16 +11,13 @@ from rag.answer.relevance import assess
 from rag.answer.reply import Reply
 from rag.answer.synthesis import Synthesizer
 from rag.config import Config
-from rag.library import Library
-from rag.models import Embedder
-from rag.search import search
+from rag.search import Searcher
 
 _FEW = 10  # papers
 
 
 def text_reply(
-    library: Library,
-    embedder: Embedder,
+    searcher: Searcher,
     synthesizer: Synthesizer,
     question: str,
     config: Config,
@@ -28,9 +25,9 @@ def text_reply(
 ) -> Reply:
     """The answer from the texts of the papers, or of those in `among`."""
     if among is not None and len(among) == 1 and asks_for_the_whole(question):
-        return _whole_paper(library, embedder, synthesizer, question, next(iter(among)), config)
-    result = search(library, embedder, question, config.search, config.answer.considered, among)
-    assessment = assess(library, question, result, config.answer)
+        return _whole_paper(searcher, synthesizer, question, next(iter(among)), config)
+    result = searcher.search(question, config.answer.considered, among)
+    assessment = assess(searcher.library, question, result, config.answer)
     threshold = synthesizer.least_answerability
     if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
@@ -45,11 +42,9 @@ def text_reply(
     return Reply(result.hits, result.looked_at, said, told=assessment.told, perhaps=perhaps)
 
 
-def _whole_paper(
-    library: Library, embedder: Embedder, synthesizer: Synthesizer, question: str, identity: str, config: Config
-) -> Reply:
+def _whole_paper(searcher: Searcher, synthesizer: Synthesizer, question: str, identity: str, config: Config) -> Reply:
     """What one paper is about: the sentences nearest its title."""
-    title = library.catalog.paper(identity).title
-    result = search(library, embedder, title, config.search, 1, {identity})
-    assessment = replace(assess(library, title, result, config.answer), told=1.0)
+    title = searcher.library.catalog.paper(identity).title
+    result = searcher.search(title, 1, {identity})
+    assessment = replace(assess(searcher.library, title, result, config.answer), told=1.0)
     return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment, question))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from rag.config import EmbedderConfig, SupportConfig
+from rag.config import EmbedderConfig, RerankConfig, SupportConfig
 from rag.errors import ConfigError
-from rag.models.base import CrossEncoder, Embedder, EmbedderIdentity
+from rag.models.base import CrossEncoder, Embedder, EmbedderIdentity, Reranker
 from rag.models.weights import Progress
 
-__all__ = ["CrossEncoder", "Embedder", "EmbedderIdentity", "open_cross_encoder", "open_embedder"]
+__all__ = [
+    "CrossEncoder",
+    "Embedder",
+    "EmbedderIdentity",
+    "Reranker",
+    "open_cross_encoder",
+    "open_embedder",
+    "open_reranker",
+]
 
 _MODELS = {
     "built-in": "bge-small-en-v1.5 and all-MiniLM-L6-v2",
@@ -31,12 +39,25 @@ def open_embedder(config: EmbedderConfig, progress: Progress | None = None) -> E
 
 
 def open_cross_encoder(config: SupportConfig) -> CrossEncoder | None:
-    """The configured cross-encoder, or None where none is. Raises ModelError."""
+    """The configured cross-encoder, or None where none is. Raises ConfigError and ModelError."""
+    if config.base_url:
+        from rag.models.api import ApiCrossEncoder
+
+        return ApiCrossEncoder(config.base_url, config.model, config.api_key, config.max_tokens)
     if not config.model:
         return None
     from rag.models.hf import TransformersCrossEncoder
 
     return TransformersCrossEncoder(config.model, config.max_tokens)
+
+
+def open_reranker(config: RerankConfig) -> Reranker | None:
+    """The configured reranker, or None where none is. Raises ConfigError."""
+    if not config.base_url:
+        return None
+    from rag.models.api import ApiReranker
+
+    return ApiReranker(config.base_url, config.model, config.api_key, config.papers)
 
 
 def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:

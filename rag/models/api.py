@@ -1,9 +1,10 @@
-"""Vectors from an OpenAI-compatible /v1/embeddings, such as vLLM's."""
+"""Models behind a server: vectors, reranking and scores of pairs, over the HTTP interfaces that servers share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import httpx
 import numpy as np
@@ -18,54 +19,121 @@ _SECONDS = 60.0
 _MARGIN = 1.3
 
 
+class _Server:
+    """A server of one model; `section` of the configuration names it in messages."""
+
+    def __init__(self, section: str, base_url: str, model: str, api_key: str) -> None:
+        if not _is_server(base_url):
+            raise ConfigError(f"{section}.base_url must be the URL of a server, such as http://127.0.0.1:8000/v1")
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ConfigError(f"{section}.api_key holds characters that no HTTP header can carry")
+        self.model, self._base_url = model, base_url.rstrip("/")
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._client = httpx.Client(timeout=_SECONDS, headers=headers)
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Post texts to /embeddings: a vector each, shape (len(texts), d). Raises ModelError."""
+        return self._values("embeddings", {"input": list(texts)}, len(texts), "embedding", axes=2)
+
+    def scores(self, path: str, body: dict[str, Any], texts: int) -> Vectors:
+        """Post a request for scores, shape (texts,). Raises ModelError."""
+        return self._values(path, body, texts, "score", axes=1)
+
+    def _values(self, path: str, body: dict[str, Any], texts: int, name: str, axes: int) -> Vectors:
+        """What stands under this name in each row of the answer, in the order of the rows' indexes."""
+        url = f"{self._base_url}/{path}"
+        try:
+            reply = self._client.post(url, json={"model": self.model, **body})
+            reply.raise_for_status()
+            answer = reply.json()
+            found: Any = answer.get("results", answer.get("data")) if isinstance(answer, dict) else answer
+            rows = sorted(found, key=lambda row: row["index"])
+            values = np.array([row.get(f"relevance_{name}", row.get(name)) for row in rows], dtype=np.float32)
+        except httpx.HTTPStatusError as error:
+            said = " ".join(error.response.text.split())[:200]
+            raise ModelError(f"{url} answered {error.response.status_code}: {said}") from None
+        except httpx.HTTPError as error:
+            raise ModelError(f"{url} can't be reached: {error or type(error).__name__}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ModelError(f"{url} did not answer as an OpenAI-compatible server") from None
+        if values.ndim != axes or len(values) != texts:
+            raise ModelError(f"{url} gave {len(values)} {'vectors' if axes == 2 else 'scores'} for {texts} texts")
+        if not np.isfinite(values).all():
+            raise ModelError(f"{url} gave a value that is not a number")
+        return values
+
+
 class ApiEmbedder(OneSpace):
     """Embeds by HTTP; `base_url` ends before /embeddings. Raises ConfigError without one, ModelError on failure."""
 
     def __init__(self, base_url: str, model: str, api_key: str, max_tokens: int) -> None:
-        if not _is_server(base_url):
-            raise ConfigError("embedder.base_url must be the URL of a server, such as http://127.0.0.1:8000/v1")
-        if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigError("embedder.api_key holds characters that no HTTP header can carry")
-        self._url = f"{base_url.rstrip('/')}/embeddings"
-        self._model, self._max_tokens = model, max_tokens
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._client = httpx.Client(timeout=_SECONDS, headers=headers)
+        self._server, self._max_tokens = _Server("embedder", base_url, model, api_key), max_tokens
 
     @cached_property
     def identity(self) -> EmbedderIdentity:
         """What the vectors depend on: all that a server tells is the model's name and the dimension."""
-        dimension = self._request(["dimension"]).shape[1]
-        return EmbedderIdentity(f"api:{self._model}", "server", self._max_tokens, dimension, "server", "api")
+        dimension = self._server.vectors(["dimension"]).shape[1]
+        return EmbedderIdentity(f"api:{self._server.model}", "server", self._max_tokens, dimension, "server", "api")
 
     def count(self, text: str) -> int:
         """An upper estimate of the tokens that the server's model reads."""
-        return int(_MARGIN * tokens.count(text)) + 2
+        return _estimate(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32 of shape (len(texts), d)."""
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
         batches = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
-        return normalise(np.concatenate([self._request(batch) for batch in batches]))
+        return normalise(np.concatenate([self._server.vectors(batch) for batch in batches]))
 
-    def _request(self, texts: Sequence[str]) -> Vectors:
-        try:
-            reply = self._client.post(self._url, json={"model": self._model, "input": list(texts)})
-            reply.raise_for_status()
-            rows = sorted(reply.json()["data"], key=lambda row: row["index"])
-            vectors = np.array([row["embedding"] for row in rows], dtype=np.float32)
-        except httpx.HTTPStatusError as error:
-            said = " ".join(error.response.text.split())[:200]
-            raise ModelError(f"{self._url} answered {error.response.status_code}: {said}") from None
-        except httpx.HTTPError as error:
-            raise ModelError(f"{self._url} can't be reached: {error or type(error).__name__}") from None
-        except (ValueError, KeyError, TypeError):
-            raise ModelError(f"{self._url} did not answer as an OpenAI-compatible server") from None
-        if vectors.ndim != 2 or len(vectors) != len(texts):
-            raise ModelError(f"{self._url} gave {len(vectors)} vectors for {len(texts)} texts")
-        if not np.isfinite(vectors).all():
-            raise ModelError(f"{self._url} gave a vector with values that are not numbers")
-        return vectors
+
+class ApiReranker:
+    """Scores papers by /rerank, as vLLM, llama.cpp and Hugging Face's TEI have it; `papers` are scored at most.
+
+    Raises ConfigError without a server's URL.
+    """
+
+    def __init__(self, base_url: str, model: str, api_key: str, papers: int) -> None:
+        self._server, self.papers = _Server("rerank", base_url, model, api_key), papers
+
+    def score(self, question: str, texts: Sequence[str]) -> Vectors:
+        """How well each text answers, shape (len(texts),), higher is better, on the model's own scale; ModelError."""
+        # TEI calls the documents texts; each server leaves the other's name unread.
+        body = {"query": question, "documents": list(texts), "texts": list(texts)}
+        return self._server.scores("rerank", body, len(texts))
+
+
+class ApiCrossEncoder:
+    """Scores pairs by vLLM's /score with a cross-encoder of one class, such as a model of factual consistency.
+
+    Raises ConfigError without a server's URL.
+    """
+
+    def __init__(self, base_url: str, model: str, api_key: str, max_tokens: int) -> None:
+        self._server, self._max_tokens = _Server("support", base_url, model, api_key), max_tokens
+
+    @property
+    def max_tokens(self) -> int:
+        """The tokens that a pair may have, special tokens included."""
+        return self._max_tokens
+
+    def count(self, premise: str, hypothesis: str) -> int:
+        """An upper estimate of the tokens of a pair."""
+        return _estimate(f"{premise} {hypothesis}")
+
+    def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
+        """Probabilities from 0 to 1, shape (len(premises),); ModelError where the server fails or gives others."""
+        body = {"text_1": list(premises), "text_2": [hypothesis] * len(premises)}
+        scores = self._server.scores("score", body, len(premises))
+        if ((scores < 0) | (scores > 1)).any():
+            raise ModelError(
+                "the server of support.base_url gives scores outside 0 to 1: it needs a model of one class"
+            )
+        return scores
+
+
+def _estimate(text: str) -> int:
+    return int(_MARGIN * tokens.count(text)) + 2
 
 
 def _is_server(base_url: str) -> bool:

@@ -104,6 +104,16 @@ class CrossEncoder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """Reads a question and a text together and says how well the one answers the other."""
+
+    papers: int
+
+    def score(self, question: str, texts: Sequence[str]) -> Vectors:
+        """How well each text answers, shape (len(texts),), higher is better; raises ModelError."""
+        ...
+
+
 def normalise(vectors: Vectors) -> Vectors:
     """Scale each row to length 1; a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -9,7 +9,7 @@ Fox and Shaw (1994) call a sum of normalised scores CombSUM.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ class SearchResult:
     hits: tuple[Hit, ...]
     evidence: tuple[Evidence, ...]
     looked_at: int
+
+    def first(self, k: int) -> SearchResult:
+        """Cut it to so many hits."""
+        return replace(self, hits=self.hits[:k], evidence=self.evidence[:k])
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class Opener:
     def close(self) -> None:
         for embedder in self.opened:
             if isinstance(embedder, api.ApiEmbedder):
-                embedder._client.close()
+                embedder._server._client.close()
 
 
 @pytest.fixture
@@ -368,7 +368,7 @@ class TestApi:
             (lambda request: None, "can't be reached: Server disconnected"),
             (lambda request: reply(request, 200, b"{", Content_Length="9"), "can't be reached: peer closed"),
             (lambda request: reply(request, 200, b"x", Content_Encoding="gzip"), "did not answer as an OpenAI"),
-            (lambda request: Server.send(request, []), "did not answer as an OpenAI"),
+            (lambda request: Server.send(request, []), "gave 0 vectors for 2 texts"),
             (lambda request: Server.send(request, {"error": "no"}), "did not answer as an OpenAI"),
             (lambda request: Server.send(request, {"data": None}), "did not answer as an OpenAI"),
             (lambda request: Server.send(request, {"data": []}), "gave 0 vectors for 2 texts"),
@@ -376,8 +376,8 @@ class TestApi:
             (lambda request: _rows(request, [1.0, 0.0], [1.0]), "did not answer as an OpenAI"),
             (lambda request: _rows(request, "AAAA", "AAAA"), "did not answer as an OpenAI"),
             (lambda request: _rows(request, 1.0, 2.0), "gave 2 vectors for 2 texts"),
-            (lambda request: _rows(request, [1.0, None], [0.0, 1.0]), "values that are not numbers"),
-            (lambda request: _rows(request, [1.0, float("nan")], [0.0, 1.0]), "values that are not numbers"),
+            (lambda request: _rows(request, [1.0, None], [0.0, 1.0]), "gave a value that is not a number"),
+            (lambda request: _rows(request, [1.0, float("nan")], [0.0, 1.0]), "gave a value that is not a number"),
         ],
     )
     def test_each_failure_is_one_line(

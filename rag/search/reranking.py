@@ -1,0 +1,61 @@
+"""A second look at the best papers of a search, by a model that reads question and paper together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rag.config import SearchConfig
+from rag.library import Library
+from rag.models import Embedder, Reranker
+from rag.records import Found
+from rag.search.engine import SearchResult, search
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """What a library is searched with; `reranker`, where there is one, puts the best papers into its own order."""
+
+    library: Library
+    embedder: Embedder
+    config: SearchConfig
+    reranker: Reranker | None = None
+
+    def search(self, question: str, k: int, among: Collection[str] | None = None) -> SearchResult:
+        """The `k` best papers for a question, of those in `among` where that is given.
+
+        Raises LibraryError where the library can't be read, ModelError where the reranker fails.
+        """
+        if self.reranker is None:
+            return search(self.library, self.embedder, question, self.config, k, among)
+        result = search(self.library, self.embedder, question, self.config, max(k, self.reranker.papers), among)
+        return reranked(self.reranker, question, result).first(k)
+
+
+def reranked(reranker: Reranker, question: str, result: SearchResult) -> SearchResult:
+    """Put the first `reranker.papers` hits into the order of the reranker's scores.
+
+    The hits' fused scores are handed out anew in that order, since what weighs them was fitted on fused scores and a
+    reranker's have a scale of their own; that one is kept as the stage "rerank".
+    """
+    hits, evidence = result.hits[: reranker.papers], result.evidence[: reranker.papers]
+    if len(hits) < 2:
+        return result
+    scores = reranker.score(question, [hit.paper.text for hit in hits])
+    order = np.argsort(-scores, kind="stable")
+    ordered = tuple(
+        replace(
+            hits[row],
+            score=place.score,
+            rank=place.rank,
+            found_by=(*hits[row].found_by, Found("rerank", float(scores[row]))),
+        )
+        for place, row in zip(hits, order, strict=True)
+    )
+    return replace(
+        result,
+        hits=ordered + result.hits[len(hits) :],
+        evidence=tuple(evidence[row] for row in order) + result.evidence[len(hits) :],
+    )
