@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,7 @@ class _Server:
         self.model, self._base_url = model, base_url.rstrip("/")
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(timeout=_SECONDS, headers=headers)
+        weakref.finalize(self, self._client.close)  # whoever holds a model need not know that it has connections
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Post texts to /embeddings: a vector each, shape (len(texts), d). Raises ModelError."""

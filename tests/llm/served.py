@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,12 +49,13 @@ class Server:
     """A vLLM that serves the model in a folder as `tiny`.
 
     `dtype` is what it computes in, by default what the model's configuration says; `log` is the
-    file for its output, by default one in the model's folder.
+    file for its output, by default one in the model's folder; `flags` are more words of its command line.
     """
 
     model: Path
     dtype: str = "auto"
     log: Path | None = None
+    flags: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] = field(init=False)
 
@@ -69,7 +71,11 @@ class Server:
         with output.open("ab") as log:
             # Not a session of its own: on two cores the kernel then starves the client beside the spinning engine.
             self.process = subprocess.Popen(
-                [VLLM, "serve", self.model, *own, *FLAGS], env=environment(), stdout=log, stderr=log, process_group=0
+                [VLLM, "serve", self.model, *own, *FLAGS, *self.flags],
+                env=environment(),
+                stdout=log,
+                stderr=log,
+                process_group=0,
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._healthy():

@@ -20,7 +20,7 @@ NLI = {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}
 
 
 def opened(folder: Path, max_tokens: int = 64) -> Any:
-    return open_cross_encoder(SupportConfig(model=str(folder), max_tokens=max_tokens))
+    return open_cross_encoder(SupportConfig(model=str(folder), base_url="", api_key="", max_tokens=max_tokens))
 
 
 @pytest.fixture
