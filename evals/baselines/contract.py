@@ -5,6 +5,10 @@
 REQUEST.json: {"papers": [{"id", "title", "abstract"}], "queries": [{"id", "text"}], "k", "model"}, "model" being the
 folder or hub name of the embedding model, which bm25 leaves unread.
 RUN.jsonl: a line a hit, {"query", "paper", "score", "rank"}, best first, a paper once, at most k papers a query.
+A program that answers reads "llm": {"base_url", "model", "context", "max_tokens"} too, an OpenAI-compatible server
+whose key is in LLM_API_KEY, and writes another RUN.jsonl: a line a query, {"query", "text", "sources", "seconds"}. A
+mark [n] in the text cites the n-th of the sources, which are ids of papers.
+
 RUN.jsonl.meta.json: {"baseline", "versions", "settings", "seconds": {"index", "query"}}. "index" runs from the request
 to a searchable index, loading the model included; "query" is all queries, one after the other.
 """
@@ -12,6 +16,7 @@ to a searchable index, loading the model included; "query" is all queries, one a
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -42,13 +47,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """The server of the language model that writes answers; `context` and `max_tokens` are counts of tokens."""
+
+    base_url: str
+    model: str
+    context: int
+    max_tokens: int
+
+    @property
+    def key(self) -> str:
+        """The server's API key, which no file holds."""
+        return os.environ.get("LLM_API_KEY") or "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What a baseline is asked."""
+    """What a baseline is asked; `llm` is there where it is to answer."""
 
     papers: Sequence[Paper]
     queries: Sequence[Query]
     k: int
     model: str
+    llm: Writer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +80,65 @@ class Engine:
     search: Callable[[str, int], Ranking]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer in which [n] cites the n-th source, a paper's id."""
+
+    text: str
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """The settings to record, and what answers a question."""
+
+    settings: dict[str, Any]
+    answer: Callable[[str], Said]
+
+
 def run(baseline: str, packages: Sequence[str], build: Callable[[Request], Engine]) -> None:
     """Answer the request named on the command line."""
-    if len(sys.argv) != 3:
-        sys.exit(f"usage: python {sys.argv[0]} REQUEST.json RUN.jsonl")
-    request, target = read_request(Path(sys.argv[1])), Path(sys.argv[2])
+    request, target = _named()
     started = time.perf_counter()
     engine = build(request)
     indexed = time.perf_counter()
     rankings = {query.id: engine.search(query.text, request.k) for query in request.queries}
     answered = time.perf_counter()
     write_run(target, request, rankings)
+    _record(target, baseline, packages, {"k": request.k} | engine.settings, indexed - started, answered - indexed)
+
+
+def run_answers(baseline: str, packages: Sequence[str], build: Callable[[Request], Answerer]) -> None:
+    """Answer the queries of the request named on the command line, a line as soon as each is answered."""
+    request, target = _named()
+    started = time.perf_counter()
+    answerer = build(request)
+    indexed = time.perf_counter()
+    with target.open("w", encoding="utf-8") as file:
+        for query in request.queries:
+            asked = time.perf_counter()
+            said = answerer.answer(query.text)
+            row = {"query": query.id, "text": said.text, "sources": list(said.sources)}
+            seconds = round(time.perf_counter() - asked, 3)
+            file.write(json.dumps({**row, "seconds": seconds}, ensure_ascii=False) + "\n")
+            file.flush()
+    _record(target, baseline, packages, answerer.settings, indexed - started, time.perf_counter() - indexed)
+
+
+def _named() -> tuple[Request, Path]:
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: python {sys.argv[0]} REQUEST.json RUN.jsonl")
+    return read_request(Path(sys.argv[1])), Path(sys.argv[2])
+
+
+def _record(
+    target: Path, baseline: str, packages: Sequence[str], settings: dict[str, Any], index: float, query: float
+) -> None:
     record = {
         "baseline": baseline,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
-        "settings": {"k": request.k} | engine.settings,
-        "seconds": {"index": round(indexed - started, 3), "query": round(answered - indexed, 3)},
+        "settings": settings,
+        "seconds": {"index": round(index, 3), "query": round(query, 3)},
     }
     text = json.dumps(record, indent=2, ensure_ascii=False)
     target.with_name(target.name + ".meta.json").write_text(text + "\n", encoding="utf-8")
@@ -89,7 +153,7 @@ def read_request(path: Path) -> Request:
         raise ValueError(f"{path}: an id occurs twice")
     if raw["k"] < 1 or not papers:
         raise ValueError(f"{path}: needs k of at least 1 and a paper")
-    return Request(papers, queries, raw["k"], raw["model"])
+    return Request(papers, queries, raw["k"], raw["model"], Writer(**raw["llm"]) if "llm" in raw else None)
 
 
 def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> None:

@@ -6,22 +6,46 @@ index, squared L2 distance, so the search is approximate), asked through as_retr
 
 from __future__ import annotations
 
+from typing import Any
+
 import chromadb
 from contract import Engine, Ranking, Request, best_papers, run
 from llama_index.core import Document, Settings, StorageContext, VectorStoreIndex
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+PACKAGES = (
+    "llama-index-core",
+    "llama-index-embeddings-huggingface",
+    "llama-index-vector-stores-chroma",
+    "chromadb",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+)
 
-def build(request: Request) -> Engine:
-    """Cut the papers into nodes, embed them and put them into Chroma."""
+
+def index_of(request: Request) -> tuple[VectorStoreIndex, int, dict[str, Any]]:
+    """Cut the papers into nodes, embed them and put them into Chroma; gives how many there are, and the settings."""
     embedder = HuggingFaceEmbedding(model_name=request.model)
     collection = chromadb.EphemeralClient().create_collection("papers")
     store = StorageContext.from_defaults(vector_store=ChromaVectorStore(chroma_collection=collection))
     # The id is not part of what is embedded, as metadata would be.
     documents = [Document(id_=paper.id, text=f"{paper.title}\n\n{paper.abstract}") for paper in request.papers]
     index = VectorStoreIndex.from_documents(documents, storage_context=store, embed_model=embedder)
-    nodes = collection.count()
+    settings = {
+        "model": request.model,
+        "max_length": embedder.max_length,
+        "node_parser": Settings.node_parser.to_dict(),
+        "collection": collection.configuration_json,
+        "nodes": collection.count(),
+    }
+    return index, collection.count(), settings
+
+
+def build(request: Request) -> Engine:
+    """Index the papers, and retrieve."""
+    index, nodes, settings = index_of(request)
 
     def chunks(text: str, depth: int) -> Ranking:
         found = index.as_retriever(similarity_top_k=depth).retrieve(text)
@@ -30,24 +54,8 @@ def build(request: Request) -> Engine:
     def search(text: str, k: int) -> Ranking:
         return best_papers(lambda depth: chunks(text, depth), nodes, k)
 
-    settings = {
-        "model": request.model,
-        "max_length": embedder.max_length,
-        "node_parser": Settings.node_parser.to_dict(),
-        "collection": collection.configuration_json,
-        "nodes": nodes,
-    }
     return Engine(settings, search)
 
 
 if __name__ == "__main__":
-    packages = (
-        "llama-index-core",
-        "llama-index-embeddings-huggingface",
-        "llama-index-vector-stores-chroma",
-        "chromadb",
-        "sentence-transformers",
-        "transformers",
-        "torch",
-    )
-    run("llamaindex", packages, build)
+    run("llamaindex", PACKAGES, build)

@@ -9,6 +9,7 @@ import typer
 
 from rag.cli.app import FAILED, Home, Profile, Quotes, evaluation, feedback
 from rag.cli.terminal import opened, say
+from rag.errors import InputError
 
 DataFolder = Annotated[
     Path | None,
@@ -80,14 +81,29 @@ def eval_gate(
 def eval_baselines(
     suites: Annotated[list[str] | None, typer.Argument(metavar="SUITE...")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this baseline.")] = None,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Answer one suite by the profile's language model, not only find papers.")
+    ] = False,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", metavar="FILE", help="Other questions, with --answers.")
+    ] = None,
     data: DataFolder = None,
     home: Home = None,
     profile: Profile = None,
 ) -> None:
     """Run the peers on the same papers and questions, each in an environment of its own."""
-    from evals import peers, terminal
+    from evals import peer_answers, peers, terminal
 
-    for done in peers.run(suites or ["demo"], only, home=home, profile=profile, data=data, say=say):
+    names = suites or ["demo"]
+    if (answers and len(names) > 1) or (questions and not answers):
+        raise InputError("--answers goes with one suite, --questions with --answers")
+    if answers:
+        done_runs = peer_answers.run(
+            names[0], only, questions=questions, home=home, profile=profile, data=data, say=say
+        )
+    else:
+        done_runs = peers.run(names, only, home=home, profile=profile, data=data, say=say)
+    for done in done_runs:
         terminal.print_figures(done)
         typer.echo(f"{done.folder}\n")
 

@@ -1,0 +1,60 @@
+"""Baseline: answers by LlamaIndex, with citations (CitationQueryEngine) or plain (as_query_engine).
+
+    python evals/baselines/llamaindex_answers.py REQUEST.json RUN.jsonl [plain]
+
+Both stand on the index of llamaindex.py and keep their defaults: the citing one takes three nodes, cut into numbered
+sources of at most 512 tokens, and its own prompt with an example; the plain one two nodes and no marks. The model is
+any OpenAI-compatible server's, at temperature 0.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from contract import Answerer, Request, Said, run_answers
+from llama_index.core.query_engine import CitationQueryEngine
+from llama_index.llms.openai_like import OpenAILike
+from llamaindex import PACKAGES, index_of
+
+_PLAIN = "plain"
+
+
+def build(request: Request, *, plain: bool) -> Answerer:
+    """Index the papers, and let the engine answer."""
+    index, _, settings = index_of(request)
+    assert request.llm is not None, "this baseline answers, and needs a language model"
+    llm = OpenAILike(
+        model=request.llm.model,
+        api_base=request.llm.base_url,
+        api_key=request.llm.key,
+        is_chat_model=True,
+        context_window=request.llm.context,
+        max_tokens=request.llm.max_tokens,
+        temperature=0.0,
+        timeout=600.0,
+    )
+    engine: Any = index.as_query_engine(llm=llm) if plain else CitationQueryEngine.from_args(index, llm=llm)
+
+    def answer(text: str) -> Said:
+        response = engine.query(text)
+        sources = [str(one.node.ref_doc_id) for one in response.source_nodes]
+        said = str(response)
+        # Without marks the sources stand behind all of it.
+        return Said(_marked(said, len(sources)) if plain else said, sources)
+
+    return Answerer({**settings, "llm": request.llm.model, "engine": type(engine).__name__}, answer)
+
+
+def _marked(text: str, sources: int) -> str:
+    """Each sentence with marks of all sources."""
+    marks = "".join(f"[{number}]" for number in range(1, sources + 1))
+    return re.sub(r"(?<=[.!?])(?=\s|$)", f" {marks}", text)
+
+
+if __name__ == "__main__":
+    is_plain = sys.argv[3:] == [_PLAIN]
+    del sys.argv[3:]
+    name = "llamaindex-plain" if is_plain else "llamaindex-citations"
+    run_answers(name, (*PACKAGES, "llama-index-llms-openai-like"), lambda asked: build(asked, plain=is_plain))
