@@ -36,12 +36,16 @@ class Pair:
 
 def load(context: Context) -> Loaded:
     """Ready to run. Raises InputError where the data is not here."""
-    paths = [context.needed("attribution", name, "examples.jsonl") for name in _SETS]
-    scifact, expertqa, scholarqa = paths
-    pairs = [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
+    pairs = pairs_of(context)
     evaluate = partial(_evaluate, Assistant(context.config, endpoint=context.endpoint), judging=context.writes)
-    data = fingerprint(*paths)
+    data = fingerprint(*_paths(context))
     return Loaded("attribution", pairs, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
+
+
+def pairs_of(context: Context) -> list[Pair]:
+    """All pairs of the suite. Raises InputError where the data is not here."""
+    scifact, expertqa, scholarqa = _paths(context)
+    return [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
 
 
 def scifact_pairs(path: Path) -> Iterator[Pair]:
@@ -49,6 +53,10 @@ def scifact_pairs(path: Path) -> Iterator[Pair]:
     for row in _rows(path):
         supported = row["label"] == "SUPPORT"
         yield Pair(f"scifact-{row['id']}", "scifact", row["claim"], tuple(row["evidence"]), supported)
+
+
+def _paths(context: Context) -> list[Path]:
+    return [context.needed("attribution", name, "examples.jsonl") for name in _SETS]
 
 
 def _evaluate(assistant: Assistant, pair: Item, *, judging: bool) -> Outcome:

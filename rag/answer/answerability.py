@@ -44,10 +44,17 @@ def measured(model: str) -> Answerability | None:
 
 
 def certainty(llm: LLM, prompt: Sequence[Message]) -> float | None:
-    """Return how much likelier the model's yes is than its no, as a natural logarithm; None without probabilities."""
+    """Return how sure the model is that the sentences of a prompt answer its question; see `yes_over_no`."""
     *rules, asked = prompt
-    judged = Message(asked.role, f"{asked.content}\n\n{fill('answerable')}")
-    likeliest = llm.first_token([*rules, judged])
+    return yes_over_no(llm, [*rules, Message(asked.role, f"{asked.content}\n\n{fill('answerable')}")])
+
+
+def yes_over_no(llm: LLM, messages: Sequence[Message]) -> float | None:
+    """Return how much likelier a model begins with yes than with no, as a natural logarithm.
+
+    None where its server gives no probabilities. Raises LLMError.
+    """
+    likeliest = llm.first_token(messages)
     return _sum(likeliest, "yes") - _sum(likeliest, "no") if likeliest else None
 
 
