@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from evals.records import Gold
 from rag.answer.wording import numbers
 from rag.library import analyse
-from rag.records import Answer, CatalogFact, Citation, TextSpan
+from rag.llm import MOST_WORDS
+from rag.records import Answer, CatalogFact, Citation, Statement, TextSpan
 
 _MADE = 0.5  # the share of a point's terms, and of its numbers, that an answer must have
 COVERED = 0.8  # the share of a quote's characters that must be cited
 _MARK = re.compile(r"\[(\d+)\]")
+_ABBREVIATION = re.compile(r"(?:\b(?:al|vs|cf|Figs?|Eqs?|Sec|Tab|approx)|\be\.g|\bi\.e)\. ")
 
 
 def retrieval(ranked: Sequence[str], relevant: Mapping[str, int], *, deep: bool = False) -> dict[str, float]:
@@ -190,7 +192,26 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
         values["flagged sentences"] = float(np.mean([bool(said.doubts) for said in answer.statements]))
     if any(holds):
         values["citation precision"] = float(np.mean([good for one in holds for good in one]))
+    if own := [one for one in answer.statements if not quoted(one)]:
+        values["written sentences"] = float(len(own))
+        values["whole and marked"] = float(np.mean([whole(one.text) and bool(one.citations) for one in own]))
     return values
+
+
+def quoted(statement: Statement) -> bool:
+    """Whether a statement is the cited paper's own sentences, word for word."""
+    spans = [span.text for one in statement.citations for span in one.evidence]
+    return " ".join(" ".join(spans).split()) == statement.text
+
+
+def whole(text: str) -> bool:
+    """Whether a text is one whole sentence: an end mark at its end and none inside, no bracket and no line break.
+
+    One of `MOST_WORDS` words was ended by its form, so that nobody knows whether it is whole.
+    """
+    inside = _ABBREVIATION.sub("", text)
+    ended = re.search(r"[.!?]$", text) is not None and not re.search("[.!?] ", inside)
+    return ended and not set("[]\n") & set(text) and len(text.split()) < MOST_WORDS
 
 
 def macro_f1(said: NDArray[np.float64], judged: NDArray[np.float64]) -> float:

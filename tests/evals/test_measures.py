@@ -1,5 +1,7 @@
 """Every measure on numbers worked out by hand."""
 
+from dataclasses import replace
+
 import ir_measures
 import numpy as np
 import pytest
@@ -35,6 +37,35 @@ def says(text: str, *support: float, doubts: tuple[str, ...] = ()) -> Statement:
     return Statement(text, tuple(Citation(1, "p", "Title", (), one) for one in support), doubts=doubts)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        ("Cats sleep in the sun.", True),
+        ("Is that so?", True),
+        ("They grow by 1.5 times, as Smith et al. found.", True),
+        ("Cats sleep. Dogs bark.", False),
+        ("Cats sleep in", False),
+        ("Cats sleep [1].", False),
+        ("Cats\nsleep.", False),
+        (" ".join(["word"] * 45) + ".", False),
+    ],
+)
+def test_a_whole_sentence(text, is_whole) -> None:
+    assert measures.whole(text) is is_whole
+
+
+def test_what_the_model_wrote_is_told_from_the_papers_own_words() -> None:
+    own = Statement("First sentence.", (cite(7, 22),))
+    assert measures.quoted(own)
+    assert not measures.quoted(replace(own, text="The first one."))
+    usage = {"total_ms": 1.0}
+    answer = Answer(
+        "q", "q", "a", statements=(own, replace(own, text="It is."), says("No mark.")), usage=usage, made_by="m"
+    )
+    found = measures.written(answer, supported=0.5)
+    assert (found["written sentences"], found["whole and marked"]) == (2, 0.5)
+
+
 def test_written_answers_by_hand() -> None:
     statements = (says("a", 0.9, 0.2), says("b", 0.4, doubts=("weak support, 0.40",)), says("c", doubts=("no source",)))
     usage = {"total_ms": 1500.0, "prompt_tokens": 700}
@@ -46,6 +77,8 @@ def test_written_answers_by_hand() -> None:
         "citation recall": pytest.approx(1 / 3),
         "flagged sentences": pytest.approx(2 / 3),
         "citation precision": pytest.approx(1 / 3),
+        "written sentences": 3,
+        "whole and marked": 0,
     }
     declined = Answer("?", "?", "", refusal="no", made_by="m, prompts f", usage={"total_ms": 1.0})
     assert measures.written(declined, 0.5) == {"declined by the model": 1.0, "answer seconds": 0.001}
