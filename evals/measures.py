@@ -210,7 +210,7 @@ def whole(text: str) -> bool:
     One of `MOST_WORDS` words was ended by its form, so that nobody knows whether it is whole.
     """
     inside = _ABBREVIATION.sub("", text)
-    ended = re.search(r"[.!?]$", text) is not None and not re.search("[.!?] ", inside)
+    ended = re.search("[.!?。！？]$", text) is not None and not re.search("[.!?] |[。！？].", inside)
     return ended and not set("[]\n") & set(text) and len(text.split()) < MOST_WORDS
 
 

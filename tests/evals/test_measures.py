@@ -43,6 +43,8 @@ def says(text: str, *support: float, doubts: tuple[str, ...] = ()) -> Statement:
         ("Cats sleep in the sun.", True),
         ("Is that so?", True),
         ("They grow by 1.5 times, as Smith et al. found.", True),
+        ("猫在太阳下睡觉。", True),
+        ("猫睡觉。狗叫。", False),
         ("Cats sleep. Dogs bark.", False),
         ("Cats sleep in", False),
         ("Cats sleep [1].", False),
