@@ -200,7 +200,8 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
 
 def quoted(statement: Statement) -> bool:
     """Whether a statement is the cited paper's own sentences, word for word."""
-    spans = [span.text for one in statement.citations for span in one.evidence]
+    evidence = (span for one in statement.citations for span in one.evidence)
+    spans = [span.text for span in evidence if isinstance(span, TextSpan)]
     return " ".join(" ".join(spans).split()) == statement.text
 
 

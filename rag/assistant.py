@@ -76,11 +76,17 @@ class Assistant:
         *,
         quotes: bool = False,
         endpoint: Endpoint | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
+        """Wire an assistant as configured; `endpoint` and `embedder` take the place of those of the configuration.
+
+        Raises ConfigError for a calibration that can't be used.
+        """
         self.config = settled(config, quotes=quotes)
         self._endpoint, self._shared = endpoint, endpoint is not None
         read_calibration(config.answer.calibration)  # a wrong file is told before any question is asked
         self._model_progress = model_progress
+        self._embedder = embedder
         self._made: dict[str, tuple[int, Any]] = {}
 
     @classmethod
@@ -119,8 +125,8 @@ class Assistant:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The configured embedder, fetched where it is missing."""
-        return open_embedder(self.config.embedder, self._model_progress)
+        """The embedder that was given, or else the configured one, fetched where it is missing."""
+        return self._embedder or open_embedder(self.config.embedder, self._model_progress)
 
     @cached_property
     def synthesizer(self) -> Synthesizer:

@@ -145,8 +145,7 @@ def demo_copy(demo_home: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def fake(tmp_path: Path) -> Iterator[Assistant]:
     """An assistant over an empty library of its own, with an embedder that needs no model."""
-    with Assistant.open(home=tmp_path / "home") as assistant:
-        assistant.__dict__["embedder"] = WordEmbedder()
+    with Assistant(load_config(home=tmp_path / "home"), embedder=WordEmbedder()) as assistant:
         yield assistant
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from rag import cli
 from rag.assistant import Assistant
+from rag.config import load_config
 from rag.errors import LibraryBusy, LibraryError, LibraryTooNew
 from rag.library import Library
 from rag.library.locks import ShortLock, WriterLock
@@ -146,8 +147,7 @@ def test_backup_opens_as_a_library(home: Path, tmp_path: Path) -> None:
         migrate(connection, home / "catalog.sqlite", (*MIGRATIONS, LATER))
     (tmp_path / "restored").mkdir()
     shutil.copy(backups(home)[0], tmp_path / "restored" / "catalog.sqlite")
-    with Assistant.open(home=tmp_path / "restored") as assistant:
-        assistant.__dict__["embedder"] = WordEmbedder()
+    with Assistant(load_config(home=tmp_path / "restored"), embedder=WordEmbedder()) as assistant:
         assert assistant.search("ratios")[0].paper.title == PAPER["title"]
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from rag.assistant import Assistant
+from rag.config import load_config
 from rag.errors import LibraryError
 from tests.fakes import WordEmbedder
 
@@ -84,9 +85,7 @@ def killed(moment: float, *arguments: str | Path) -> float | None:
 
 
 def opened(home: Path) -> Assistant:
-    assistant = Assistant.open(home=home)
-    assistant.__dict__["embedder"] = Embedder()
-    return assistant
+    return Assistant(load_config(home=home), embedder=Embedder())
 
 
 def abstract(rng: random.Random) -> str:

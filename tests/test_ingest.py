@@ -127,13 +127,13 @@ def test_removing_takes_a_paper_out_everywhere(fake, write_papers) -> None:
 
 def test_another_embedder_is_refused_with_the_mend(fake, write_papers) -> None:
     fake.ingest(write_papers("a.jsonl", ROW, OTHER))
-    fake.__dict__["embedder"] = WordEmbedder(dimension=32, weights="others")
-    with pytest.raises(EmbedderMismatch, match="rag rebuild --embed"):
-        fake.search("density")
-    with pytest.raises(EmbedderMismatch, match="rag rebuild --embed"):
-        fake.ingest(write_papers("b.jsonl", {"title": "New", "abstract": "New."}))
-    fake.rebuild(embed=True)
-    assert fake.search("density ratios", 1)[0].paper.title == ROW["title"]
+    with Assistant(fake.config, embedder=WordEmbedder(dimension=32, weights="others")) as other:
+        with pytest.raises(EmbedderMismatch, match="rag rebuild --embed"):
+            other.search("density")
+        with pytest.raises(EmbedderMismatch, match="rag rebuild --embed"):
+            other.ingest(write_papers("b.jsonl", {"title": "New", "abstract": "New."}))
+        other.rebuild(embed=True)
+        assert other.search("density ratios", 1)[0].paper.title == ROW["title"]
 
 
 def test_long_papers_and_titles_lose_nothing(fake, write_papers) -> None:
@@ -186,20 +186,20 @@ def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) ->
                 assert answered.wait(30)
             return super().embed(texts)
 
-    fake.__dict__["embedder"] = Slow()
     more = write_papers("more.jsonl", {"title": "Pruned trees", "abstract": "Trees are pruned."})
-    writer = threading.Thread(target=fake.ingest, args=([more],))
-    writer.start()
-    try:
-        assert embedding.wait(30)
-        answer = fake.ask("are density ratios learnt?")
-        assert answer.citations
-        assert answer.looked_at == fake.status().papers == len(list(fake.papers())) == 1
-    finally:
-        answered.set()
-        writer.join(30)
-    assert fake.status().papers == 2
-    assert fake.ask("what trees are pruned?").sources[0].paper.title == "Pruned trees"
+    with Assistant(fake.config, embedder=Slow()) as slow:
+        writer = threading.Thread(target=slow.ingest, args=([more],))
+        writer.start()
+        try:
+            assert embedding.wait(30)
+            answer = slow.ask("are density ratios learnt?")
+            assert answer.citations
+            assert answer.looked_at == slow.status().papers == len(list(slow.papers())) == 1
+        finally:
+            answered.set()
+            writer.join(30)
+        assert slow.status().papers == 2
+        assert slow.ask("what trees are pruned?").sources[0].paper.title == "Pruned trees"
 
 
 def test_one_id_under_several_titles_leaves_the_library_open(fake, write_papers) -> None:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from rag.assistant import Assistant
+from rag.config import load_config
 from tests.fakes import WordEmbedder
 
 SECONDS = float(os.environ.get("PAPERS_PROCESS_SECONDS", "60"))
@@ -161,9 +162,7 @@ def told(path: Path) -> list[dict[str, Any]]:
 
 
 def opened(home: Path) -> Assistant:
-    assistant = Assistant.open(home=home)
-    assistant.__dict__["embedder"] = WordEmbedder()
-    return assistant
+    return Assistant(load_config(home=home), embedder=WordEmbedder())
 
 
 def write_papers(path: Path, number: int) -> Path:

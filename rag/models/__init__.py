@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from threading import Lock
+
 from rag.config import EmbedderConfig, RerankConfig, SupportConfig
 from rag.errors import ConfigError
 from rag.models.base import CrossEncoder, Embedder, EmbedderIdentity, Reranker
@@ -17,6 +20,8 @@ __all__ = [
     "open_reranker",
 ]
 
+_opened: dict[tuple[str, tuple[Path, str, str, int]], Embedder] = {}
+_opening = Lock()
 _MODELS = {
     "built-in": "bge-small-en-v1.5 and all-MiniLM-L6-v2",
     "minilm": "sentence-transformers/all-MiniLM-L6-v2",
@@ -61,6 +66,7 @@ def open_reranker(config: RerankConfig) -> Reranker | None:
 
 
 def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:
+    """The built-in embedder, opened once in a process: its sessions take half a second, and threads may share them."""
     from rag.models.built_in import MiniLM, Pair
 
     if config.model != (model := _MODELS[config.kind]):
@@ -69,4 +75,8 @@ def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:
             "for any other model set embedder.kind to transformers"
         )
     make = Pair if config.kind == "built-in" else MiniLM
-    return make(config.cache_folder, config.folder, config.precision, config.max_tokens, progress)
+    settings = config.cache_folder, config.folder, config.precision, config.max_tokens
+    with _opening:
+        if (config.kind, settings) not in _opened:
+            _opened[config.kind, settings] = make(*settings, progress)
+        return _opened[config.kind, settings]
