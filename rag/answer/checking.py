@@ -15,7 +15,7 @@ from rag.llm import MOST_WORDS, Draft
 from rag.records import Citation, Notice, Sentence, Statement, TextSpan
 
 _SHARE = 0.5  # of the best excerpt's support: one with less is no evidence for the sentence
-_HARDLY = 0.5  # of the least support: a further sentence with less is left out
+_HARDLY = 0.5  # of the least support: a sentence with less is left out
 _ATTRIBUTED = 2  # excerpts at most, to a sentence without marks
 
 
@@ -60,8 +60,7 @@ class Checker:
 
         There is none where it is a refusal, was ended by its form, or repeats what was said. A sentence without marks
         is attributed to the excerpts that support it best, if they do. A line on a paper that is in doubt, or repeats a
-        title, gives way to the paper's own sentences; elsewhere a sentence with hardly any support is left out, unless
-        it is the first.
+        title, gives way to the paper's own sentences; elsewhere a sentence with hardly any support is left out.
         """
         if declines(draft.text):
             self.refused = True
@@ -90,7 +89,7 @@ class Checker:
             if statement.doubts or _among(statement.text, (*self.earlier, *titles)):
                 self.quoted += 1
                 statement = self._quotation(self.excerpts[draft.excerpts[0] - 1])
-        elif self.said and statement.citations and _support(statement) < _HARDLY * self.supported:
+        elif statement.citations and _support(statement) < _HARDLY * self.supported:
             self.unsupported += 1
             return None
         return None if _among(statement.text, self.earlier) else statement

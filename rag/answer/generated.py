@@ -80,7 +80,7 @@ class Generated:
         else:
             if answered:
                 return
-            yield Notice("The language model came to no whole sentence.")
+            yield Notice("The language model wrote nothing that could be shown.")
         quotations = _renumbered(self.extractive.statements(question, result, assessment), marks)
         yield Notice("What follows are the papers' own sentences.")
         yield from (one for one in quotations if isinstance(one, Statement))

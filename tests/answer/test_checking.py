@@ -13,6 +13,7 @@ from tests.fakes import WordEmbedder
 GLOW = paper("GLOW", "GLOW explores with density ratios.", "Costs are rather low here.", "GLOW truncates large ratios.")
 CDR = paper("CDR", "CDR labels pairs of preferences.", "Its reward is a log ratio of models.")
 GIVEN = [excerpt(GLOW, 1), excerpt(GLOW, 2), excerpt(CDR, 1, 2)]
+WEAK = "Costs are rather low for 77 bananas in shops."
 UNSUPPORTED = "Bananas cost 77 cents in every shop."
 
 
@@ -50,8 +51,8 @@ def test_a_mark_on_the_wrong_neighbour_is_corrected() -> None:
     assert said.doubts == ()
 
 
-def test_a_mark_that_nothing_supports_stays_and_is_in_doubt() -> None:
-    [said] = checker().statements(Draft(UNSUPPORTED, (2,)))
+def test_a_sentence_with_weak_support_keeps_its_mark_and_is_in_doubt() -> None:
+    [said] = checker().statements(Draft(WEAK, (2,)))
     assert cited(said) == [(1, "GLOW", ["Costs are rather low here."])]
     weak, number = said.doubts
     assert weak.startswith("weak support, 0.")
@@ -91,7 +92,7 @@ def test_a_refusal_inside_a_sentence_counts(refusal) -> None:
 
 def test_a_finding_that_was_not_found_to_hold_is_no_refusal() -> None:
     made = checker()
-    assert len(list(made.statements(Draft("The bias was not found to vanish.", (1,))))) == 1
+    assert len(list(made.statements(Draft("The bias was not found to vanish.", ())))) == 1
     assert not made.refused
 
 
@@ -99,7 +100,7 @@ def test_a_finding_that_was_not_found_to_hold_is_no_refusal() -> None:
 def test_a_sentence_that_its_grammar_ended_is_withheld_with_a_notice(bound, said) -> None:
     long = " ".join(["word"] * MOST_WORDS) + "."
     made = checker(bound=bound)
-    assert len(list(made.statements(Draft(long, (1,))))) == said
+    assert len(list(made.statements(Draft(long, ())))) == said
     assert [one.text.startswith("1 sentence was withheld: longer than 45 words") for one in made.closing()] == (
         [True] if bound else []
     )
@@ -107,7 +108,7 @@ def test_a_sentence_that_its_grammar_ended_is_withheld_with_a_notice(bound, said
 
 def test_a_sentence_just_below_the_limit_is_kept() -> None:
     made = checker()
-    assert len(list(made.statements(Draft(" ".join(["word"] * (MOST_WORDS - 1)) + ".", (1,))))) == 1
+    assert len(list(made.statements(Draft(" ".join(["word"] * (MOST_WORDS - 1)) + ".", ())))) == 1
     assert list(made.closing()) == []
 
 
@@ -125,10 +126,9 @@ def test_a_line_of_a_list_that_only_repeats_a_title_gives_way_too() -> None:
     assert said.text.startswith("CDR labels pairs of preferences.")
 
 
-def test_a_further_sentence_with_hardly_any_support_is_left_out_and_the_first_is_not() -> None:
+def test_a_sentence_with_hardly_any_support_is_left_out() -> None:
     one = checker()
-    assert len(list(one.statement(Draft(UNSUPPORTED, (1,))))) == 1
-    assert list(one.statement(Draft("Pears cost 99 cents in a few shops.", (1,)))) == []
+    assert list(one.statement(Draft(UNSUPPORTED, (1,)))) == []
     [notice] = one.closing()
     assert notice.text.startswith("1 sentence was left out")
 

@@ -82,10 +82,20 @@ def test_a_comparison_says_sentences_of_each_paper_one_by_one(asking) -> None:
 
 
 def test_doubts_are_in_plain_sight(asking) -> None:
-    answer, _ = asking(says("Bananas cost 77 cents in every shop. [1] No mark here."))
+    answer, _ = asking(says("Coverability makes online density ratios cost 77 cents. [1] No mark here."))
     first, second = answer.text.splitlines()
-    assert re.search(r"\[1\] \(check: weak support, 0\.0\d; 77 in no cited paper\)$", first)
+    assert re.search(r"\[1\] \(check: weak support, 0\.\d\d; 77 in no cited paper\)$", first)
     assert second == "No mark here. (check: it names no source)"
+
+
+def test_where_the_papers_support_nothing_of_it_they_speak_for_themselves(asking) -> None:
+    answer, _ = asking(says("Bananas cost 77 cents in every shop. [1]"))
+    assert "Bananas" not in answer.text
+    assert answer.citations
+    left_out, nothing, quoted = answer.notices
+    assert left_out.startswith("1 sentence was left out, since the papers do not support")
+    assert nothing == "The language model wrote nothing that could be shown."
+    assert quoted == "What follows are the papers' own sentences."
 
 
 def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) -> None:
