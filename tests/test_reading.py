@@ -201,7 +201,7 @@ def test_a_sentence_in_doubt_is_written_again(served) -> None:
 
 
 def test_without_the_revision_round_it_is_flagged(served) -> None:
-    model = Model(answer=says(f"{WRONG} [1]"))
+    model = Model(answer=says("Coverability makes online density ratios cost 77 cents. [1]"))
     assert served(model).ask("What makes density ratios useful online?").statements[0].doubts
     assert "revise" not in model.prompts
 

@@ -241,7 +241,8 @@ def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_p
             return errs(500, "it burns")
         if "Why" in prompt:
             return says("Not found.")
-        return says("Bananas cost 77 cents. [1] Coverability is enough to make density ratios useful online. [1]")
+        doubtful = "Coverability makes online density ratios cost 77 cents. [1]"
+        return says(f"{doubtful} Coverability is enough to make density ratios useful online. [1]")
 
     run, _ = ask(Model(reply), mine)
     assert [row.case for row in errors(run.rows)] == ["q1"]
