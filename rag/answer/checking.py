@@ -32,8 +32,8 @@ class Checker:
 
     `marks` gives the numbers of citations, `supported` is the least support of a sentence that is not in doubt,
     `by_paper` puts the title of its paper before a sentence that cites one paper, `bound` says that a grammar counted
-    the words, `earlier` holds what the answer has said before, and `lenient` leaves what is in doubt to a revision. The
-    counts say what became of the sentences.
+    the words, `earlier` holds what the answer has said before, and `lenient` leaves what is in doubt to a revision.
+    `cited` and the counts say what became of the sentences.
     """
 
     scorer: SupportScorer
@@ -45,6 +45,7 @@ class Checker:
     earlier: list[str] = field(default_factory=list)
     lenient: bool = False
     said: int = 0
+    cited: set[str] = field(default_factory=set)
     refused: bool = False
     cut: int = 0
     unsupported: int = 0
@@ -67,10 +68,15 @@ class Checker:
         elif self.bound and len(draft.text.split()) >= MOST_WORDS:
             self.cut += 1
         elif statement := self._kept(draft, self._checked(draft)):
-            self.said += 1
-            self.earlier.append(statement.text)
-            citations = tuple(replace(one, mark=next(self.marks)) for one in statement.citations)
-            yield replace(statement, citations=citations)
+            yield self._said(statement)
+
+    def missing(self) -> Iterator[Statement]:
+        """Yield the own sentences of each paper of a list that no statement cites, so that the list is complete."""
+        for excerpt in self.excerpts if self.by_paper else ():
+            quotation = self._quotation(excerpt)
+            if excerpt.hit.paper.id not in self.cited and not _among(quotation.text, self.earlier):
+                self.quoted += 1
+                yield self._said(quotation)
 
     def closing(self) -> Iterator[Notice]:
         """Yield what was withheld or replaced."""
@@ -80,6 +86,13 @@ class Checker:
             yield Notice(f"{_were(self.unsupported)} left out, since the papers do not support what the model wrote.")
         if self.quoted:
             yield Notice(f"{_were(self.quoted)} replaced by the paper's own, which the model's did not follow.")
+
+    def _said(self, statement: Statement) -> Statement:
+        """The statement with the numbers of its citations; the counts take it in."""
+        self.said += 1
+        self.earlier.append(statement.text)
+        self.cited |= {one.paper_id for one in statement.citations}
+        return replace(statement, citations=tuple(replace(one, mark=next(self.marks)) for one in statement.citations))
 
     def _kept(self, draft: Draft, statement: Statement) -> Statement | None:
         if self.lenient:

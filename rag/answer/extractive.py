@@ -10,7 +10,7 @@ from rag.answer.premise import contradicting
 from rag.answer.quoting import chosen, says_the_same
 from rag.answer.relevance import Assessment
 from rag.answer.scoring import sentence_scores
-from rag.answer.shape import shape_of
+from rag.answer.shape import FEW, shape_of
 from rag.config import AnswerConfig
 from rag.records import Citation, Hit, Notice, Sentence, Statement, TextSpan
 from rag.search import SearchResult
@@ -57,7 +57,9 @@ class Extractive:
         match shape.kind:
             case "comparison":
                 return [(row, 2) for row in shape.rows], True
-            case "list" | "findings":
+            case "list":
+                return [(row, 1) for row in shape.rows], True
+            case "findings" if len(shape.rows) > FEW:
                 return [(row, 1) for row in shape.rows], True
         if len(shape.rows) == 1:
             return [(shape.rows[0], most)], False

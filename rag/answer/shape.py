@@ -9,7 +9,7 @@ from rag.answer.kinds import asks_for_number, asks_for_papers, asks_to_compare
 from rag.answer.relevance import Assessment
 from rag.config import AnswerConfig
 
-_FEW = 2  # more relevant papers than these are listed, not quoted at length
+FEW = 2  # relevant papers are quoted at length, more are listed
 _ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
 _COMPARED = 3  # papers that a comparison has
 
@@ -38,6 +38,6 @@ def shape_of(question: str, assessment: Assessment, config: AnswerConfig) -> Sha
         return Shape("list", tuple(assessment.listed(config)), alone)
     if alone and question.rstrip().endswith("?"):
         rows = rows[:1]
-    if len(rows) > _FEW and not asks_for_number(question):
-        return Shape("findings", tuple(assessment.listed(config)), alone)
+    if len(rows) > 1 and not asks_for_number(question):
+        return Shape("findings", tuple(rows if len(rows) <= FEW else assessment.listed(config)), alone)
     return Shape("answer", tuple(rows), alone)

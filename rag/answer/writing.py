@@ -131,6 +131,7 @@ class Writer:
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)
         stream = timer.timed(self.llm.stream(request.prompt, layout.form(request.given, refusal), tokens))
         ended = yield from _streamed(stream, drafts, (reviser or checker).statements)
+        yield from checker.missing()
         yield from reviser.closing() if reviser else ()
         yield from checker.closing()
         yield from _closing(drafts, checker, ended)

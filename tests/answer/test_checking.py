@@ -133,6 +133,19 @@ def test_a_sentence_with_hardly_any_support_is_left_out() -> None:
     assert notice.text.startswith("1 sentence was left out")
 
 
+def test_a_list_has_each_of_its_papers_whatever_the_model_leaves_out() -> None:
+    one = checker(by_paper=True)
+    assert len(list(one.statement(Draft("GLOW explores with density ratios.", (1,))))) == 1
+    [missing] = one.missing()
+    assert missing.text == "CDR labels pairs of preferences. Its reward is a log ratio of models."
+    assert (missing.title, missing.citations[0].mark) == ("CDR", 2)
+    assert list(one.missing()) == []
+
+
+def test_other_answers_need_not_cite_every_paper() -> None:
+    assert list(checker().missing()) == []
+
+
 def test_nothing_is_said_twice() -> None:
     one = checker()
     draft = Draft("GLOW explores with density ratios.", (1,))

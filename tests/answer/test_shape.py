@@ -23,7 +23,8 @@ def shape(question: str, *relevance: float) -> Shape:
     ("question", "relevance", "kind", "rows"),
     [
         # Hit 1 is the best one; hit 2 is below the line of 0.5.
-        (HOW, (0.7, 0.8, 0.4), "answer", (1, 0)),
+        (HOW, (0.7, 0.8, 0.4), "findings", (1, 0)),
+        (NUMBER, (0.7, 0.8, 0.4), "answer", (1, 0)),
         (HOW, (0.7, 0.8, 0.6), "findings", (1, 0, 2)),
         (LIST, (0.7, 0.8, 0.6), "list", (1, 0, 2)),
         (COMPARISON, (0.7, 0.8, 0.4), "comparison", (1, 0)),
