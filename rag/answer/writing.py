@@ -135,6 +135,9 @@ class Writer:
         yield from reviser.closing() if reviser else ()
         yield from checker.closing()
         yield from _closing(drafts, checker, ended)
+        # Where the papers were found to answer, a model that says otherwise only has nothing to say.
+        if refusal and checker.refused and not checker.said:
+            yield Declined("the language model finds no answer in the sentences that come nearest")
         counts, times = (ended.prompt_tokens, ended.completion_tokens), (timer.first_ms, timer.writing_ms)
         yield Written(self.llm.name, layout.fingerprint, self.llm.dialect, *counts, *times)
 
@@ -193,7 +196,7 @@ def _streamed(
 
 
 def _closing(drafts: Drafts, checker: Checker, ended: Ended) -> Iterator[Said]:
-    """Yield what is to be said of the end: a refusal, text without marks or cut off, marks that were dropped."""
+    """Yield what is to be said of the end: text without marks or cut off, marks that were dropped."""
     if drafts.dropped:
         one = drafts.dropped == 1
         said = "1 mark that named no sentence was" if one else f"{drafts.dropped} marks that named no sentence were"
@@ -202,5 +205,3 @@ def _closing(drafts: Drafts, checker: Checker, ended: Ended) -> Iterator[Said]:
         yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
     elif drafts.tail:
         yield from checker.statements(Draft(drafts.tail, ()))
-    if checker.refused and not checker.said:
-        yield Declined("the language model finds no answer in the sentences that come nearest")
