@@ -86,6 +86,15 @@ def test_its_no_declines_and_nothing_is_written(asking) -> None:
     assert len(all_of_them) == 1
 
 
+@pytest.mark.parametrize("said", ["Not found. [1] Not found.", "The answer is Not found. [1]"])
+def test_a_refusal_after_its_yes_gives_way_to_the_papers_own_sentences(asking, said) -> None:
+    events, _, _ = asking(likely({"yes": -0.01}), says(said))
+    answer = events[-1].answer
+    assert answer.refusal is None
+    assert answer.citations
+    assert answer.notices[-1] == "What follows are the papers' own sentences."
+
+
 def test_its_yes_answers_what_the_search_alone_would_decline(asking, demo) -> None:
     events, judged, _ = asking(likely({"yes": -0.01}), question=PARTLY, ANSWER__TOLD=0.99)
     assert demo.ask(PARTLY).told < 0.99
