@@ -199,10 +199,11 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
 
 
 def quoted(statement: Statement) -> bool:
-    """Whether a statement is the cited paper's own sentences, word for word."""
+    """Whether a statement is the cited paper's own sentences, word for word; its date may be before them."""
     evidence = (span for one in statement.citations for span in one.evidence)
     spans = [span.text for span in evidence if isinstance(span, TextSpan)]
-    return " ".join(" ".join(spans).split()) == statement.text
+    own = " ".join(" ".join(spans).split())
+    return bool(own) and statement.text.endswith(own)
 
 
 def whole(text: str) -> bool:
