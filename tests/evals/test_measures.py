@@ -60,7 +60,7 @@ def test_what_the_model_wrote_is_told_from_the_papers_own_words() -> None:
     own = Statement("First sentence.", (cite(7, 22),))
     assert measures.quoted(own)
     assert measures.quoted(replace(own, text="Jan 1, 2024 (2024-01-01). First sentence."))
-    assert not measures.quoted(Statement("No evidence."))
+    assert not measures.quoted(Statement("No evidence.", ()))
     assert not measures.quoted(replace(own, text="The first one."))
     usage = {"total_ms": 1.0}
     answer = Answer(
