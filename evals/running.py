@@ -151,7 +151,7 @@ def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
         "suites": suites,
         "config": {
             "fingerprint": config.fingerprint,
-            **config.model_dump(exclude={"embedder": {"api_key"}, "llm": {"api_key"}}),
+            **config.model_dump(),
         },
         "code": runs.code_fingerprint(),
         "versions": runs.versions(),

@@ -21,8 +21,8 @@ from rag.wire import answer_row, read_json, turn_row
 _FORMAT = 1
 # What may change an answer, of all that is installed.
 _PACKAGES = ("ask-the-papers", "chromadb", "llama-index-llms-openai-like", "numpy", "onnxruntime", "tantivy")
-# Places and keys: no answer depends on them, and they are nobody else's business.
-_PRIVATE: Any = {"home": True, "embedder": {"api_key", "cache", "folder"}, "llm": {"api_key", "vllm_command"}}
+# Places: no answer depends on them, and they are nobody else's business.
+_PRIVATE: Any = {"home": True, "embedder": {"cache", "folder"}, "llm": {"vllm_command"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,8 +26,11 @@ _PREFIX = "RAG_"
 _NOT_SETTINGS = frozenset({"RAG_PROFILE"})
 # What says where a language model runs and how fast, and nothing of what it writes.
 _PLACES_OF_LLM = {
-    "api_key", "base_url", "cache", "keep_minutes", "parallel", "threads", "tokenizer", "vllm_command"
+    "base_url", "cache", "keep_minutes", "parallel", "threads", "tokenizer", "vllm_command"
 }  # fmt: skip
+
+
+Key = Annotated[str, Field(repr=False, exclude=True)]  # in no dump of a configuration, whoever makes it
 
 
 class _Section(BaseModel):
@@ -43,7 +46,7 @@ class EmbedderConfig(_Section):
     cache: str
     precision: Literal["int8", "fp32"]
     base_url: str
-    api_key: str = Field(repr=False)
+    api_key: Key
     max_tokens: int = Field(ge=32)
 
     @property
@@ -90,7 +93,7 @@ class RerankConfig(_Section):
 
     base_url: str
     model: str
-    api_key: str = Field(repr=False)
+    api_key: Key
     papers: int = Field(ge=2)
 
 
@@ -99,7 +102,7 @@ class SupportConfig(_Section):
 
     model: str
     base_url: str
-    api_key: str = Field(repr=False)
+    api_key: Key
     max_tokens: int = Field(ge=32)
 
 
@@ -108,7 +111,7 @@ class LLMConfig(_Section):
 
     engine: Literal["server", "llama.cpp"]
     base_url: str
-    api_key: str = Field(repr=False)
+    api_key: Key
     model: str
     tokenizer: str
     template_options: dict[str, bool | int | str]
@@ -194,7 +197,7 @@ class Config(BaseSettings):
                 "home": True,
                 "profile": True,
                 "ui": True,
-                "embedder": {"api_key", "cache", "folder"},
+                "embedder": {"cache", "folder"},
                 "llm": _PLACES_OF_LLM,
             }
         )

@@ -40,14 +40,14 @@ def test_an_answer_of_a_model(rag, demo_home, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path))
     monkeypatch.setenv("RAG_LLM__FORM", "structured_outputs")
     path, asked = tmp_path / "answer.json", "What makes density ratios useful online?"
-    with serving(says("Density ratios help. [1]"), says("Density ratios do not. [1]")) as server:
+    with serving(says("Density ratios help. [1]"), says("Density ratios help online. [1]")) as server:
         server.tokens = 50
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
         assert rag("ask", "--profile", "gpu", "--home", demo_home, "--save", path, asked).code == 0
         ran = rag("replay", "--home", demo_home, path)
     assert ran.code == 1
     assert re.search(r"^-.*Density ratios help\. \[1\]", ran.out, re.MULTILINE)
-    assert re.search(r"^\+.*Density ratios do not\. \[1\]", ran.out, re.MULTILINE)
+    assert re.search(r"^\+.*Density ratios help online\. \[1\]", ran.out, re.MULTILINE)
     saved = json.loads(path.read_text())
     assert saved["config"]["llm.model"] == "Qwen/Qwen3-8B"
     assert saved["config"]["profile"] == "gpu"

@@ -145,3 +145,12 @@ def test_a_language_model_that_is_not_here_is_named_with_the_fix(monkeypatch) ->
 def test_a_profile_with_a_server_asks_the_server(monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__ENGINE", "server")
     assert settled(load_config()).writes
+
+
+def test_no_dump_of_a_configuration_holds_a_key(monkeypatch) -> None:
+    sections = ("EMBEDDER", "RERANK", "SUPPORT", "LLM")
+    for section in sections:
+        monkeypatch.setenv(f"RAG_{section}__API_KEY", "sk-secret")
+    config = load_config()
+    assert all(getattr(config, section.lower()).api_key == "sk-secret" for section in sections)
+    assert "sk-secret" not in config.model_dump_json() + str(config.model_dump()) + repr(config)

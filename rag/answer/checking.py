@@ -71,8 +71,11 @@ class Checker:
             yield self._said(statement)
 
     def missing(self) -> Iterator[Statement]:
-        """Yield the own sentences of each paper of a list that no statement cites, so that the list is complete."""
-        for excerpt in self.excerpts if self.by_paper else ():
+        """Yield the own sentences of each paper of a list that no statement cites, so that the list is complete.
+
+        A revision decides for itself what is left of a list.
+        """
+        for excerpt in self.excerpts if self.by_paper and not self.lenient else ():
             quotation = self._quotation(excerpt)
             if excerpt.hit.paper.id not in self.cited and not _among(quotation.text, self.earlier):
                 self.quoted += 1
