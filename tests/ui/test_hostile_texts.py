@@ -81,11 +81,11 @@ def test_titles_abstracts_and_questions_are_only_shown(
 
 def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, shoot) -> None:
     reasons = iter(OUTPUTS * 2)
+    # Numbered, since sentences that say the same are shown once.
+    numbered = list(enumerate(OUTPUTS, start=1))
     answers = [
-        says(
-            *(piece for text in OUTPUTS[at : at + _TEN] for piece in (f"It is {text[:9]}", f"{text[9:]} enough. [1] "))
-        )
-        for at in range(0, len(OUTPUTS), _TEN)
+        says(*(piece for n, text in ten for piece in (f"It is {n} {text[:9]}", f"{text[9:]} enough. [1] ")))
+        for ten in (numbered[at : at + _TEN] for at in range(0, len(OUTPUTS), _TEN))
     ]
     answers.append(errs(500, OUTPUTS[0] * 3, "text/html"))
     later = iter(answers)
