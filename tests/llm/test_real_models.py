@@ -69,6 +69,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def opened(served, demo_home, monkeypatch) -> Iterator[Assistant]:
     """The sample library, answered by a real model."""
     settings = {"ANSWER__SYNTHESIZER": "generated", "ANSWER__ON_LLM_FAILURE": "error", "LLM__MAX_TOKENS": "160"}
+    settings["ANSWER__SUPPORTED"] = "0"  # what is asked here is the form, whatever the words are worth
     for name, value in (settings | served).items():
         monkeypatch.setenv(f"RAG_{name}", value)
     with Assistant.open(home=demo_home) as assistant:

@@ -90,6 +90,7 @@ def served(server, monkeypatch) -> dict[str, object]:
     monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__ENGINE", "server")
     monkeypatch.setenv("RAG_ANSWER__ON_LLM_FAILURE", "error")
+    monkeypatch.setenv("RAG_ANSWER__SUPPORTED", "0")  # else random words, which nothing supports, are left out
     monkeypatch.setenv("RAG_LLM__SENTENCES", "12")  # long answers, so that there is time to end them
     return settings
 

@@ -42,6 +42,7 @@ def served(llm: LLMServer, demo_copy: Any, serve: Callable[..., Server]) -> Serv
         RAG_ANSWER__SYNTHESIZER="generated",
         RAG_LLM__ENGINE="server",
         RAG_ANSWER__ON_LLM_FAILURE="error",
+        RAG_ANSWER__SUPPORTED="0",  # else random words, which nothing supports, are left out
         RAG_LLM__BASE_URL=f"{llm.root}/v1",
         RAG_LLM__MODEL="tiny",
         RAG_LLM__TOKENIZER=str(llm.model),
