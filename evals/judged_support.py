@@ -97,7 +97,8 @@ def _auroc(rows: Sequence[dict[str, Any]], scores: Sequence[float]) -> float:
 def _row(kind: str, pair: Pair, scorer: SupportScorer, embedder: Embedder, llm: LLM) -> dict[str, Any]:
     asked = fill("supported", evidence=_nearest(pair, embedder), claim=pair.claim)
     yes = yes_over_no(llm, [Message("user", asked)])
-    assert yes is not None, "the server of the language model gives no probabilities"
+    if yes is None:
+        sys.exit("the server of the language model gives no probabilities of tokens (logprobs)")
     support = scorer.score(pair.claim, pair.evidence).score
     return {"kind": kind, "id": pair.id, "supported": pair.supported, "support": support, "yes": yes}
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from evals import measures, peers, runs
 from evals.records import Case, Outcome
-from evals.runs import Recorder, Run
+from evals.runs import Run
 from evals.suites import Context, Loaded, load
 from evals.suites.base import Say, data_folder
 from rag.answer.checking import sentences_of
 from rag.answer.support import SupportScorer
+from rag.answer.wording import split
 from rag.assistant import Assistant
 from rag.config import Config, load_config
 from rag.errors import InputError
@@ -102,14 +103,10 @@ def _measured(
     rows: dict[str, dict[str, Any]],
     about: dict[str, Any],
 ) -> Run:
-    for name in ("run.json", "rows.jsonl", "seen.jsonl"):
-        (folder / name).unlink(missing_ok=True)
-    suites = {loaded.name: {"data": loaded.data, "cases": len(cases), "papers": loaded.papers}}
-    info = {"name": peer, "fingerprint": "", "suites": suites, "about": about, "started": runs.now(), "finished": None}
     with Assistant(config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})) as assistant:
         texts = {paper.id: paper.text for paper in assistant.papers()}
     judge = Judge(SupportScorer(open_embedder(config.embedder)), texts, config.answer.supported)
-    recorder = Recorder(folder, info)
+    recorder = peers.new_recorder(peer, folder, loaded, len(cases), about)
     for case in cases:
         row = rows[case.id]
         seen = {"question": case.question, "answer": row["text"], "sources": row["sources"]}
@@ -149,9 +146,7 @@ class Judge:
     def _supports(self, sentence: str, paper: str) -> bool:
         # As of ours, the better of the whole paper and its best sentence counts.
         text = self._texts[paper]
-        evidence = [text, *(piece for piece in re.split(r"(?<=[.!?])\s+", text) if piece)]
-        scores = [self._scorer.score(sentence, [one]).score for one in evidence]
-        return max(scores) >= self._supported
+        return max(self._scorer.score(sentence, [one]).score for one in (text, *split(text))) >= self._supported
 
 
 def cited_sentences(text: str, sources: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -165,5 +160,5 @@ def cited_sentences(text: str, sources: Sequence[str]) -> list[tuple[str, tuple[
 
 def declines(text: str) -> bool:
     """Whether a text says, in its first sentence, that the papers do not answer, or says nothing."""
-    first = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
-    return not text.strip() or _DECLINES.search(first) is not None
+    sentences = split(text)
+    return not sentences or _DECLINES.search(sentences[0]) is not None

@@ -90,11 +90,7 @@ def _run_peer(
 def _measured(
     peer: str, folder: Path, loaded: Loaded, cases: Sequence[Case], ranked: dict[str, list[str]], about: dict[str, Any]
 ) -> Run:
-    for name in ("run.json", "rows.jsonl", "seen.jsonl"):
-        (folder / name).unlink(missing_ok=True)
-    suites = {loaded.name: {"data": loaded.data, "cases": len(cases), "papers": loaded.papers}}
-    info = {"name": peer, "fingerprint": "", "suites": suites, "about": about, "started": runs.now(), "finished": None}
-    recorder = Recorder(folder, info)
+    recorder = new_recorder(peer, folder, loaded, len(cases), about)
     for case in cases:
         found = ranked.get(case.id, [])
         values = measures.retrieval(found, case.relevant, deep=loaded.name in _DEPTHS)
@@ -102,6 +98,15 @@ def _measured(
         recorder.add(loaded.name, case.id, case.type, Outcome(values))
     recorder.finish()
     return runs.read(folder)
+
+
+def new_recorder(peer: str, folder: Path, loaded: Loaded, cases: int, about: dict[str, Any]) -> Recorder:
+    """Begin the run of a peer in a folder, in place of the one before."""
+    for name in ("run.json", "rows.jsonl", "seen.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    suites = {loaded.name: {"data": loaded.data, "cases": cases, "papers": loaded.papers}}
+    info = {"name": peer, "fingerprint": "", "suites": suites, "about": about, "started": runs.now(), "finished": None}
+    return Recorder(folder, info)
 
 
 def _ranked(path: Path) -> dict[str, list[str]]:

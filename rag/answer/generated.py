@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -99,7 +99,7 @@ class Generated:
         refusal, marks, earlier = "", count(1), list[str]()
         for number, (excerpts, layout) in enumerate(self._contexts(question, result, assessment, shape)):
             request = writer.request(question, excerpts, layout)
-            if left := len(excerpts) - len(request.given) if layout.shape == "list" else 0:
+            if left := len(_papers(excerpts) - _papers(request.given)) if layout.shape == "list" else 0:
                 papers = "1 paper was" if left == 1 else f"{left} papers were"
                 yield Notice(f"{papers} left out, to fit the model's context (llm.context).")
             if not number:
@@ -114,9 +114,9 @@ class Generated:
     ) -> Iterator[tuple[list[Excerpt], Layout]]:
         """The excerpts of each request, the best ones first, and how its answer is laid out.
 
-        A small model that compares freely writes of what an abstract begins with; so it says each of the sentences
-        that come nearest shortly, paper by paper. Findings of several papers have the best sentences of all of them
-        first, and then a line for each.
+        A small model that compares freely writes of what an abstract begins with; so it sums up each of the nearest
+        sentences in a line of its own, paper by paper. Findings of several papers have the best sentences of all of
+        them first, and then a line for each.
         """
         if shape.kind == "comparison" and not shape.alone:
             yield one_by_one(best_of_each(question, result, assessment, shape.rows, _COMPARED)), COMPARISON
@@ -167,6 +167,10 @@ class Generated:
         """
         settled = measured(self.llm.config.model) is None
         return settled or assessment.covered or assessment.told >= self.config.told
+
+
+def _papers(excerpts: Sequence[Excerpt]) -> set[str]:
+    return {excerpt.hit.paper.id for excerpt in excerpts}
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:

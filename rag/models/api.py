@@ -42,7 +42,7 @@ class _Server:
         return self._values(path, body, texts, "score", axes=1)
 
     def _values(self, path: str, body: dict[str, Any], texts: int, name: str, axes: int) -> Vectors:
-        """What stands under this name in each row of the answer, in the order of the rows' indexes."""
+        """Read the value of this name in each row of the answer, in the order of the rows' indexes."""
         url = f"{self._base_url}/{path}"
         try:
             reply = self._client.post(url, json={"model": self.model, **body})

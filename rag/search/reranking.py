@@ -1,4 +1,4 @@
-"""A second look at the best papers of a search, by a model that reads question and paper together."""
+"""Rerank the best papers of a search by a model that reads question and paper together (a cross-encoder)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.search.engine import SearchResult, search
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """What a library is searched with; `reranker`, where there is one, puts the best papers into its own order."""
+    """Bundles what a search needs; `reranker`, if there is one, reorders the best papers."""
 
     library: Library
     embedder: Embedder
@@ -37,8 +37,8 @@ class Searcher:
 def reranked(reranker: Reranker, question: str, result: SearchResult) -> SearchResult:
     """Put the first `reranker.papers` hits into the order of the reranker's scores.
 
-    The hits' fused scores are handed out anew in that order, since what weighs them was fitted on fused scores and a
-    reranker's have a scale of their own; that one is kept as the stage "rerank".
+    The fused scores are reassigned in that order, since the relevance model was fitted on fused scores and a reranker's
+    are on another scale; the reranker's score is kept as the stage "rerank".
     """
     hits, evidence = result.hits[: reranker.papers], result.evidence[: reranker.papers]
     if len(hits) < 2:

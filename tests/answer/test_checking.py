@@ -133,7 +133,7 @@ def test_a_sentence_with_hardly_any_support_is_left_out() -> None:
     assert notice.text.startswith("1 sentence was left out")
 
 
-def test_a_list_has_each_of_its_papers_whatever_the_model_leaves_out() -> None:
+def test_a_list_has_each_of_its_papers_though_the_model_leaves_some_out() -> None:
     one = checker(by_paper=True)
     assert len(list(one.statement(Draft("GLOW explores with density ratios.", (1,))))) == 1
     [missing] = one.missing()

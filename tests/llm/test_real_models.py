@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import filterfalse
+from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from evals.cases import Names, read_cases
 from evals.measures import quoted, whole
@@ -27,7 +27,7 @@ _QUESTIONS = int(os.environ.get("PAPERS_QUESTIONS", "40"))
 _QUOTED = "What follows are the papers' own sentences."
 
 
-def _on_both(model: str, **marks: pytest.MarkDecorator) -> list[ParameterSet]:
+def _on_both(model: str, **marks: pytest.MarkDecorator) -> list[Any]:
     """The model on both servers, with the mark of each."""
     return [pytest.param((model, server), id=f"{model}-{server}", marks=mark) for server, mark in marks.items()]
 
@@ -69,7 +69,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def opened(served, demo_home, monkeypatch) -> Iterator[Assistant]:
     """The sample library, answered by a real model."""
     settings = {"ANSWER__SYNTHESIZER": "generated", "ANSWER__ON_LLM_FAILURE": "error", "LLM__MAX_TOKENS": "160"}
-    settings["ANSWER__SUPPORTED"] = "0"  # what is asked here is the form, whatever the words are worth
+    settings["ANSWER__SUPPORTED"] = "0"  # only the form is tested here
     for name, value in (settings | served).items():
         monkeypatch.setenv(f"RAG_{name}", value)
     with Assistant.open(home=demo_home) as assistant:

@@ -61,7 +61,7 @@ def test_an_answer_is_made_in_its_order(reranking) -> None:
     assert lengths == sorted(lengths)
 
 
-def test_a_reranker_that_fails_is_told_in_one_line(reranking) -> None:
-    told = pytest.raises(ModelError, match=r"/rerank did not answer as an OpenAI-compatible server$")
-    with answering(lambda _: {"error": "no such model"}) as (url, _), reranking(url) as assistant, told:
+def test_a_reranker_that_fails_is_reported_in_one_line(reranking) -> None:
+    refused = pytest.raises(ModelError, match=r"/rerank did not answer as an OpenAI-compatible server$")
+    with answering(lambda _: {"error": "no such model"}) as (url, _), reranking(url) as assistant, refused:
         assistant.ask(QUESTION)
