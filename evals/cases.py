@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evals.records import Case, Gold
+from evals.outcomes import Case, Gold
 from rag.errors import InputError
 from rag.records import Paper, normalise_title
 

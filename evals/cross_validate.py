@@ -22,17 +22,17 @@ from evals import runs
 from evals.cases import Names, read_cases
 from evals.figures import ALL, figures
 from evals.fit import ANSWERABILITY, OFF_TOPIC, SEED, Observed, calibrate, observe, observe_told, write
-from evals.records import Case
+from evals.outcomes import Case
 from evals.report import shown
 from evals.running import describe, run, run_suite
 from evals.runs import ROOT, Recorder, Run
 from evals.statistics import Estimate
 from evals.suites import Context, Loaded, load
-from evals.suites.base import Item, Say, data_folder
-from evals.terminal import print_rows
+from evals.suites.suite import Item, Say, data_folder
+from evals.tables import print_rows
 from rag.config import Config, load_config
 from rag.errors import ConfigError, RagError
-from rag.llm.models import settled
+from rag.llm.local_models import settled
 
 SUITES = ("daily-papers", "demo")
 FOLDS = 5

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rag.conversations.journal import Feedback
 from rag.errors import InputError
-from rag.journal import Feedback
 from rag.records import Paper
 
 QUESTIONS, APART = "questions.jsonl", "apart.jsonl"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals import measures
-from evals.records import Row
+from evals.outcomes import Row
 from evals.statistics import Estimate, bootstrapped, mean, two_samples
 
 ALL = "all"

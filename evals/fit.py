@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.cases import Names, read_cases, read_keys
-from evals.records import Case
+from evals.outcomes import Case
 from rag.answer.relevance import (
     RELEVANCE_FEATURES,
     TOLD_FEATURES,
@@ -33,9 +33,10 @@ from rag.answer.relevance import (
     told_features,
 )
 from rag.assistant import Assistant
-from rag.data import shipped
 from rag.errors import InputError, RagError
-from rag.search import search, understand
+from rag.query import understand
+from rag.resources import shipped
+from rag.search import search
 
 SEED = 0
 ANSWERABILITY = Path(__file__).with_name("answerability")  # questions for the model of what the papers tell, by suite

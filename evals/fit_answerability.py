@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from evals import runs
 from evals.figures import column
 from evals.measures import auroc
-from rag.answer.answerability import ANSWERABILITY_FEATURES, logit
+from rag.answer.generated.model_answerability import ANSWERABILITY_FEATURES, logit
 from rag.answer.relevance import Logistic
-from rag.data import shipped
 from rag.errors import RagError
+from rag.resources import shipped
 
 SEED = 0
 _FOLDS = 5

@@ -18,11 +18,11 @@ import numpy as np
 
 from evals.fit import SEED, Sample, fit
 from evals.suites.attribution import Pair, scifact_pairs
-from evals.suites.base import fingerprint
+from evals.suites.suite import fingerprint
 from rag.answer.support import SUPPORT_FEATURES, SupportScorer
 from rag.config import load_config
-from rag.data import shipped
 from rag.models import open_embedder
+from rag.resources import shipped
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -24,16 +24,16 @@ import numpy as np
 from evals.fit import SEED
 from evals.measures import auroc
 from evals.suites.attribution import Pair, pairs_of, scifact_pairs
-from evals.suites.base import Context, data_folder
-from rag.answer.answerability import logit, yes_over_no
+from evals.suites.suite import Context, data_folder
+from rag.answer.generated.model_answerability import logit, yes_over_no
 from rag.answer.support import SupportScorer
-from rag.answer.wording import split
 from rag.config import load_config
 from rag.llm import LLM, Message
 from rag.llm.local import LocalServer, open_endpoint
-from rag.llm.models import settled
+from rag.llm.local_models import settled
 from rag.models import Embedder, open_embedder
 from rag.prompts import fill
+from rag.text.wording import split
 
 _SENTENCES = 6  # of the evidence that come nearest to the claim: a model of 1.5 billion weights reads them in 5 s
 _TRAIN = "train"

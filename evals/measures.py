@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.records import Gold
-from rag.answer.wording import numbers
-from rag.library import analyse
+from evals.outcomes import Gold
 from rag.llm import MOST_WORDS
 from rag.records import Answer, CatalogFact, Citation, Statement, TextSpan
+from rag.text.analysis import analyse
+from rag.text.wording import numbers
 
 _MADE = 0.5  # the share of a point's terms, and of its numbers, that an answer must have
 COVERED = 0.8  # the share of a quote's characters that must be cited

@@ -18,12 +18,12 @@ from statistics import median
 from typing import Any
 
 from rag import Assistant
-from rag.answer.generated import Generated
+from rag.answer.generated.synthesis import Generated
 from rag.config import LLMConfig
-from rag.data import shipped
 from rag.llm import LLM, Ended, Form, Message, Reading
 from rag.llm.endpoint import Endpoint
 from rag.records import SourcesFound, Written
+from rag.resources import shipped
 
 QUESTION = "which papers study density ratios in RL?"
 OTHER = "what do these papers say of coverage?"

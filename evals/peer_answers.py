@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from evals import measures, peers, runs
-from evals.records import Case, Outcome
+from evals.outcomes import Case, Outcome
 from evals.runs import Run
 from evals.suites import Context, Loaded, load
-from evals.suites.base import Say, data_folder
-from rag.answer.checking import sentences_of
+from evals.suites.suite import Say, data_folder
+from rag.answer.generated.checking import sentences_of
 from rag.answer.support import SupportScorer
-from rag.answer.wording import split
 from rag.assistant import Assistant
 from rag.config import Config, load_config
 from rag.errors import InputError
 from rag.llm import Drafts
 from rag.llm.local import LocalServer, open_endpoint
-from rag.llm.models import settled
+from rag.llm.local_models import settled
 from rag.models import open_embedder
+from rag.text.wording import split
 
 # The program of each peer, and what follows on its command line.
 PEERS = {

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from evals import measures, runs
-from evals.records import Case, Outcome
+from evals.outcomes import Case, Outcome
 from evals.runs import Recorder, Run
 from evals.suites import Context, Loaded, load
-from evals.suites.base import Say, data_folder
+from evals.suites.suite import Say, data_folder
 from rag.assistant import Assistant
 from rag.config import Config, load_config
 from rag.errors import InputError
-from rag.llm.models import settled
+from rag.llm.local_models import settled
 
 PROGRAMS = Path(__file__).parent / "baselines"
 # Which peer needs which environment.

@@ -12,7 +12,7 @@ import numpy as np
 from evals import plots
 from evals.comparing import Comparison, compare_runs
 from evals.figures import ALL, Figure, errors, figures, paired
-from evals.records import Row
+from evals.outcomes import Row
 from evals.runs import Run
 
 _WORST = 20

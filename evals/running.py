@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from evals import peers, runs
-from evals.records import Outcome
+from evals.outcomes import Outcome
 from evals.report import write_report
 from evals.runs import ROOT, Recorder, Run
 from evals.suites import Context, Loaded, load
-from evals.suites.base import Item, LacksLLM, Say, data_folder
+from evals.suites.suite import Item, LacksLLM, Say, data_folder
 from rag.config import Config, load_config
 from rag.errors import InputError, LLMError, RagError
 from rag.llm.local import LocalServer, open_endpoint
-from rag.llm.models import settled
+from rag.llm.local_models import settled
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evals.records import Outcome, Row
+from evals.outcomes import Outcome, Row
 from rag.errors import InputError
 from rag.prompts import wordings
 

@@ -7,24 +7,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from rag.answer import (
-    Reply,
-    Synthesizer,
+from rag.answer import Reply, Synthesizer, beside_reply, catalog_reply, refusal_text, text_reply, without_names
+from rag.config import Config
+from rag.conversations.numbering import Numbering
+from rag.errors import InputError, LLMError
+from rag.library import Library
+from rag.query import (
     asks_for_papers,
     asks_to_compare,
     asks_which,
-    beside_reply,
-    catalog_reply,
-    refusal_text,
-    text_reply,
-    without_names,
+    foreign,
+    misspelt,
+    named,
+    side_by_side,
+    understand_after,
+    unmentioned,
+    without_instructions,
 )
-from rag.config import Config
-from rag.conversation import Standalone, stand_alone
-from rag.errors import InputError, LLMError
-from rag.library import Library
-from rag.numbering import Numbering
-from rag.reading import Reader
+from rag.query.by_model import Reader
+from rag.query.follow_up import Standalone, stand_alone
 from rag.records import (
     Answer,
     CatalogQuery,
@@ -44,17 +45,7 @@ from rag.records import (
     Written,
     citations_of,
 )
-from rag.search import (
-    Searcher,
-    foreign,
-    misspelt,
-    named,
-    side_by_side,
-    understand_after,
-    unmentioned,
-    within,
-    without_instructions,
-)
+from rag.search import Searcher, within
 
 log = logging.getLogger(__name__)
 

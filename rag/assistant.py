@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.answer import Extractive, Generated, Synthesizer
-from rag.answer.judging import Judge, Verdict
+from rag.answer.generated.judging import Judge, Verdict
 from rag.answer.relevance import read_calibration
 from rag.answer.support import Support, SupportScorer
 from rag.ask import Asker, ask, checked_question
 from rag.config import Config, load_config
 from rag.errors import InputError
+from rag.explore.overview import Overview, overview
+from rag.explore.projection import positions
+from rag.explore.suggestions import follow_ups, suggestions
 from rag.ingest import IngestReport, check_embedder, embed_anew, ingest
 from rag.ingest import Progress as IngestProgress
 from rag.library import Library
 from rag.llm import LLM, Counters
 from rag.llm.endpoint import Endpoint
 from rag.llm.local import LocalServer, State, open_endpoint
-from rag.llm.models import settled
-from rag.mapping import positions
+from rag.llm.local_models import settled
 from rag.models import Embedder, Reranker, open_cross_encoder, open_embedder, open_reranker
 from rag.models.weights import Progress as ModelProgress
-from rag.overview import Overview, overview
-from rag.reading import Reader
+from rag.query.by_model import Reader
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
+from rag.records.json_format import turns_from
 from rag.search import Searcher, similar
 from rag.sources import find
-from rag.suggesting import follow_ups, suggestions
-from rag.wire import turns_from
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from rag.data import shipped
 from rag.errors import ConfigError
+from rag.resources import shipped
 
 APP = "ask-the-papers"
 _PREFIX = "RAG_"
@@ -185,7 +185,7 @@ class Config(BaseSettings):
 
     @property
     def writes(self) -> bool:
-        """Whether a language model writes the answers. "auto" must be settled first: see `rag.llm.models.settled`."""
+        """Whether a language model writes the answers; "auto" must be settled first (rag.llm.local_models)."""
         assert self.answer.synthesizer != "auto", "the configuration is not settled"
         return self.answer.synthesizer == "generated"
 

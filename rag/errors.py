@@ -70,3 +70,8 @@ class ModelError(RagError):
 
 class LLMError(RagError):
     """The server of the language model can't be reached, answers wrongly, or broke off."""
+
+
+def panicked(error: BaseException) -> bool:
+    """Tell whether Rust code gave up; pyo3 raises that as a BaseException, of a class that can't be imported."""
+    return type(error).__name__ == "PanicException"

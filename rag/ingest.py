@@ -18,10 +18,10 @@ from rag import sources
 from rag.errors import EmbedderMismatch, SourceError
 from rag.library import Library, PaperParts
 from rag.library.recording import record
-from rag.models.base import Embedder, Vectors, normalise
-from rag.passages import passage_text, passages, pieces, sentences
+from rag.models.embedder import Embedder, Vectors, normalise
 from rag.records import LedgerEntry, Outcome, Paper
 from rag.sources import Entry
+from rag.text.passages import passage_text, passages, pieces, sentences
 
 _BATCH = 64  # entries a transaction
 _FOLLOW_SECONDS = 2.0  # readers see new papers at the latest this long after their commit

@@ -6,8 +6,8 @@ import hashlib
 import string
 from functools import cache
 
-from rag.data import shipped
 from rag.errors import ConfigError
+from rag.resources import shipped
 
 
 @cache

@@ -15,9 +15,9 @@ from filelock import FileLock
 
 from rag.assistant import Assistant
 from rag.config import load_config
-from rag.data import shipped
-from rag.llm.models import named
+from rag.llm.local_models import named
 from rag.models.graph import BUILDER
+from rag.resources import shipped
 from tests.fakes import WordEmbedder
 
 SHARED = Path(os.environ.get("PAPERS_SHARED", Path(__file__).resolve().parents[2] / "shared"))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.models.base import EmbedderIdentity, OneSpace, Vectors, normalise
+from rag.models.embedder import EmbedderIdentity, OneSpace, Vectors, normalise
 
 
 class WordEmbedder(OneSpace):

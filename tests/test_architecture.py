@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports go down only, and each heavy library comes in by its own door."""
+"""Imports go down only, and each outside library is imported by its own adapter only."""
 
 import ast
 import subprocess
@@ -9,28 +9,34 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Each room may import from the rooms before it in this list, and from its own.
-ROOMS = [
-    ["data", "errors", "records"],
-    ["config", "prompts", "targets", "tokens"],
-    ["llm", "models", "passages", "sources"],
+# Each package or module of rag/ may import from those on the lines above its own, and from no other.
+LEVELS = [
+    ["errors", "resources"],
+    ["records"],
+    ["config", "prompts", "text"],
+    ["models"],
+    ["llm"],
+    ["sources"],
     ["library"],
+    ["query"],
     ["search"],
     ["answer"],
-    ["bundle", "conversation", "ingest", "ask", "journal", "mapping", "numbering", "overview", "reading", "wire"],
-    ["suggesting"],
+    ["conversations"],
+    ["output", "ingest"],
+    ["ask"],
+    ["explore"],
     ["assistant"],
-    ["adapters", "exporting", "printing"],
+    ["integrations"],
     ["cli"],
     ["__main__"],
 ]
-LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 
-COMMANDS = ("app", "asking", "library", "measuring", "samples", "serving", "terminal")
+COMMANDS = ("ask_commands", "commands", "eval_commands", "library_commands", "samples", "serve_commands", "terminal")
 # library -> the modules that may import it; all others go through them.
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
-    "filelock": {"rag/library/locks.py", "rag/llm/models.py", "rag/models/built_in.py"},
+    "filelock": {"rag/library/locks.py", "rag/llm/local_models.py", "rag/models/built_in.py"},
     "httpx": {
         "rag/llm/budget.py",
         "rag/llm/client.py",
@@ -39,19 +45,19 @@ DOORS = {
         "rag/models/hub.py",
     },
     "huggingface_hub": {"rag/models/hub.py", "rag/models/weights.py"},
-    "llama_index": {"rag/adapters.py", "rag/llm/client.py"},
-    "nltk": {"rag/passages.py"},
+    "llama_index": {"rag/integrations/llama_index.py", "rag/llm/client.py"},
+    "nltk": {"rag/text/passages.py"},
     "onnx": {"rag/models/graph.py"},
     "onnxruntime": {"rag/models/encoder.py"},
-    "py3langid": {"rag/search/language.py"},
-    "spellchecker": {"rag/search/spelling.py"},
+    "py3langid": {"rag/query/language.py"},
+    "spellchecker": {"rag/query/spelling.py"},
     "rich": {"rag/cli/terminal.py"},
     "openai": {"rag/llm/client.py"},
-    "sklearn": {"rag/mapping.py"},
-    "sqlite3": {"rag/journal.py", "rag/library/database.py", "rag/library/schema.py"},
-    "tantivy": {"rag/library/terms.py"},
-    "threadpoolctl": {"rag/mapping.py"},
-    "tiktoken": {"rag/tokens.py"},
+    "sklearn": {"rag/explore/projection.py"},
+    "sqlite3": {"rag/conversations/journal.py", "rag/library/database.py", "rag/library/schema.py"},
+    "tantivy": {"rag/library/terms.py", "rag/text/analysis.py"},
+    "threadpoolctl": {"rag/explore/projection.py"},
+    "tiktoken": {"rag/text/tokens.py"},
     "tokenizers": {"rag/models/encoder.py"},
     "torch": {"rag/models/hf.py"},
     "transformers": {"rag/llm/budget.py", "rag/models/hf.py"},
@@ -72,7 +78,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def room_of(module: str) -> str | None:
+def package_of(module: str) -> str | None:
     parts = module.split(".")
     return parts[1] if parts[0] == "rag" and len(parts) > 1 and parts[1] in LEVEL else None
 
@@ -82,9 +88,8 @@ def test_imports_go_down_only(path: Path) -> None:
     own = path.relative_to(ROOT / "rag").parts[0].removesuffix(".py")
     if own == "__init__":
         return
-    above = {name for name in imported(path) if (room := room_of(name)) and room != own and LEVEL[room] >= LEVEL[own]}
-    # Neighbours on one level may know each other; what is above may not be known.
-    assert not {name for name in above if LEVEL[room_of(name)] > LEVEL[own]}
+    others = {name: package for name in imported(path) if (package := package_of(name)) and package != own}
+    assert not {name for name, package in others.items() if LEVEL[package] >= LEVEL[own]}
     # The command line stands above the faces and the evaluation.
     assert own == "cli" or not any(name.split(".")[0] in {"ui", "evals"} for name in imported(path))
 
@@ -92,8 +97,8 @@ def test_imports_go_down_only(path: Path) -> None:
 @pytest.mark.parametrize("path", FACES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_faces_draw_only(path: Path) -> None:
     """No retrieval and no prompt in ui/: what it needs comes from the assistant, as records."""
-    allowed = {"assistant", "errors", "exporting", "ingest", "journal", "overview", "printing", "records", "sources"}
-    assert {room for name in imported(path) if (room := room_of(name))} <= allowed
+    allowed = {"assistant", "conversations", "errors", "explore", "ingest", "output", "records", "sources"}
+    assert {package for name in imported(path) if (package := package_of(name))} <= allowed
 
 
 @pytest.mark.parametrize("library", DOORS)
@@ -125,3 +130,16 @@ def test_public_names_resolve() -> None:
     assert [name for name in rag.__all__ if not hasattr(rag, name)] == []
     with pytest.raises(AttributeError, match="nothing"):
         _ = rag.nothing
+
+
+def test_few_modules_at_the_top_and_in_a_folder() -> None:
+    top = {path.name for path in (ROOT / "rag").glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert len(top) <= 9, top
+    for folder in {path.parent for path in MODULES} - {ROOT / "rag"}:
+        assert len(list(folder.glob("[!_]*.py"))) <= 15, folder
+
+
+def test_no_two_modules_share_a_name() -> None:
+    paths = [path for package in ("rag", "ui", "evals") for path in (ROOT / package).rglob("[!_]*.py")]
+    names = [path.name for path in paths if "baselines" not in path.parts]
+    assert sorted(names) == sorted(set(names))

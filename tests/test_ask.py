@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.facts import fact
+from rag.answer.metadata.facts import fact
 from rag.assistant import Assistant
 from rag.errors import InputError
 from rag.records import Answer, Finished, SourcesFound, Stage, Statement, TextSpan, Turn

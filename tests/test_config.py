@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from rag.config import load_config
-from rag.data import shipped
 from rag.errors import ConfigError, ModelError
-from rag.llm.models import MODELS, file_of, named, settled
+from rag.llm.local_models import MODELS, file_of, named, settled
+from rag.resources import shipped
 
 
 def test_the_default_profile_is_the_laptop() -> None:

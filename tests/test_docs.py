@@ -4,9 +4,9 @@ import re
 import shutil
 from pathlib import Path
 
-from rag.cli.app import app, llm, models
-from rag.data import shipped
-from rag.wire import answer_row, hit_row, paper_row
+from rag.cli.commands import app, llm, models
+from rag.records.json_format import answer_row, hit_row, paper_row
+from rag.resources import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from rag.data import shipped
 from rag.records import paper_id
+from rag.resources import shipped
 
 ROWS = [json.loads(line) for line in shipped("sample.jsonl").read_text(encoding="utf-8").splitlines()]
 RUN = 8  # words in a row that no summary may share with an abstract

@@ -1,4 +1,4 @@
-"""The pages and their events: each event of the Ask page returns what has changed, which static/desk/ puts in."""
+"""The pages and their events: each event of the Ask page returns what has changed, which static/ask_page/ puts in."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 import gradio as gr
 
+from rag.conversations.journal import KeptTurn
 from rag.errors import InputError, NotFound, RagError
-from rag.exporting import as_json, bibtex, markdown
-from rag.journal import KeptTurn
-from rag.overview import Overview
-from ui.asking import Asked, answering, follow_ups
+from rag.explore.overview import Overview
+from rag.output.export import as_json, bibtex, markdown
+from ui.answer_stream import Asked, answering, follow_ups
 from ui.drawing import draw, script
 from ui.evaluation import evaluation_page
-from ui.library import library_page
+from ui.event_data import Sent, reader
+from ui.library_page import library_page
 from ui.map import map_page
-from ui.page import QUIET
-from ui.sent import Sent, reader
+from ui.page_layout import QUIET
 from ui.service import Service
 from ui.texts import shown
 from ui.turns import Drawn, conversation_list, parts
@@ -36,7 +36,7 @@ def ask_page() -> gr.HTML:
     return gr.HTML(
         value={},
         html_template=(HERE / "templates" / "desk.html").read_text(encoding="utf-8"),
-        js_on_load=script(*(f"desk/{part}" for part in _SCRIPTS)),
+        js_on_load=script(*(f"ask_page/{part}" for part in _SCRIPTS)),
         apply_default_css=False,
         elem_id="desk",
     )

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rag.records import Paper
-from ui.shelf import author_count
+from ui.paper_list import author_count
 from ui.texts import isolated, shown
 
 _HERE = Path(__file__).parent

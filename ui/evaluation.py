@@ -15,7 +15,7 @@ from evals.report import drawn_figures, shown
 from evals.runs import ROOT, Run, finished, read
 from rag.errors import RagError
 from ui.drawing import draw, problem
-from ui.page import QUIET, Page
+from ui.page_layout import QUIET, Page
 
 _LATEST = 20
 _DRAWING = threading.Lock()  # matplotlib's settings are the process's own

@@ -12,7 +12,7 @@ from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.records import Paper
 from ui.drawing import draw, problem, script
-from ui.page import QUIET, Page
+from ui.page_layout import QUIET, Page
 
 if TYPE_CHECKING:
     from ui.service import Service

@@ -19,8 +19,8 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from rag.assistant import Assistant
+from rag.conversations.journal import Journal
 from rag.errors import InputError, RagError
-from rag.journal import Journal
 from ui.app import build
 from ui.login import Door
 from ui.service import Line, Pace, Service

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rag.assistant import Assistant
+from rag.conversations.journal import Journal
 from rag.errors import InputError
-from rag.journal import Journal
 
 
 class Line:

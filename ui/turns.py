@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from rag.exporting import bibtex, link, markdown
-from rag.journal import Conversation
-from rag.printing import facts
+from rag.conversations.journal import Conversation
+from rag.output.export import bibtex, link, markdown
+from rag.output.plain_text import facts
 from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, TextSpan, citations_of
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted

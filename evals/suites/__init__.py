@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from evals.suites import abstention, attribution, daily_papers, demo, pubmedqa, questions, scifact
-from evals.suites.base import Context, Loaded
+from evals.suites import abstention_suite, attribution, daily_questions, demo, pubmedqa, questions, scifact
+from evals.suites.suite import Context, Loaded
 from rag.errors import InputError
 
 __all__ = ["SUITES", "Context", "Loaded", "load"]
 
 SUITES: dict[str, Callable[[Context], Loaded]] = {
     "demo": demo.load,
-    "daily-papers": daily_papers.load,
+    "daily-papers": daily_questions.load,
     "scifact": scifact.load,
     "attribution": attribution.load,
-    "abstention": abstention.load,
+    "abstention": abstention_suite.load,
     "pubmedqa": pubmedqa.load,
 }
 

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evals.records import Outcome
-from evals.suites.base import Context, Item, Loaded, fingerprint
+from evals.outcomes import Outcome
+from evals.suites.suite import Context, Item, Loaded, fingerprint
 from rag.assistant import Assistant
 
 _SEED = 20_240_117

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evals.suites import questions
-from evals.suites.base import Context, Loaded
-from rag.data import shipped
+from evals.suites.suite import Context, Loaded
+from rag.resources import shipped
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "demo" / "questions.jsonl"
 

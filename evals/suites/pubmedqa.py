@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.records import Outcome
-from evals.suites.base import Context, Item, LacksLLM, Loaded, fingerprint
+from evals.outcomes import Outcome
+from evals.suites.suite import Context, Item, LacksLLM, Loaded, fingerprint
 from rag.errors import InputError
 from rag.llm import LLM, Ended, Message, choice_form, complete
 from rag.prompts import fill

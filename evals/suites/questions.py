@@ -9,11 +9,11 @@ from typing import Any
 
 from evals import measures
 from evals.cases import Names, read_cases, read_keys
-from evals.records import Case, Outcome
-from evals.suites.base import Context, Loaded, fingerprint
+from evals.outcomes import Case, Outcome
+from evals.suites.suite import Context, Loaded, fingerprint
 from rag.assistant import Assistant
 from rag.records import Answer, Turn
-from rag.wire import citation_row
+from rag.records.json_format import citation_row
 
 EXPECTED = Path(__file__).resolve().parents[1] / "expected.json"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from evals import measures
-from evals.records import Case, Outcome
-from evals.suites.base import Context, Loaded, fingerprint
+from evals.outcomes import Case, Outcome
+from evals.suites.suite import Context, Loaded, fingerprint
 from rag.assistant import Assistant
 from rag.records import paper_id
 

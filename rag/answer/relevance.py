@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answer.details import details
-from rag.answer.kinds import asks_for_number
 from rag.config import AnswerConfig, expanded
-from rag.data import shipped
 from rag.errors import ConfigError
-from rag.library import Library, analyse
+from rag.library import Library
+from rag.query.details import details
+from rag.query.intent import asks_for_number
+from rag.resources import shipped
 from rag.search import Evidence, SearchResult
+from rag.text.analysis import analyse
 
 RELEVANCE_FEATURES = ("sentence", "coverage", "phrases", "fused")
 TOLD_FEATURES = (

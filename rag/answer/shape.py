@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.answer.kinds import asks_for_number, asks_for_papers, asks_to_compare
 from rag.answer.relevance import Assessment
 from rag.config import AnswerConfig
+from rag.query.intent import asks_for_number, asks_for_papers, asks_to_compare
 
 FEW = 2  # relevant papers are quoted at length, more are listed
 _ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)

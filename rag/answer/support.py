@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer.relevance import Logistic
-from rag.answer.wording import directions, negated, numbers, split
-from rag.data import shipped
 from rag.errors import ModelError
-from rag.library import analyse
 from rag.models import CrossEncoder, Embedder
-from rag.models.base import Vectors, normalise
-from rag.passages import pieces
+from rag.models.embedder import Vectors, normalise
+from rag.resources import shipped
+from rag.text.analysis import analyse
+from rag.text.passages import pieces
+from rag.text.wording import directions, negated, numbers, split
 
 SUPPORT_FEATURES = ("terms shared", "cosine", "negation differs", "same direction", "direction is missing", "number")
 

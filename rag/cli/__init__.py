@@ -1,7 +1,7 @@
 """`rag ...`: the command line. Heavy libraries are imported inside the commands that need them."""
 
-from rag.cli import asking, library, measuring, serving
-from rag.cli.app import app
-from rag.cli.app import run as main
+from rag.cli import ask_commands, eval_commands, library_commands, serve_commands
+from rag.cli.commands import app
+from rag.cli.commands import run as main
 
-__all__ = ["app", "asking", "library", "main", "measuring", "serving"]
+__all__ = ["app", "ask_commands", "eval_commands", "library_commands", "main", "serve_commands"]

@@ -21,7 +21,7 @@ def sample_home(home: str | None, profile: str | None) -> str:
 
 def ingest_samples(assistant: Assistant) -> None:
     """Read them in, and say whose words they are."""
-    from rag.data import shipped
+    from rag.resources import shipped
 
     with file_progress(quiet=False) as progress:
         report = assistant.ingest([shipped("sample.jsonl")], progress=progress)

@@ -3,6 +3,5 @@
 from rag.library.catalog import Catalog
 from rag.library.lookup import PaperFacts, PaperParts
 from rag.library.store import Library
-from rag.library.terms import analyse
 
-__all__ = ["Catalog", "Library", "PaperFacts", "PaperParts", "analyse"]
+__all__ = ["Catalog", "Library", "PaperFacts", "PaperParts"]

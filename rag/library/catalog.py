@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from rag.library import codec
 from rag.library.lookup import Lookup, PaperParts
 from rag.library.merging import merge
-from rag.models.base import EmbedderIdentity
+from rag.models.embedder import EmbedderIdentity
 from rag.records import LedgerEntry, Paper
 
 

@@ -13,7 +13,7 @@ from rag.errors import NotFound
 from rag.library import codec
 from rag.library.codec import Vectors
 from rag.library.database import Database
-from rag.models.base import EmbedderIdentity
+from rag.models.embedder import EmbedderIdentity
 from rag.records import ExternalId, LedgerEntry, Outcome, Paper, Passage, Sentence, Sighting
 
 # What may stand around an arXiv id or a DOI: prefixes, hosts, a version.

@@ -9,12 +9,11 @@ import math
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import IndexBroken
-from rag.library.rust import panicked
+from rag.errors import IndexBroken, panicked
+from rag.text.analysis import analyse, analyzer
 
 if TYPE_CHECKING:
     import tantivy
@@ -173,7 +172,7 @@ class TermIndex:
         return self._open_index[1]
 
     def _register(self, index: tantivy.Index) -> None:
-        index.register_tokenizer(_ANALYZER, _analyzer())
+        index.register_tokenizer(_ANALYZER, analyzer())
 
     @contextmanager
     def _errors(self, token: str) -> Iterator[None]:
@@ -196,11 +195,6 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def analyse(text: str) -> list[str]:
-    """The text's terms as the index knows them: lower case, without accents, stop words and endings."""
-    return list(_terms(text))
-
-
 def _terms_of(question: str) -> list[str]:
     return list(dict.fromkeys(analyse(question)))[:_MOST_TERMS]
 
@@ -213,19 +207,3 @@ def _fours(terms: Sequence[str]) -> list[str]:
 def _rarity(having: int, papers: int) -> float:
     """BM25's inverse document frequency as a share of the greatest there is."""
     return math.log1p((papers - having + 0.5) / (having + 0.5)) / math.log1p((papers + 0.5) / 0.5)
-
-
-# The same sentences are weighed for question after question.
-@lru_cache(maxsize=8192)
-def _terms(text: str) -> tuple[str, ...]:
-    return tuple(_analyzer().analyze(text))
-
-
-@cache
-def _analyzer() -> tantivy.TextAnalyzer:
-    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
-
-    builder = TextAnalyzerBuilder(Tokenizer.simple())
-    for step in (Filter.remove_long(60), Filter.lowercase(), Filter.ascii_fold(), Filter.stopword("english")):
-        builder = builder.filter(step)
-    return builder.filter(Filter.stemmer("english")).build()

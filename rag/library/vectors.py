@@ -16,10 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rag.errors import IndexBroken
+from rag.errors import IndexBroken, panicked
 from rag.library.codec import Vectors
 from rag.library.locks import ShortLock
-from rag.library.rust import panicked
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 import httpx
 
-from rag import tokens
 from rag.config import LLMConfig
 from rag.errors import LLMError
 from rag.llm.client import Message
 from rag.llm.endpoint import Endpoint, Remote
 from rag.models import hub
+from rag.text import tokens
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from rag.config import APP, LLMConfig
 from rag.errors import LLMError, ModelError
 from rag.llm import llamacpp
 from rag.llm.endpoint import Endpoint, Remote
+from rag.llm.local_models import file_of, runs_here
 from rag.llm.machine import physical_cores
-from rag.llm.models import file_of, runs_here
 from rag.llm.serving import address, refuse_taken
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from threading import Lock
 
 from rag.config import EmbedderConfig, RerankConfig, SupportConfig
 from rag.errors import ConfigError
-from rag.models.base import CrossEncoder, Embedder, EmbedderIdentity, Reranker
+from rag.models.embedder import CrossEncoder, Embedder, EmbedderIdentity, Reranker
 from rag.models.weights import Progress
 
 __all__ = [

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import numpy as np
 
-from rag import tokens
 from rag.errors import ConfigError, ModelError
-from rag.models.base import EmbedderIdentity, OneSpace, Vectors, normalise
+from rag.models.embedder import EmbedderIdentity, OneSpace, Vectors, normalise
+from rag.text import tokens
 
 _BATCH = 32
 _SECONDS = 60.0

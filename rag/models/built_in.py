@@ -17,7 +17,7 @@ from typing import Literal
 from filelock import FileLock
 
 from rag.errors import ModelError
-from rag.models.base import EmbedderIdentity, OneSpace, Vectors
+from rag.models.embedder import EmbedderIdentity, OneSpace, Vectors
 from rag.models.encoder import Encoder
 from rag.models.graph import BUILDER, BertShape, write_onnx
 from rag.models.weights import BGE_SMALL, MINILM, Progress, WeightFiles, fetch

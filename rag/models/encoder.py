@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from rag.errors import ModelError
-from rag.models.base import Vectors, normalise
+from rag.models.embedder import Vectors, normalise
 
 _THREADS = min(4, os.cpu_count() or 1)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models import hub
-from rag.models.base import EmbedderIdentity, Vectors, normalise
+from rag.models.embedder import EmbedderIdentity, Vectors, normalise
 
 _BATCH = 8
 _YES = re.compile(r"(?:entail|support|consistent)", re.IGNORECASE)

@@ -11,7 +11,7 @@ from rag.config import SearchConfig
 from rag.library import Library
 from rag.models import Embedder, Reranker
 from rag.records import Found
-from rag.search.engine import SearchResult, search
+from rag.search.hybrid import SearchResult, search
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rag.config import expanded
 from rag.errors import InputError, SourceError
 from rag.sources import daily_papers, jsonl
-from rag.sources.reading import Entry
+from rag.sources.lines import Entry
 
 __all__ = ["SUFFIXES", "Entry", "find", "read"]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rag.errors import SourceError
 from rag.records import Paper, PublishedDate, Sighting, normalise_title, paper_id
-from rag.sources.reading import Entry, Line, lines, seen
+from rag.sources.lines import Entry, Line, lines, seen
 
 SUFFIXES = (".txt",)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from rag.errors import SourceError
 from rag.records import ExternalId, Paper, PublishedDate, Sighting, normalise_title, paper_id
-from rag.sources.reading import Entry, Line, lines, seen
+from rag.sources.lines import Entry, Line, lines, seen
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.answer.context import Excerpt
+from rag.answer.generated.context import Excerpt
 from rag.answer.relevance import AskedFor, Assessment
 from rag.library import PaperParts
-from rag.passages import sentences
 from rag.records import Hit, Paper, Passage, paper_id
 from rag.search import Evidence, SearchResult
+from rag.text.passages import sentences
 from tests.fakes import WordEmbedder
 
 NOTHING_ASKED = AskedFor({}, frozenset(), (), (), {}, number=False)

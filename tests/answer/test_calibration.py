@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rag.assistant import Assistant
-from rag.data import shipped
 from rag.errors import ConfigError
+from rag.resources import shipped
 
 QUESTION = "which papers study density ratios in RL?"
 

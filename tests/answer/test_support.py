@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answer.support import Support, SupportScorer
-from rag.answer.wording import directions, negated, numbers, split
 from rag.assistant import Assistant
 from rag.errors import ModelError
+from rag.text.wording import directions, negated, numbers, split
 from tests.fakes import WordCrossEncoder, WordEmbedder
 
 EVIDENCE = (

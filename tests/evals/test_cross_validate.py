@@ -12,10 +12,10 @@ import pytest
 
 from evals.cross_validate import FOLDS, Dealt, beside, cross_validate, folds, training
 from evals.fit import Observed, calibrate
-from evals.records import Case
-from evals.suites.base import Loaded
-from rag.data import shipped
+from evals.outcomes import Case
+from evals.suites.suite import Loaded
 from rag.errors import InputError
+from rag.resources import shipped
 
 CASES = [Case(f"{kind}-{n}", kind, "?") for kind, count in (("fact", 30), ("unanswerable", 12)) for n in range(count)]
 

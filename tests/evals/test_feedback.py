@@ -6,8 +6,8 @@ import pytest
 
 import evals
 from evals.feedback import write_suite
+from rag.conversations.journal import Journal
 from rag.errors import InputError
-from rag.journal import Journal
 from rag.records import Scope
 
 QUESTION = "which papers study density ratios in RL?"

@@ -10,9 +10,9 @@ import pytest
 
 from evals import fit_answerability
 from evals.fit_answerability import Heard, fitted, heard
-from evals.records import Outcome
+from evals.outcomes import Outcome
 from evals.runs import Recorder
-from rag.answer.answerability import ANSWERABILITY_FEATURES, Answerability
+from rag.answer.generated.model_answerability import ANSWERABILITY_FEATURES, Answerability
 from rag.answer.relevance import Logistic
 from rag.errors import InputError
 

@@ -12,8 +12,8 @@ import evals
 from evals import running
 from evals.figures import errors, figures
 from evals.suites.pubmedqa import verdict
-from rag.data import shipped
 from rag.errors import InputError, LLMError
+from rag.resources import shipped
 from tests.llm.fake import errs, hangs_up, says, serving
 
 AT_ONCE = 4

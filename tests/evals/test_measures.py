@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals import measures
-from evals.records import Gold
+from evals.outcomes import Gold
 from rag.records import Answer, CatalogFact, Citation, Statement, TextSpan
 
 TEXT = "Title\n\nFirst sentence. Second one."
@@ -146,7 +146,7 @@ def test_a_quoted_title_is_covered_by_the_catalogs_title() -> None:
 
 
 def test_a_quoted_footer_stands_for_the_facts_it_prints() -> None:
-    from evals.suites.daily_papers import _facts
+    from evals.suites.daily_questions import _facts
 
     footer = Gold("p", 1, quote="  • 5 authors\n·\nApr 20, 2017 2")
     assert [(one.field, one.value, one.point) for one in _facts(footer)] == [

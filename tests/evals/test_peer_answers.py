@@ -2,8 +2,8 @@
 
 import pytest
 
+from evals.outcomes import Case
 from evals.peer_answers import Judge, cited_sentences, declines
-from evals.records import Case
 from rag.answer.support import SupportScorer
 from tests.fakes import WordEmbedder
 

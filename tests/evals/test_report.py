@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from evals.figures import figures
-from evals.records import Outcome
+from evals.outcomes import Outcome
 from evals.report import write_report
 from evals.runs import Recorder, read
 

@@ -12,9 +12,9 @@ from evals.comparing import check_gates
 from evals.figures import errors, figures
 from evals.runs import Recorder, finished, point_latest
 from rag.assistant import Assistant
-from rag.data import shipped
 from rag.errors import InputError, ModelError
 from rag.records import Paper
+from rag.resources import shipped
 
 GLOW = "Harnessing Density Ratios for Online Reinforcement Learning"
 QUESTIONS = [

@@ -26,7 +26,7 @@ from rag.assistant import Assistant
 from rag.config import LLMConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counters, Drafts, Message, answer_form, complete, list_form, query_form
-from rag.reading import Reader
+from rag.query.by_model import Reader
 from rag.records import Statement, Turn
 from tests.llm.served import CONTEXT, VLLM, Server
 from tests.llm.tiny import make_model

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.data import shipped
+from rag.resources import shipped
 
 _HEAD, _VOCABULARY = 64, 2000
 _CONTEXT = 4096

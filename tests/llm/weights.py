@@ -18,7 +18,7 @@ import platformdirs
 from filelock import FileLock
 
 from rag.config import APP
-from rag.llm.models import named, pull
+from rag.llm.local_models import named, pull
 
 CACHE = platformdirs.user_cache_path(APP)
 SMALLEST = "smollm2-135m"

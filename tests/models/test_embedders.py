@@ -460,7 +460,7 @@ class TestTransformers:
     def test_it_agrees_with_the_graph(self, opened: Opener, tiny_bert: Path, tmp_path: Path) -> None:
         import onnxruntime
 
-        from rag.models.base import normalise
+        from rag.models.embedder import normalise
         from rag.models.graph import BertShape, write_onnx
 
         embedder = opened(kind="transformers", folder=str(tiny_bert), max_tokens=64)

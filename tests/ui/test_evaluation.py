@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.records import Outcome
+from evals.outcomes import Outcome
 from evals.runs import Recorder
 from tests.ui.conftest import HOSTILE
 from ui.evaluation import Bench

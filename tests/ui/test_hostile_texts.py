@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rag.assistant import Assistant
-from tests.answer.test_screening import verdict
+from tests.answer.generated.test_screening import verdict
 from tests.llm.fake import SERVED, errs, says, serving
 from tests.llm.tiny import make_model
 from tests.ui.hostile import OUTPUTS, QUESTIONS, TITLES

@@ -1,0 +1,241 @@
+"""Commands that ask the papers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.commands import FAILED, AsJson, Home, Profile, Quotes, app
+from rag.cli.samples import ingest_samples, sample_home
+from rag.cli.terminal import opened, print_blocks, print_json
+from rag.errors import InputError
+
+if TYPE_CHECKING:
+    from rag.assistant import Assistant
+    from rag.records import Answer, Event, Scope, Turn
+
+_Question = Annotated[str, typer.Argument(metavar="QUESTION", show_default=False)]
+_DEMO_QUESTION = "which papers study density ratios in RL?"
+
+
+@app.command()
+def ask(
+    question: _Question,
+    history: Annotated[
+        Path | None, typer.Option("--history", metavar="FILE", help="Earlier turns: a JSON list of {role, text}.")
+    ] = None,
+    no_filters: Annotated[
+        bool, typer.Option("--no-filters", help="Search for all words; let none of them filter or order the papers.")
+    ] = False,
+    from_year: Annotated[int | None, typer.Option("--from-year", metavar="YEAR", help="Only papers since.")] = None,
+    to_year: Annotated[int | None, typer.Option("--to-year", metavar="YEAR", help="Only papers until.")] = None,
+    sources: Annotated[
+        list[str] | None, typer.Option("--source", metavar="FILE", help="Only papers of this file; may be repeated.")
+    ] = None,
+    organisations: Annotated[
+        list[str] | None, typer.Option("--organisation", metavar="NAME", help="Only papers by it; may be repeated.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated.")
+    ] = None,
+    export_to: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Also write it to a .md, .bib or .json file.")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from.")
+    ] = None,
+    quotes: Quotes = False,
+    home: Home = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the papers; every sentence of the answer shows the sentences that support it."""
+    from rag.output import bundle
+    from rag.output.export import export, exportable
+    from rag.records import Scope
+    from rag.records.json_format import answer_row
+
+    if export_to:
+        exportable(export_to)
+    if save and bundle.savable(save) == export_to:
+        raise InputError(f"--save and --export both name {save}; name two files")
+    scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
+    with opened(home, profile, quotes=quotes) as assistant:
+        turns = _read_history(history)
+        if as_json:
+            answer = assistant.ask(question, turns, filters=not no_filters, scope=scope)
+            print_json(answer_row(answer))
+        else:
+            answer = print_answer(assistant, question, turns, filters=not no_filters, scope=scope, whole=whole)
+        if save is not None:
+            bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
+    if export_to:
+        export(export_to, [answer])
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rag ask --save wrote.")],
+    home: Home = None,
+    profile: Profile = None,
+) -> None:
+    """Ask a saved question again and show what differs; status 1 where the answer does."""
+    from rag.output import bundle
+    from rag.records.json_format import turns_from
+
+    before = bundle.load(file)
+    known = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
+    quoted = before.config.get("answer.synthesizer") == "extractive"
+    with opened(home, known, quotes=quoted) as assistant:
+        turns = turns_from(before.history)
+        answer = assistant.ask(before.question, turns, filters=before.filters, scope=before.scope)
+        after = bundle.pack(answer, turns, assistant.config, filters=before.filters)
+    for line in bundle.differences(before, after):
+        typer.echo(line)
+    if not bundle.same_answer(before, after):
+        raise typer.Exit(FAILED)
+    typer.echo("the same answer")
+
+
+@app.command()
+def chat(quotes: Quotes = False, home: Home = None, profile: Profile = None) -> None:
+    """Ask one question after the other; each may refer to those before. An empty line or Ctrl-D ends it."""
+    from rag.records.json_format import turns_from
+
+    history: list[Turn] = []
+    with opened(home, profile, quotes=quotes) as assistant:
+        papers = assistant.status().papers
+        assistant.warm()
+        typer.echo(f"{papers} papers. Ask away; an empty line ends the chat.")
+        while question := _next_question():
+            try:
+                answer = print_answer(assistant, question, history)
+            except InputError as error:
+                typer.echo(f"rag: {error}", err=True)
+                continue
+            history += turns_from([answer])
+
+
+@app.command()
+def search(
+    question: _Question,
+    k: Annotated[int | None, typer.Option("-k", metavar="N", help="How many papers.")] = None,
+    budget: Annotated[
+        int | None, typer.Option("--budget", metavar="TOKENS", help="Only passages that fit so many tokens together.")
+    ] = None,
+    home: Home = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the papers a question finds, with the stages that found them."""
+    from rag.output.plain_text import hit_lines
+    from rag.records.json_format import hit_row
+
+    with opened(home, profile) as assistant:
+        hits = assistant.search(question, k)
+    if budget is not None:
+        from rag.text.tokens import fitting
+
+        fits = fitting([hit.text for hit in hits], budget)
+        if not fits:
+            raise InputError(f"not even the first passage fits {budget} tokens")
+        hits = hits[:fits]
+    if as_json:
+        print_json([hit_row(hit) for hit in hits])
+    else:
+        print_blocks([list(hit_lines(hit)) for hit in hits])
+
+
+@app.command()
+def demo(
+    question: Annotated[str, typer.Argument(metavar="QUESTION")] = _DEMO_QUESTION,
+    quotes: Quotes = False,
+    home: Home = None,
+    profile: Profile = None,
+) -> None:
+    """Ingest the bundled sample library and ask it a question."""
+    with opened(sample_home(home, profile), profile, quotes=quotes) as assistant:
+        ingest_samples(assistant)
+        typer.echo(f"\n> {question}\n")
+        print_answer(assistant, question, [])
+
+
+def print_answer(
+    assistant: Assistant,
+    question: str,
+    history: Sequence[Turn],
+    *,
+    filters: bool = True,
+    scope: Scope | None = None,
+    whole: bool = False,
+) -> Answer:
+    """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
+    from rag.output import plain_text
+    from rag.records import Finished, Notice, Preview, Scope, Statement
+
+    most = None if whole else plain_text.MOST_LISTED
+    listed: list[str] = []
+    events = assistant.ask_stream(question, history, filters=filters, scope=scope or Scope())
+    for event in _with_stages(events):
+        if isinstance(event, Statement):
+            listed += [event.title] if event.title and event.title not in listed else []
+            if most is None or len(listed) <= most:
+                print_blocks([list(plain_text.statement_lines(event))])
+        elif isinstance(event, Notice):
+            print_blocks([list(plain_text.notice_lines(event))])
+        elif isinstance(event, Preview):
+            print_blocks([list(plain_text.preview_lines(event.statement))])
+        elif isinstance(event, Finished):
+            answer = event.answer
+            left = len(listed) - most if most is not None else 0
+            blocks = (
+                list(plain_text.refusal_lines(answer)) if answer.refusal else [],
+                [plain_text.rest_line(left)] if left > 0 else [],
+                list(plain_text.source_lines(answer, most)),
+                list(plain_text.perhaps_lines(answer)),
+                list(plain_text.excluded_lines(answer, None if whole else plain_text.MOST_EXCLUDED)),
+                [plain_text.closing_line(answer)],
+            )
+            print_blocks([lines for lines in blocks if lines])
+            return answer
+    raise AssertionError("the stream ends with Finished")
+
+
+def _with_stages(events: Iterator[Event]) -> Iterator[Event]:
+    """The events; on a terminal what is being done stands on standard error until the next one comes."""
+    from rag.records import Stage
+
+    def show(text: str) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    try:
+        for event in events:
+            show(event.text if isinstance(event, Stage) else "")
+            yield event
+    finally:
+        show("")
+
+
+def _read_history(path: Path | None) -> list[Turn]:
+    from rag.records.json_format import read_json, turns_from
+
+    if path is None:
+        return []
+    rows = read_json(path, "history")
+    if not isinstance(rows, list):
+        raise InputError(f"the history {path} must be a JSON list of turns")
+    return turns_from(rows)
+
+
+def _next_question() -> str:
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""

@@ -1,0 +1,1 @@
+"""Conversations: kept, and with marks that count on."""

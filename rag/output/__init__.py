@@ -1,0 +1,1 @@
+"""Forms in which an answer leaves the program."""

@@ -1,0 +1,131 @@
+"""A served language model reads questions: what they mean after earlier turns, what of the catalog, what is next.
+
+Rules do the same where there is no model or where it fails: follow_up, metadata.parse, and rag.explore.suggestions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from rag.llm import LLM, Counters, Form, Message, complete_fitting, line_form, query_form, questions_form
+from rag.prompts import fill
+from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
+from rag.records import Field as Fact
+
+_TOKENS = 256  # of what the model may write
+_HISTORY_TOKENS = 2000  # of a prompt with earlier turns; older ones are left out
+_PASSAGE_TOKENS = 4000  # of a prompt with papers
+_LONGEST = 400  # characters of a question
+_ORDERS = {
+    "newest": Order("published", descending=True),
+    "oldest": Order("published", descending=False),
+    "most authors": Order("author_count", descending=True),
+    "fewest authors": Order("author_count", descending=False),
+    "most comments": Order("comments", descending=True),
+}
+# Most questions ask nothing of the catalog; only those with such a word are worth a request.
+_CUE = re.compile(
+    r"\b(?:19|20)\d\d\b|\b(?:newest|latest|recent(?:ly)?|oldest|earliest|authors?|authored|wrote|written|writers?"
+    r"|people|published|posted|appeared|dates?|dated|years?|months?|organi[sz]ations?|universit(?:y|ies)|institutes?"
+    r"|compan(?:y|ies)|labs?|comments?|discussed|how many papers)\b",
+    re.IGNORECASE,
+)
+
+
+class _Read(BaseModel):
+    """What prompts/read_question.md asks for."""
+
+    topic: str
+    since: Annotated[int | None, Field(alias="from", ge=1900, le=2200)]
+    until: Annotated[int | None, Field(alias="to", ge=1900, le=2200)]
+    organisation: str | None
+    order: str | None
+    number: Annotated[int, Field(ge=1)]
+    asked: list[Fact]
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Asks a served model; each method raises LLMError where the model fails."""
+
+    llm: LLM
+    counters: Counters
+
+    def standalone(self, question: str, history: Sequence[Turn]) -> str | None:
+        """The question as it would be asked without the turns before it, the last of which are told as far as fits.
+
+        None where the model comes to no end.
+        """
+        lines = [line for turn in history for line in _told(turn)]
+        build = partial(_with_turns, question, lines)
+        said = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
+        return said and " ".join(said.split())
+
+    def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> CatalogQuery:
+        """What a question asks of the catalog, empty where it is nothing or the model's reading can't be trusted."""
+        nothing = CatalogQuery(question)
+        if not _CUE.search(question):
+            return nothing
+        prompt = [Message("user", fill("read_question", question=question))]
+        said = self._written(lambda _: prompt, 1, _HISTORY_TOKENS, query_form(_ORDERS, FIELD_NAMES))
+        try:
+            return _query(_Read.model_validate_json(said or ""), list(organisations())) or nothing
+        except (ValidationError, KeyError):
+            return nothing
+
+    def next_questions(self, question: str, papers: Sequence[Paper], number: int) -> list[str]:
+        """So many questions that papers may answer, after this one; whether they do is not checked."""
+        build = partial(_with_papers, question, papers, number)
+        said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
+        lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in (said or "").splitlines())
+        return [line for line in lines if line.endswith("?") and len(line) <= _LONGEST][:number]
+
+    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form) -> str | None:
+        """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
+        written = complete_fitting(self.llm, self.counters.best(), build, most, form, _TOKENS, longest)
+        return written.text if written.ended.finish == "stop" else None
+
+
+def _told(turn: Turn) -> Iterator[str]:
+    """An earlier turn line by line, as it may be cut."""
+    first, *rest = turn.text.splitlines() or [""]
+    yield f"{'Reader' if turn.role == 'user' else 'Answer'}: {first}"
+    yield from rest
+
+
+def _with_turns(question: str, lines: Sequence[str], most: int) -> list[Message]:
+    told = "\n".join(lines[len(lines) - most :])
+    return [Message("user", fill("standalone", conversation=told, question=question))]
+
+
+def _with_papers(question: str, papers: Sequence[Paper], number: int, most: int) -> list[Message]:
+    passages = "\n\n".join(f"{paper.title}\n{' '.join(paper.abstract.split())}" for paper in papers[:most])
+    return [Message("user", fill("next_questions", passages=passages, question=question, number=number))]
+
+
+def _query(read: _Read, organisations: Collection[str]) -> CatalogQuery:
+    """Raises KeyError for an order or an organisation that there is not."""
+    order = _ORDERS[read.order] if read.order else None
+    conditions = tuple(_conditions(read, {name.casefold(): name for name in organisations}))
+    if order:
+        order = Order(order.field, order.descending, read.number)
+    return CatalogQuery(read.topic.strip(), conditions, order, tuple(dict.fromkeys(read.asked)), read.counted)
+
+
+def _conditions(read: _Read, organisations: dict[str, str]) -> Iterator[Condition]:
+    if read.since and read.since == read.until:
+        yield Condition("published", "=", str(read.since))
+    else:
+        if read.since:
+            yield Condition("published", ">=", str(read.since))
+        if read.until:
+            yield Condition("published", "<=", str(read.until))
+    if read.organisation:
+        yield Condition("organisation", "=", organisations[read.organisation.casefold()])

@@ -1,0 +1,42 @@
+"""The language of a question. The only door to py3langid (Lui and Baldwin 2012, langid.py)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rag.library import Library
+from rag.query.metadata.parse import understand
+from rag.text.analysis import analyse
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_UNKNOWN = 0.4  # of the words: less in a question of the papers' language
+_SURE = 0.6
+
+
+def foreign(library: Library, question: str) -> str | None:
+    """The ISO 639-1 code of a question's language where that is not English, or None.
+
+    Names and misspelt words look foreign too, so it takes many words that no paper has and a sure verdict.
+    """
+    if question.isascii() and (understand(question) or not _mostly_unknown(library, question)):
+        return None  # what the catalog's rules read is English; and it saves loading the model
+    code, probability = _identifier().classify(question)
+    return str(code) if code != "en" and probability >= _SURE else None
+
+
+def _mostly_unknown(library: Library, question: str) -> bool:
+    terms = [term for word in _WORD.findall(question) for term in analyse(word)]
+    counts = library.frequencies(sorted(set(terms)))
+    return sum(counts[term] == 0 for term in terms) >= _UNKNOWN * len(terms) > 0
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,1 @@
+"""What words, sentences and passages are, whoever says them."""

@@ -1,0 +1,31 @@
+"""Terms of a text: the words that the lexical index, the search and the scores compare."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tantivy
+
+
+def analyse(text: str) -> list[str]:
+    """The text's terms as the index knows them: lower case, without accents, stop words and endings."""
+    return list(_terms(text))
+
+
+# The same sentences are weighed for question after question.
+@lru_cache(maxsize=8192)
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(analyzer().analyze(text))
+
+
+@cache
+def analyzer() -> tantivy.TextAnalyzer:
+    """Build the analyzer of the lexical index: lower case, no accents, no stop words, English stems."""
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple())
+    for step in (Filter.remove_long(60), Filter.lowercase(), Filter.ascii_fold(), Filter.stopword("english")):
+        builder = builder.filter(step)
+    return builder.filter(Filter.stemmer("english")).build()

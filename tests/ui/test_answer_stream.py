@@ -1,0 +1,35 @@
+"""A question from the page becomes a turn."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from rag.assistant import Assistant
+from rag.conversations.journal import Journal
+from rag.errors import LibraryBusy
+from rag.records import Answer, Scope
+from ui.answer_stream import Asked, answering
+from ui.service import Line, Pace, Service
+
+QUESTION = "which papers study density ratios in RL?"
+
+
+class Interrupted(Assistant):
+    """Answers, but can't look for what may be asked next."""
+
+    def follow_ups(self, answer: Answer, k: int = 3, *, by_model: bool = True) -> tuple[str, ...]:
+        raise LibraryBusy("the library is being rebuilt")
+
+
+@pytest.mark.parametrize("kind", [Assistant, Interrupted])
+def test_an_answer_stands_whether_or_not_questions_follow(kind, demo_copy, caplog) -> None:
+    with kind.open(home=demo_copy) as assistant, caplog.at_level(logging.WARNING):
+        service = Service(assistant, Journal(demo_copy), Line(1), Pace(10))
+        asked = Asked("anna", "", 1, False, "run", QUESTION, Scope())
+        turns = [drawn for _, drawn in answering(service, asked)]
+    assert turns[-1].answer
+    assert [one.error for one in turns if one.error] == []
+    assert bool(turns[-1].follow_ups) is (kind is Assistant)
+    assert ("the library is being rebuilt" in caplog.text) is (kind is Interrupted)
