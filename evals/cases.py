@@ -45,7 +45,9 @@ def read_cases(path: Path, names: Names, expected: Mapping[str, Any] | None = No
         try:
             case = _case(row, names, expected or {})
         except KeyError as error:
-            raise InputError(f"{path}, line {number}: {error.args[0]!r} is missing or names no paper here") from None
+            raise InputError(
+                f"{path}, line {number}: {error.args[0]!r} is missing or names no paper here"
+            ) from None
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path}, line {number}: {error}") from None
         if case.id in cases:
@@ -60,7 +62,9 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(
+            f"{path} can't be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -90,10 +94,14 @@ def _case(row: Mapping[str, Any], names: Names, expected: Mapping[str, Any]) -> 
         type=str(row.get("type", "question")),
         question=question,
         turns=tuple(turns[:-1]),
-        relevant={names.find(name): _grade(grade) for name, grade in (row.get("relevant") or {}).items()},
+        relevant={
+            names.find(name): _grade(grade) for name, grade in (row.get("relevant") or {}).items()
+        },
         points=points,
         evidence=tuple(_gold(piece, names, len(points)) for piece in row.get("evidence") or ()),
-        expected=tuple(tuple(one) for one in row.get("expected") or expected.get(str(row["id"]), ())),
+        expected=tuple(
+            tuple(one) for one in row.get("expected") or expected.get(str(row["id"]), ())
+        ),
     )
 
 

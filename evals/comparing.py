@@ -38,7 +38,9 @@ def compare_runs(a: Run, b: Run) -> list[Comparison]:
         raise InputError(f"{a.folder} and {b.folder} share no suite")
     for suite in shared:
         if a.data[suite] != b.data[suite]:
-            raise InputError(f"{a.folder} and {b.folder} ran the suite {suite} on different cases or papers")
+            raise InputError(
+                f"{a.folder} and {b.folder} ran the suite {suite} on different cases or papers"
+            )
     made = [one for suite in shared for one in _compare_suite(a, b, suite)]
     for_all = corrected([one.difference.p for one in made])
     return [
@@ -105,5 +107,9 @@ def _gate(row: dict[str, object], made: Sequence[Figure]) -> Gate:
     at_least = "at_least" in row
     bound = float(str(row["at_least" if at_least else "at_most"]))
     suite, type_, measure = str(row["suite"]), str(row.get("type", ALL)), str(row["measure"])
-    found = (one.estimate.value for one in made if (one.suite, one.type, one.measure) == (suite, type_, measure))
+    found = (
+        one.estimate.value
+        for one in made
+        if (one.suite, one.type, one.measure) == (suite, type_, measure)
+    )
     return Gate(suite, type_, measure, bound, at_least, next(found, None))

@@ -21,7 +21,16 @@ from pathlib import Path
 from evals import runs
 from evals.cases import Names, read_cases
 from evals.figures import ALL, figures
-from evals.fit import ANSWERABILITY, OFF_TOPIC, SEED, Observed, calibrate, observe, observe_told, write
+from evals.fit import (
+    ANSWERABILITY,
+    OFF_TOPIC,
+    SEED,
+    Observed,
+    calibrate,
+    observe,
+    observe_answerability,
+    write,
+)
 from evals.outcomes import Case
 from evals.report import shown
 from evals.running import describe, run, run_suite
@@ -90,7 +99,9 @@ def cross_validate(
     """
     config = settled(load_config(home=home), quotes=True)
     if config.answer.calibration:
-        raise ConfigError("the shipped calibration is cross-validated; leave answer.calibration empty")
+        raise ConfigError(
+            "the shipped calibration is cross-validated; leave answer.calibration empty"
+        )
     shipped = run(suites, home=home, data=data, out=out / "shipped", quotes=True, say=say)
     context = Context(config, data_folder(data), say=say)
     dealt = [_deal(load(name, context), context, seed) for name in suites]
@@ -100,7 +111,10 @@ def cross_validate(
     for fold in range(FOLDS):
         say(f"fold {fold + 1} of {FOLDS}")
         path = out / f"calibration-{fold + 1}.json"
-        write(path, calibrate(training(dealt, fold), {one.suite.name: one.suite.data for one in dealt}))
+        write(
+            path,
+            calibrate(training(dealt, fold), {one.suite.name: one.suite.data for one in dealt}),
+        )
         other = replace(context, config=_calibrated(config, path))
         for name, one in zip(suites, dealt, strict=True):
             _answer(load(name, other), one.folds, fold, recorder, say)
@@ -124,7 +138,11 @@ def training(dealt: Iterable[Dealt], fold: int) -> list[Observed]:
 def beside(shipped: Run, held_out: Run) -> list[Beside]:
     """The figures of both runs that the calibration has a hand in."""
     first, second = (_wanted(one) for one in (shipped, held_out))
-    return [Beside(*key, value.value, second[key].value, value.n) for key, value in first.items() if key in second]
+    return [
+        Beside(*key, value.value, second[key].value, value.n)
+        for key, value in first.items()
+        if key in second
+    ]
 
 
 def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
@@ -132,7 +150,9 @@ def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
     with context.assistant(suite.name) as assistant:
         observed = observe(assistant, [case for case in suite.cases if isinstance(case, Case)])
         more = ANSWERABILITY / f"{suite.name}.jsonl"  # there is none for a user's own suite
-        always = observe_told(assistant, read_cases(more, Names(assistant.papers())) if more.is_file() else ())
+        always = observe_answerability(
+            assistant, read_cases(more, Names(assistant.papers())) if more.is_file() else ()
+        )
     suite.close()
     off_topic = [one for one in observed if one.type == OFF_TOPIC]
     return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed, always)
@@ -143,8 +163,14 @@ def _calibrated(config: Config, path: Path) -> Config:
     return config.model_copy(update={"answer": answer})
 
 
-def _answer(suite: Loaded, folds: Mapping[str, int], fold: int, recorder: Recorder, say: Say) -> None:
-    run_suite(replace(suite, cases=[case for case in suite.cases if folds[case.id] == fold]), recorder, say)
+def _answer(
+    suite: Loaded, folds: Mapping[str, int], fold: int, recorder: Recorder, say: Say
+) -> None:
+    run_suite(
+        replace(suite, cases=[case for case in suite.cases if folds[case.id] == fold]),
+        recorder,
+        say,
+    )
     suite.close()
 
 
@@ -156,10 +182,16 @@ def _wanted(run: Run) -> dict[tuple[str, str, str], Estimate]:
 
 def main(arguments: Sequence[str]) -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--home", type=Path, help="where the suites' libraries are kept")
-    parser.add_argument("--data", type=Path, help="the folder of the data sets, by default ../shared/datasets")
-    parser.add_argument("--out", type=Path, default=ROOT / "cross-validated", help="where the two runs go")
+    parser.add_argument(
+        "--data", type=Path, help="the folder of the data sets, by default ../shared/datasets"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "cross-validated", help="where the two runs go"
+    )
     parser.add_argument("--seed", type=int, default=SEED, help="another one deals other folds")
     options = vars(parser.parse_args(arguments))
     _print(beside(*cross_validate(SUITES, options.pop("out"), **options, say=_say)))
@@ -171,7 +203,12 @@ def _print(figures: Iterable[Beside]) -> None:
 
 
 def _cells(one: Beside) -> list[str]:
-    numbers = [str(one.cases), shown(one.shipped), shown(one.held_out), f"{one.held_out - one.shipped:+.3f}"]
+    numbers = [
+        str(one.cases),
+        shown(one.shipped),
+        shown(one.held_out),
+        f"{one.held_out - one.shipped:+.3f}",
+    ]
     return [one.suite, one.type, one.measure, *numbers]
 
 

@@ -14,7 +14,9 @@ from rag.records import Paper
 QUESTIONS, APART = "questions.jsonl", "apart.jsonl"
 
 
-def write_suite(papers: Iterable[Paper], feedback: Iterable[Feedback], target: Path) -> tuple[int, int]:
+def write_suite(
+    papers: Iterable[Paper], feedback: Iterable[Feedback], target: Path
+) -> tuple[int, int]:
     """Write a folder that `rag eval` runs, or where `target` ends in .jsonl its questions only.
 
     A good answer's cited papers are judged as answering directly; a good refusal says that the papers don't tell. All
@@ -37,7 +39,7 @@ def write_suite(papers: Iterable[Paper], feedback: Iterable[Feedback], target: P
 def _no_case(one: Feedback, papers: Mapping[str, Paper]) -> str | None:
     """Why the feedback gives no judgement, or None where it does."""
     if not one.good:
-        return "not good, and which papers would be right is not told"
+        return "not good, and which papers would be right is not known"
     if one.scoped:
         return "asked within a scope, which a suite does not know"
     if any(paper not in papers for paper in one.papers):
@@ -45,16 +47,27 @@ def _no_case(one: Feedback, papers: Mapping[str, Paper]) -> str | None:
     return None
 
 
-def _row(identity: str, one: Feedback, papers: Mapping[str, Paper], reason: str | None) -> dict[str, Any]:
+def _row(
+    identity: str, one: Feedback, papers: Mapping[str, Paper], reason: str | None
+) -> dict[str, Any]:
     row: dict[str, Any] = {"id": identity, "type": "feedback", "question": one.question}
     row |= {"turns": [*one.turns, one.question]} if one.turns else {}
     cited = [papers[paper].title for paper in one.papers if paper in papers]
     if reason is None:
         return {**row, "relevant": dict.fromkeys(cited, 2)}
-    return {**row, "why": reason, "good": one.good, "word": one.word, "cited": cited, "refusal": one.refusal}
+    return {
+        **row,
+        "why": reason,
+        "good": one.good,
+        "word": one.word,
+        "cited": cited,
+        "refusal": one.refusal,
+    }
 
 
-def _write(target: Path, cases: list[dict[str, Any]], apart: list[dict[str, Any]], papers: Iterable[Paper]) -> None:
+def _write(
+    target: Path, cases: list[dict[str, Any]], apart: list[dict[str, Any]], papers: Iterable[Paper]
+) -> None:
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise InputError(f"{target} is there already and is not written over; give another name")
     if target.suffix == ".jsonl":
@@ -69,7 +82,10 @@ def _write(target: Path, cases: list[dict[str, Any]], apart: list[dict[str, Any]
 
 def _paper(paper: Paper) -> dict[str, Any]:
     """The paper as `rag ingest` reads it."""
-    ids = {f"{one.kind}_id" if one.kind == "arxiv" else one.kind: one.value for one in paper.external_ids}
+    ids = {
+        f"{one.kind}_id" if one.kind == "arxiv" else one.kind: one.value
+        for one in paper.external_ids
+    }
     row = {
         "title": paper.title,
         "abstract": paper.abstract,
@@ -87,4 +103,6 @@ def _paper(paper: Paper) -> dict[str, Any]:
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )

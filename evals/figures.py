@@ -22,7 +22,17 @@ _PERCENTILES = {
     "first token ms": (50, 90),
 }
 _SIGNS = {"calibrated answerability", "model yes"}  # see evals/fit_answerability.py
-RAW = {"told", "answerable", "support", "supported", "said", "judged", "error", *_SIGNS, *_PERCENTILES}
+RAW = {
+    "answerability",
+    "answerable",
+    "support",
+    "supported",
+    "said",
+    "judged",
+    "error",
+    *_SIGNS,
+    *_PERCENTILES,
+}
 """What figures are made from, and no figures themselves."""
 # Types of these suites are judged differently and must not be pooled.
 _APART = {"attribution", "abstention"}
@@ -47,9 +57,14 @@ def figures(rows: Iterable[Row]) -> list[Figure]:
             if row.value is not None:
                 values.setdefault(row.measure, []).append(row.value)
         made += [
-            Figure(suite, type_, measure, mean(numbers)) for measure, numbers in values.items() if measure not in RAW
+            Figure(suite, type_, measure, mean(numbers))
+            for measure, numbers in values.items()
+            if measure not in RAW
         ]
-        made += [Figure(suite, type_, measure, estimate) for measure, estimate in _derived(suite, group, values)]
+        made += [
+            Figure(suite, type_, measure, estimate)
+            for measure, estimate in _derived(suite, group, values)
+        ]
     return made
 
 
@@ -63,13 +78,17 @@ def column(rows: Sequence[Row], measure: str) -> dict[str, float]:
     return {row.case: row.value for row in rows if row.measure == measure and row.value is not None}
 
 
-def paired(rows: Sequence[Row], score: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def paired(
+    rows: Sequence[Row], score: str, label: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Scores and labels of the cases that have both, each of shape (n,)."""
     scores, labels = _both(rows, score, label)
     return scores, labels > 0.5
 
 
-def _both(rows: Sequence[Row], one: str, other: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _both(
+    rows: Sequence[Row], one: str, other: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first, second = column(rows, one), column(rows, other)
     cases = [case for case in first if case in second]
     return np.array([first[case] for case in cases]), np.array([second[case] for case in cases])
@@ -86,23 +105,30 @@ def _groups(rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
                 yield suite, type_, [row for row in own if row.type == type_]
 
 
-def _derived(suite: str, rows: list[Row], values: dict[str, list[float]]) -> Iterable[tuple[str, Estimate]]:
+def _derived(
+    suite: str, rows: list[Row], values: dict[str, list[float]]
+) -> Iterable[tuple[str, Estimate]]:
     said, judged = _both(rows, "said", "judged")
     if len(set(judged)) > 1:
         yield "macro-F1", _over_cases(said, judged, measures.macro_f1)
     for measure, percents in _PERCENTILES.items():
         if numbers := values.get(measure):
-            yield from ((f"{measure} p{percent}", _percentile(numbers, percent)) for percent in percents)
-    told, answerable = paired(rows, "told", "answerable")
+            yield from (
+                (f"{measure} p{percent}", _percentile(numbers, percent)) for percent in percents
+            )
+    answerability, answerable = paired(rows, "answerability", "answerable")
     if answerable.any() and not answerable.all():
-        positive, negative = told[answerable].tolist(), told[~answerable].tolist()
+        positive, negative = answerability[answerable].tolist(), answerability[~answerable].tolist()
         yield "abstention AUROC", two_samples(positive, negative, measures.auroc)
     support, supported = paired(rows, "support", "supported")
     if supported.any() and not supported.all():
         positive, negative = support[supported].tolist(), support[~supported].tolist()
         yield "support AUROC", two_samples(positive, negative, measures.auroc)
         yield "support F1 (best threshold)", _over_cases(support, supported, measures.best_f1)
-        yield "support calibration error", _over_cases(support, supported, measures.calibration_error)
+        yield (
+            "support calibration error",
+            _over_cases(support, supported, measures.calibration_error),
+        )
 
 
 def _percentile(values: Sequence[float], percent: float) -> Estimate:
@@ -121,6 +147,9 @@ def _over_cases(
 ) -> Estimate:
     """A statistic of (score, label) pairs, the pairs resampled."""
     rng = np.random.default_rng(0)
-    drawn = [statistic(scores[rows], labels[rows]) for rows in rng.integers(0, len(scores), (500, len(scores)))]
+    drawn = [
+        statistic(scores[rows], labels[rows])
+        for rows in rng.integers(0, len(scores), (500, len(scores)))
+    ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Estimate(statistic(scores, labels), float(low), float(high), len(scores))

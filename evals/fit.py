@@ -1,10 +1,10 @@
 """Fit the two logistic models of rag/answer/relevance.py and write a calibration, by default the shipped one.
 
-    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --told HOME QUESTIONS "" --out FILE
+    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --answerability HOME QUESTIONS "" --out FILE
 
 A set is a library, questions in the format of docs/evaluation.md over its papers, and the file that explains their
 keys, or "". Questions for the catalog are left out; evals/off_topic.txt adds some that no paper answers to every set.
-Of a set after --told, only the model of what the papers tell learns: evals/answerability/ has such questions, many of
+Of a set after --answerability, only the model of what the papers tell learns: evals/answerability/ has such questions, many of
 them near misses, whose relevance judgements are not complete.
 The file it writes names its data, its seed and its cross-validated figures; the setting answer.calibration uses it.
 """
@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from evals.cases import Names, read_cases, read_keys
 from evals.outcomes import Case
 from rag.answer.relevance import (
+    ABSTENTION_FEATURES,
     RELEVANCE_FEATURES,
-    TOLD_FEATURES,
+    abstention_features,
     read_question,
     relevance_features,
-    told_features,
 )
 from rag.assistant import Assistant
 from rag.errors import InputError, RagError
@@ -39,7 +39,9 @@ from rag.resources import shipped
 from rag.search import search
 
 SEED = 0
-ANSWERABILITY = Path(__file__).with_name("answerability")  # questions for the model of what the papers tell, by suite
+ANSWERABILITY = Path(__file__).with_name(
+    "answerability"
+)  # questions for the model of what the papers tell, by suite
 OFF_TOPIC = "off-topic"
 _FOLDS = 5
 _HITS = 30  # hits a question that the relevance model learns from
@@ -59,7 +61,7 @@ class Observed:
     """What the models see of one question, and what they should say.
 
     `hits` are the `RELEVANCE_FEATURES` of its hits, shape (n, 4), and `relevant` says which of these have grade 1 or
-    more, (n,); `whole` are the `TOLD_FEATURES`, shape (1, 6), and `told` says whether it has relevant papers at all.
+    more, (n,); `whole` are the `ABSTENTION_FEATURES`, shape (1, 6), and `answerability` says whether it has relevant papers at all.
     """
 
     id: str
@@ -67,19 +69,29 @@ class Observed:
     hits: NDArray[np.float64]
     relevant: NDArray[np.bool_]
     whole: NDArray[np.float64]
-    told: bool
+    answerability: bool
 
 
 def main(arguments: Sequence[str]) -> None:
     """Fit and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    three: dict[str, Any] = {"nargs": 3, "action": "append", "metavar": ("HOME", "QUESTIONS", "PAPERS")}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    three: dict[str, Any] = {
+        "nargs": 3,
+        "action": "append",
+        "metavar": ("HOME", "QUESTIONS", "PAPERS"),
+    }
     parser.add_argument("--set", required=True, **three)
-    parser.add_argument("--told", default=[], **three)
-    parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("calibration.json"))
+    parser.add_argument("--answerability", default=[], **three)
+    parser.add_argument(
+        "--out", type=Path, default=shipped("sample.jsonl").with_name("calibration.json")
+    )
     options = parser.parse_args(arguments)
     observed: list[Observed] = []
-    sets = [(observe, *one) for one in options.set] + [(observe_told, *one) for one in options.told]
+    sets = [(observe, *one) for one in options.set] + [
+        (observe_answerability, *one) for one in options.answerability
+    ]
     for see, home, file, papers in sets:
         with Assistant.open(home=home, quotes=True) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
@@ -92,13 +104,15 @@ def main(arguments: Sequence[str]) -> None:
 
 def observe(assistant: Assistant, cases: Sequence[Case]) -> list[Observed]:
     """What a library shows of the cases, and of the off-topic questions; those for the catalog are left out."""
-    # The labelled questions hold no plainly foreign ones; without them "told" would learn nothing of those.
+    # The labelled questions hold no plainly foreign ones; without them "answerability" would learn nothing of those.
     lines = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
     off_topic = [Case(f"off-{number}", OFF_TOPIC, line) for number, line in enumerate(lines)]
-    return [_observe(assistant, case) for case in [*cases, *off_topic] if not understand(case.question)]
+    return [
+        _observe(assistant, case) for case in [*cases, *off_topic] if not understand(case.question)
+    ]
 
 
-def observe_told(assistant: Assistant, cases: Iterable[Case]) -> list[Observed]:
+def observe_answerability(assistant: Assistant, cases: Iterable[Case]) -> list[Observed]:
     """What the model of what the papers tell sees of the cases; the one of relevance sees nothing."""
     seen = (_observe(assistant, case) for case in cases if not understand(case.question))
     return [replace(one, hits=one.hits[:0], relevant=one.relevant[:0]) for one in seen]
@@ -109,15 +123,20 @@ def _observe(assistant: Assistant, case: Case) -> Observed:
     result = search(assistant.library, assistant.embedder, question, assistant.config.search, _HITS)
     asked = read_question(assistant.library, question)
     relevant = np.array([hit.paper.id in case.relevant for hit in result.hits], dtype=bool)
-    hits, whole = relevance_features(result, asked), told_features(result, asked)
+    hits, whole = relevance_features(result, asked), abstention_features(result, asked)
     return Observed(case.id, case.type, hits, relevant, whole, case.answerable)
 
 
 def calibrate(observed: Sequence[Observed], questions: Mapping[str, str]) -> dict[str, Any]:
     """A calibration fitted on these questions; `questions` names their files with fingerprints."""
     numbers = np.arange(len(observed))
-    hits, relevant = (np.concatenate([getattr(one, name) for one in observed]) for name in ("hits", "relevant"))
-    whole, told = np.concatenate([one.whole for one in observed]), np.array([one.told for one in observed])
+    hits, relevant = (
+        np.concatenate([getattr(one, name) for one in observed]) for name in ("hits", "relevant")
+    )
+    whole, answerability = (
+        np.concatenate([one.whole for one in observed]),
+        np.array([one.answerability for one in observed]),
+    )
     by_hit = Sample(hits, relevant, np.repeat(numbers, [len(one.hits) for one in observed]))
     return {
         "data": {
@@ -126,7 +145,10 @@ def calibrate(observed: Sequence[Observed], questions: Mapping[str, str]) -> dic
             "seed": SEED,
         },
         "relevance": {"features": RELEVANCE_FEATURES, **fit(by_hit)},
-        "told": {"features": TOLD_FEATURES, **fit(Sample(whole, told, numbers))},
+        "answerability": {
+            "features": ABSTENTION_FEATURES,
+            **fit(Sample(whole, answerability, numbers)),
+        },
     }
 
 
@@ -147,7 +169,12 @@ def fit(sample: Sample) -> dict[str, Any]:
     model = LogisticRegression(C=100.0, max_iter=5000)
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=SEED)
     held_out = cross_val_predict(
-        model, sample.features, sample.labels, groups=sample.groups, cv=folds, method="predict_proba"
+        model,
+        sample.features,
+        sample.labels,
+        groups=sample.groups,
+        cv=folds,
+        method="predict_proba",
     )[:, 1]
     model.fit(sample.features, sample.labels)
     return {

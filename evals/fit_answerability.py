@@ -38,20 +38,28 @@ _DECLINED = 0.05  # of the answerable questions: what the threshold may decline 
 class Heard:
     """The signs of one question, and whether it has relevant papers."""
 
-    told: float
+    answerability: float
     yes: float
     answerable: bool
 
 
 def main(arguments: Sequence[str]) -> None:
     """Read, fit and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--name", required=True, help="a part of the served model's name")
-    parser.add_argument("--out", type=Path, default=shipped("sample.jsonl").with_name("model_answerability.json"))
+    parser.add_argument(
+        "--out", type=Path, default=shipped("sample.jsonl").with_name("model_answerability.json")
+    )
     options = parser.parse_args(arguments)
     entry = fitted([one for folder in options.runs for one in heard(folder)])
-    known = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {"models": {}}
+    known = (
+        json.loads(options.out.read_text(encoding="utf-8"))
+        if options.out.exists()
+        else {"models": {}}
+    )
     known["features"] = list(ANSWERABILITY_FEATURES)
     known["models"][options.name] = entry
     options.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
@@ -63,20 +71,24 @@ def heard(folder: Path) -> Iterator[Heard]:
     rows = runs.read(folder).rows
     for suite in dict.fromkeys(row.suite for row in rows):
         own = [row for row in rows if row.suite == suite]
-        told, yes, answerable = (column(own, name) for name in ("calibrated answerability", "model yes", "answerable"))
+        answerability, yes, answerable = (
+            column(own, name) for name in ("calibrated answerability", "model yes", "answerable")
+        )
         # In the order of the run: the folds are drawn by it, and a set of names has another order in each process.
-        for case in [one for one in told if one in yes and one in answerable]:
-            yield Heard(told[case], yes[case], answerable[case] > 0.5)
+        for case in [one for one in answerability if one in yes and one in answerable]:
+            yield Heard(answerability[case], yes[case], answerable[case] > 0.5)
 
 
 def fitted(questions: Sequence[Heard]) -> dict[str, object]:
     """Fit the weights over all questions, with the figures of cross-validation over five folds."""
-    features = np.array([[logit(one.told), one.yes] for one in questions])
+    features = np.array([[logit(one.answerability), one.yes] for one in questions])
     labels = np.array([one.answerable for one in questions])
     fold = np.random.default_rng(SEED).permutation(len(questions)) % _FOLDS
     joined = np.zeros(len(questions))
     for number in range(_FOLDS):
-        joined[fold == number] = _logistic(features[fold != number], labels[fold != number])(features[fold == number])
+        joined[fold == number] = _logistic(features[fold != number], labels[fold != number])(
+            features[fold == number]
+        )
     weights = _logistic(features, labels)
     threshold = float(np.quantile(joined[labels], _DECLINED))
 
@@ -94,7 +106,9 @@ def fitted(questions: Sequence[Heard]) -> dict[str, object]:
             "declined wrongly": round(float((joined[labels] < threshold).mean()), 4),
             "declined rightly": round(float((joined[~labels] < threshold).mean()), 4),
         },
-        "AUROC of each alone": {name: apart(features[:, n]) for n, name in enumerate(ANSWERABILITY_FEATURES)},
+        "AUROC of each alone": {
+            name: apart(features[:, n]) for n, name in enumerate(ANSWERABILITY_FEATURES)
+        },
     }
 
 

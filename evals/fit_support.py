@@ -43,7 +43,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def sample(scorer: SupportScorer, pairs: Sequence[Pair]) -> Sample:
     """A row a pair; those of one claim belong together."""
-    compared = [(pair, seen) for pair in pairs if (seen := scorer.compare(pair.claim, pair.evidence))]
+    compared = [
+        (pair, seen) for pair in pairs if (seen := scorer.compare(pair.claim, pair.evidence))
+    ]
     claims = {pair.claim: number for number, pair in enumerate(pairs)}
     return Sample(
         np.stack([seen.features for _, seen in compared]),

@@ -76,10 +76,16 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         by_kind[row["kind"]].append(row)
     train = by_kind.pop(_TRAIN)
     joined = LogisticRegression().fit(_features(train), [row["supported"] for row in train])
-    lines = [f"weights {joined.coef_[0].round(3).tolist()}, bias {joined.intercept_[0]:.3f}, {len(train)} pairs"]
+    lines = [
+        f"weights {joined.coef_[0].round(3).tolist()}, bias {joined.intercept_[0]:.3f}, {len(train)} pairs"
+    ]
     for kind, own in by_kind.items():
         both = joined.predict_proba(_features(own))[:, 1]
-        scores = {"built in": [row["support"] for row in own], "model": [row["yes"] for row in own], "joined": both}
+        scores = {
+            "built in": [row["support"] for row in own],
+            "model": [row["yes"] for row in own],
+            "joined": both,
+        }
         said = ", ".join(f"{name} {_auroc(own, values):.3f}" for name, values in scores.items())
         lines.append(f"{kind}: {len(own)} pairs, AUROC {said}")
     return "\n".join(lines) + "\n"
@@ -91,16 +97,27 @@ def _features(rows: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.flo
 
 def _auroc(rows: Sequence[dict[str, Any]], scores: Sequence[float]) -> float:
     labelled = list(zip((row["supported"] for row in rows), scores, strict=True))
-    return auroc([score for is_so, score in labelled if is_so], [score for is_so, score in labelled if not is_so])
+    return auroc(
+        [score for is_so, score in labelled if is_so],
+        [score for is_so, score in labelled if not is_so],
+    )
 
 
-def _row(kind: str, pair: Pair, scorer: SupportScorer, embedder: Embedder, llm: LLM) -> dict[str, Any]:
+def _row(
+    kind: str, pair: Pair, scorer: SupportScorer, embedder: Embedder, llm: LLM
+) -> dict[str, Any]:
     asked = fill("supported", evidence=_nearest(pair, embedder), claim=pair.claim)
     yes = yes_over_no(llm, [Message("user", asked)])
     if yes is None:
         sys.exit("the server of the language model gives no probabilities of tokens (logprobs)")
     support = scorer.score(pair.claim, pair.evidence).score
-    return {"kind": kind, "id": pair.id, "supported": pair.supported, "support": support, "yes": yes}
+    return {
+        "kind": kind,
+        "id": pair.id,
+        "supported": pair.supported,
+        "support": support,
+        "yes": yes,
+    }
 
 
 def _nearest(pair: Pair, embedder: Embedder) -> str:

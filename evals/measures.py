@@ -20,7 +20,9 @@ _MARK = re.compile(r"\[(\d+)\]")
 _ABBREVIATION = re.compile(r"(?:\b(?:al|vs|cf|Figs?|Eqs?|Sec|Tab|approx)|\be\.g|\bi\.e)\. ")
 
 
-def retrieval(ranked: Sequence[str], relevant: Mapping[str, int], *, deep: bool = False) -> dict[str, float]:
+def retrieval(
+    ranked: Sequence[str], relevant: Mapping[str, int], *, deep: bool = False
+) -> dict[str, float]:
     """Standard measures of one ranking, best paper first; `relevant` maps papers to grades and is not empty.
 
     nDCG@10 has linear gains (Järvelin and Kekäläinen 2002), RR and AP count grade 1 or more as relevant, as does
@@ -41,7 +43,9 @@ def retrieval(ranked: Sequence[str], relevant: Mapping[str, int], *, deep: bool 
     return {str(measure): float(found.get(measure, 0.0)) for measure in wanted}
 
 
-def evidence_recall(gold: Iterable[Gold], citations: Sequence[Citation], texts: Mapping[str, str]) -> float | None:
+def evidence_recall(
+    gold: Iterable[Gold], citations: Sequence[Citation], texts: Mapping[str, str]
+) -> float | None:
     """The share of answer points that the citations cover; None where no point has evidence.
 
     A point is covered when, for any one of its pieces, the cited spans of that paper cover at least 80 % of the
@@ -62,11 +66,17 @@ def unquoted_points(points: int, gold: Iterable[Gold], texts: Mapping[str, str])
 
 def _covers(piece: Gold, citations: Sequence[Citation], texts: Mapping[str, str]) -> bool | None:
     cited = [
-        evidence for citation in citations if citation.paper_id == piece.paper_id for evidence in citation.evidence
+        evidence
+        for citation in citations
+        if citation.paper_id == piece.paper_id
+        for evidence in citation.evidence
     ]
     if piece.field is not None:
         facts = (one for one in cited if isinstance(one, CatalogFact))
-        return any(fact.field == piece.field and piece.value in (fact.value, fact.printed) for fact in facts)
+        return any(
+            fact.field == piece.field and piece.value in (fact.value, fact.printed)
+            for fact in facts
+        )
     start = texts.get(piece.paper_id, "").find(piece.quote or "")
     if not piece.quote or start < 0:
         return None
@@ -77,10 +87,17 @@ def _covers(piece: Gold, citations: Sequence[Citation], texts: Mapping[str, str]
 
 
 def _characters(evidence: Iterable[object]) -> set[int]:
-    return {position for one in evidence if isinstance(one, TextSpan) for position in range(one.start, one.end)}
+    return {
+        position
+        for one in evidence
+        if isinstance(one, TextSpan)
+        for position in range(one.start, one.end)
+    }
 
 
-def evidence_precision(gold: Iterable[Gold], citations: Sequence[Citation], texts: Mapping[str, str]) -> float | None:
+def evidence_precision(
+    gold: Iterable[Gold], citations: Sequence[Citation], texts: Mapping[str, str]
+) -> float | None:
     """The share of cited characters that lie in gold quotes; None where nothing is cited or nothing is quoted."""
     wanted: dict[str, set[int]] = {}
     for piece in gold:
@@ -93,7 +110,10 @@ def evidence_precision(gold: Iterable[Gold], citations: Sequence[Citation], text
     total = sum(len(characters) for characters in cited.values())
     if not total or not wanted:
         return None
-    return sum(len(characters & wanted.get(paper, set())) for paper, characters in cited.items()) / total
+    return (
+        sum(len(characters & wanted.get(paper, set())) for paper, characters in cited.items())
+        / total
+    )
 
 
 def points_covered(points: Sequence[str], text: str) -> float | None:
@@ -134,7 +154,10 @@ def cited_sentences(citations: Sequence[Citation]) -> int:
 
 
 def metadata_right(
-    text: str, citations: Sequence[Citation], relevant: Mapping[str, int], expected: Sequence[Sequence[str]]
+    text: str,
+    citations: Sequence[Citation],
+    relevant: Mapping[str, int],
+    expected: Sequence[Sequence[str]],
 ) -> bool:
     """Whether an answer on the catalog is right.
 
@@ -153,14 +176,19 @@ def _stands_in(spelling: str, text: str) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(spelling)}(?![\w-])", bare, re.IGNORECASE) is not None
 
 
-def mark_validity(text: str, citations: Sequence[Citation], texts: Mapping[str, str]) -> float | None:
+def mark_validity(
+    text: str, citations: Sequence[Citation], texts: Mapping[str, str]
+) -> float | None:
     """The share of marks that resolve and of text evidence that equals its paper at its offsets; None without any."""
     marks = {int(mark) for mark in _MARK.findall(text)}
     known = {citation.mark for citation in citations}
     # A number in brackets that a paper's own sentence holds is no mark of ours.
     quoted = {int(mark) for one in _spans(citations) for mark in _MARK.findall(one[1].text)}
     checks = [mark in known for mark in marks - quoted]
-    checks += [texts.get(paper, "")[span.start : span.end] == span.text for paper, span in _spans(citations)]
+    checks += [
+        texts.get(paper, "")[span.start : span.end] == span.text
+        for paper, span in _spans(citations)
+    ]
     return sum(checks) / len(checks) if checks else None
 
 
@@ -183,18 +211,30 @@ def written(answer: Answer, supported: float) -> dict[str, float]:
         return {}
     values = {"declined by the model": float(answer.refusal is not None)}
     values["answer seconds"] = answer.usage["total_ms"] / 1000
-    for name in ("prompt_tokens", "completion_tokens", "calibrated_answerability", "model_yes", "first_token_ms"):
+    for name in (
+        "prompt_tokens",
+        "completion_tokens",
+        "calibrated_answerability",
+        "model_yes",
+        "first_token_ms",
+    ):
         if name in answer.usage:
             values[name.replace("_", " ")] = answer.usage[name]
-    holds = [[(one.support or 0.0) >= supported for one in said.citations] for said in answer.statements]
+    holds = [
+        [(one.support or 0.0) >= supported for one in said.citations] for said in answer.statements
+    ]
     if holds:
         values["citation recall"] = float(np.mean([any(one) for one in holds]))
-        values["flagged sentences"] = float(np.mean([bool(said.doubts) for said in answer.statements]))
+        values["flagged sentences"] = float(
+            np.mean([bool(said.doubts) for said in answer.statements])
+        )
     if any(holds):
         values["citation precision"] = float(np.mean([good for one in holds for good in one]))
     if own := [one for one in answer.statements if not quoted(one)]:
         values["written sentences"] = float(len(own))
-        values["whole and marked"] = float(np.mean([whole(one.text) and bool(one.citations) for one in own]))
+        values["whole and marked"] = float(
+            np.mean([whole(one.text) and bool(one.citations) for one in own])
+        )
     return values
 
 
@@ -212,7 +252,9 @@ def whole(text: str) -> bool:
     One of `MOST_WORDS` words was ended by its form, so that nobody knows whether it is whole.
     """
     inside = _ABBREVIATION.sub("", text)
-    ended = re.search("[.!?。！？]$", text) is not None and not re.search("[.!?] |[。！？].", inside)
+    ended = re.search("[.!?。！？]$", text) is not None and not re.search(
+        "[.!?] |[。！？].", inside
+    )
     return ended and not set("[]\n") & set(text) and len(text.split()) < MOST_WORDS
 
 
@@ -244,7 +286,9 @@ def best_f1(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     return float(f1[ends].max()) if len(f1) else float("nan")
 
 
-def calibration_error(scores: NDArray[np.float64], labels: NDArray[np.bool_], bins: int = 10) -> float:
+def calibration_error(
+    scores: NDArray[np.float64], labels: NDArray[np.bool_], bins: int = 10
+) -> float:
     """Expected calibration error over equal-width bins of [0, 1] (Naeini et al. 2015)."""
     where = np.minimum((scores * bins).astype(int), bins - 1)
     error = 0.0
@@ -255,7 +299,9 @@ def calibration_error(scores: NDArray[np.float64], labels: NDArray[np.bool_], bi
     return float(error)
 
 
-def risk_coverage(confidence: NDArray[np.float64], wrong: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
+def risk_coverage(
+    confidence: NDArray[np.float64], wrong: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], ...]:
     """Coverage and risk when only the most confident questions are answered (El-Yaniv and Wiener 2010), each (n,)."""
     order = np.argsort(-confidence, kind="stable")
     answered = np.arange(1, len(order) + 1)

@@ -74,7 +74,9 @@ def ours(assistant: Assistant, llm: Timed) -> Lap:
 def bare(client: Any, llm: Timed) -> Lap:
     """The same request by the openai package and nothing else."""
     started, first, tokens = time.perf_counter(), 0.0, None
-    for chunk in client.chat.completions.create(**request(llm), stream=True, stream_options={"include_usage": True}):
+    for chunk in client.chat.completions.create(
+        **request(llm), stream=True, stream_options={"include_usage": True}
+    ):
         if chunk.choices and chunk.choices[0].delta.content:
             first = first or time.perf_counter()
         tokens = chunk.usage.completion_tokens if chunk.usage else tokens
@@ -83,7 +85,9 @@ def bare(client: Any, llm: Timed) -> Lap:
 
 def request(llm: Timed) -> dict[str, Any]:
     """The last prompt as the API wants it."""
-    extra: dict[str, Any] = {"structured_outputs": {"grammar": llm.form.grammar}} if llm.form else {}
+    extra: dict[str, Any] = (
+        {"structured_outputs": {"grammar": llm.form.grammar}} if llm.form else {}
+    )
     if llm.config.template_options:
         extra["chat_template_kwargs"] = llm.config.template_options
     return {
@@ -109,15 +113,22 @@ def cached(client: Any, llm: Timed) -> tuple[int, int]:
 
 def main() -> None:
     """Measure and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--profile", default="gpu")
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     import openai
 
-    with tempfile.TemporaryDirectory() as home, Assistant.open(home=home, profile=options.profile) as assistant:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Assistant.open(home=home, profile=options.profile) as assistant,
+    ):
         assistant.ingest([shipped("sample.jsonl")])
-        config = assistant.config.llm.model_copy(update={"temperature": 0.0, "form": "structured_outputs"})
+        config = assistant.config.llm.model_copy(
+            update={"temperature": 0.0, "form": "structured_outputs"}
+        )
         assert isinstance(assistant.synthesizer, Generated), "the profile has no language model"
         llm = Timed(config, assistant.synthesizer.llm.endpoint)
         assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)
@@ -133,12 +144,19 @@ def main() -> None:
 
 def _report(laps: Sequence[tuple[Lap, Lap]]) -> None:
     mine, theirs = zip(*laps, strict=True)
-    first, total = (1000 * median(getattr(a, name) - getattr(b, name) for a, b in laps) for name in ("first", "total"))
+    first, total = (
+        1000 * median(getattr(a, name) - getattr(b, name) for a, b in laps)
+        for name in ("first", "total")
+    )
     share = median(a.total / b.total - 1 for a, b in laps)
     for name, one in (("ours", mine), ("bare client", theirs)):
-        opened, whole = (1000 * median(laps) for laps in ([lap.first for lap in one], [lap.total for lap in one]))
+        opened, whole = (
+            1000 * median(laps) for laps in ([lap.first for lap in one], [lap.total for lap in one])
+        )
         shown = f"first {opened:.0f} ms, all {whole:.0f} ms"
-        print(f"{name}: {shown}, {median(lap.tokens or 0 for lap in one):.0f} tokens (median of {len(laps)})")  # noqa: T201
+        print(  # noqa: T201
+            f"{name}: {shown}, {median(lap.tokens or 0 for lap in one):.0f} tokens (median of {len(laps)})"
+        )
     print(f"difference, median of pairs: first {first:+.1f} ms, all {total:+.1f} ms ({share:+.1%})")  # noqa: T201
 
 

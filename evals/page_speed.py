@@ -32,23 +32,37 @@ _LINE = "{:<44} {:>8} {:>8} {:>8}"
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("home", type=Path, help="a library; it is copied, so that no question is left in it")
+    options.add_argument(
+        "home", type=Path, help="a library; it is copied, so that no question is left in it"
+    )
     options.add_argument("--rounds", type=int, default=10)
     given = options.parse_args()
     if not (given.home / "catalog.sqlite").exists():
-        raise InputError(f"there is no library in {given.home}; begin with: rag ingest FOLDER --home {given.home}")
+        raise InputError(
+            f"there is no library in {given.home}; begin with: rag ingest FOLDER --home {given.home}"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(shutil.copytree(given.home, Path(folder) / "home", ignore=shutil.ignore_patterns("journal.db*")))
+        home = Path(
+            shutil.copytree(
+                given.home, Path(folder) / "home", ignore=shutil.ignore_patterns("journal.db*")
+            )
+        )
         with _served(home, Path(folder)) as url, _browser() as browser:
             _print(_LINE.format("milliseconds", "median", "min", "max"))
-            _row("page opened until a question can be typed", [_opened(browser, url) for _ in range(given.rounds)])
+            _row(
+                "page opened until a question can be typed",
+                [_opened(browser, url) for _ in range(given.rounds)],
+            )
             page = browser.new_page()
             _open(page, url)
             _asked(page, _QUESTION)
             _rows("Enter until", [_asked(page, _QUESTION) for _ in range(given.rounds)])
             while page.locator(".turn").count() < _LONG:
                 _asked(page, _QUESTION)
-            _rows(f"after {_LONG} answers, Enter until", [_asked(page, _QUESTION) for _ in range(given.rounds)])
+            _rows(
+                f"after {_LONG} answers, Enter until",
+                [_asked(page, _QUESTION) for _ in range(given.rounds)],
+            )
 
 
 def _open(page: Any, url: str) -> float:
@@ -87,7 +101,11 @@ def _served(home: Path, folder: Path) -> Iterator[str]:
     log = folder / "server.log"
     with log.open("w", encoding="utf-8") as said:
         command = [sys.executable, "-m", "rag", "ui", "--home", str(home)]
-        environment = {**os.environ, "RAG_UI__QUESTIONS_PER_MINUTE": "100000", "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            "RAG_UI__QUESTIONS_PER_MINUTE": "100000",
+            "PYTHONUNBUFFERED": "1",
+        }
         process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment)
     try:
         while not (found := re.search(r"the page is at (\S+)", log.read_text(encoding="utf-8"))):
@@ -120,7 +138,11 @@ def _rows(what: str, laps: list[tuple[float, float]]) -> None:
 
 
 def _row(what: str, seconds: list[float]) -> None:
-    _print(_LINE.format(what, *(f"{1000 * one:.0f}" for one in (median(seconds), min(seconds), max(seconds)))))
+    _print(
+        _LINE.format(
+            what, *(f"{1000 * one:.0f}" for one in (median(seconds), min(seconds), max(seconds)))
+        )
+    )
 
 
 def _print(line: str) -> None:

@@ -56,10 +56,14 @@ def run(
 ) -> Iterator[Run]:
     """One run a peer, in runs/peers. Raises InputError for an unknown peer, without a model, and where a peer fails."""
     if unknown := set(only or ()) - PEERS.keys():
-        raise InputError(f"there is no peer {sorted(unknown)[0]!r} that answers; known are {', '.join(PEERS)}")
+        raise InputError(
+            f"there is no peer {sorted(unknown)[0]!r} that answers; known are {', '.join(PEERS)}"
+        )
     config = settled(load_config(profile, home))
     if not config.writes:
-        raise InputError("the peers answer by a language model: name a profile that has one, such as --profile local")
+        raise InputError(
+            "the peers answer by a language model: name a profile that has one, such as --profile local"
+        )
     loaded = load(suite, Context(settled(config, quotes=True), data_folder(data), questions, say))
     # None of the peers reads a catalog.
     cases = [case for case in loaded.cases if isinstance(case, Case) and case.type != "metadata"]
@@ -75,15 +79,29 @@ def run(
 
 
 def _run_peer(
-    peer: str, config: Config, server: tuple[str, str], loaded: Loaded, cases: Sequence[Case], say: Say
+    peer: str,
+    config: Config,
+    server: tuple[str, str],
+    loaded: Loaded,
+    cases: Sequence[Case],
+    say: Say,
 ) -> Run:
     python = peers.environment("heavy", config, say)
     folder = peers.ROOT / f"{loaded.name}-{peer}-answers"
     folder.mkdir(parents=True, exist_ok=True)
     asked, answered = folder / "request.json", folder / "answers.jsonl"
     llm, (url, key) = config.llm, server
-    writer = {"base_url": url, "model": llm.model, "context": llm.context, "max_tokens": llm.max_tokens}
-    request = {**peers.request(config, loaded, cases), "model": peers.embedding_model(python), "llm": writer}
+    writer = {
+        "base_url": url,
+        "model": llm.model,
+        "context": llm.context,
+        "max_tokens": llm.max_tokens,
+    }
+    request = {
+        **peers.request(config, loaded, cases),
+        "model": peers.embedding_model(python),
+        "llm": writer,
+    }
     asked.write_text(json.dumps(request), encoding="utf-8")
     say(f"{loaded.name}: {peer} answers {len(cases)} questions")
     program, *flags = PEERS[peer]
@@ -91,7 +109,9 @@ def _run_peer(
     peers.call(command, f"the peer {peer}", LLM_API_KEY=key)
     about = json.loads(Path(f"{answered}.meta.json").read_text(encoding="utf-8"))
     rows = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
-    return _measured(peer, folder, config, loaded, cases, {row["query"]: row for row in rows}, about)
+    return _measured(
+        peer, folder, config, loaded, cases, {row["query"]: row for row in rows}, about
+    )
 
 
 def _measured(
@@ -103,7 +123,9 @@ def _measured(
     rows: dict[str, dict[str, Any]],
     about: dict[str, Any],
 ) -> Run:
-    with Assistant(config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})) as assistant:
+    with Assistant(
+        config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})
+    ) as assistant:
         texts = {paper.id: paper.text for paper in assistant.papers()}
     judge = Judge(SupportScorer(open_embedder(config.embedder)), texts, config.answer.supported)
     recorder = peers.new_recorder(peer, folder, loaded, len(cases), about)
@@ -127,7 +149,9 @@ class Judge:
         declined = declines(row["text"])
         values = {"answer seconds": row["seconds"], "answer words": float(len(row["text"].split()))}
         values["answerable"] = float(case.answerable)
-        values["declined wrongly" if case.answerable else "answered wrongly"] = float(declined == case.answerable)
+        values["declined wrongly" if case.answerable else "answered wrongly"] = float(
+            declined == case.answerable
+        )
         if declined or not case.answerable:
             return values | ({"answer points": 0.0} if case.answerable and case.points else {})
         said = " ".join(text for text, _ in sentences)
@@ -146,7 +170,10 @@ class Judge:
     def _supports(self, sentence: str, paper: str) -> bool:
         # As of ours, the better of the whole paper and its best sentence counts.
         text = self._texts[paper]
-        return max(self._scorer.score(sentence, [one]).score for one in (text, *split(text))) >= self._supported
+        return (
+            max(self._scorer.score(sentence, [one]).score for one in (text, *split(text)))
+            >= self._supported
+        )
 
 
 def cited_sentences(text: str, sources: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -154,7 +181,9 @@ def cited_sentences(text: str, sources: Sequence[str]) -> list[tuple[str, tuple[
     drafts = Drafts(len(sources))
     marked = [*drafts.feed(text), *drafts.end()]
     sentences = [one for draft in marked for one in sentences_of(draft)]
-    found = [(one.text, tuple(dict.fromkeys(sources[n - 1] for n in one.excerpts))) for one in sentences]
+    found = [
+        (one.text, tuple(dict.fromkeys(sources[n - 1] for n in one.excerpts))) for one in sentences
+    ]
     return found + ([(drafts.tail, ())] if drafts.tail else [])
 
 

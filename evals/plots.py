@@ -27,7 +27,9 @@ def bars(figures: Sequence[Figure], title: str) -> str:
         [one.estimate.high - one.estimate.value for one in figures],
     ]
     rows = np.arange(len(figures))[::-1]
-    axes.barh(rows, values, xerr=np.maximum(errors, 0), color=_BAR, ecolor=_INK, capsize=2, height=0.6)
+    axes.barh(
+        rows, values, xerr=np.maximum(errors, 0), color=_BAR, ecolor=_INK, capsize=2, height=0.6
+    )
     axes.set_yticks(rows, [f"{one.type} ({one.estimate.n})" for one in figures])
     axes.set_xlim(0, max(1.0, *values))
     return _svg(figure)
@@ -38,19 +40,31 @@ def risk_and_coverage(confidence: NDArray[np.float64], wrong: NDArray[np.bool_],
     figure, axes = _axes(title)
     coverage, risk = risk_coverage(confidence, wrong)
     axes.plot(coverage, risk, color=_LINE)
-    axes.set(xlabel="share of questions answered", ylabel="share of answers wrong", xlim=(0, 1), ylim=(0, None))
+    axes.set(
+        xlabel="share of questions answered",
+        ylabel="share of answers wrong",
+        xlim=(0, 1),
+        ylim=(0, None),
+    )
     return _svg(figure)
 
 
-def reliability(scores: NDArray[np.float64], labels: NDArray[np.bool_], title: str, bins: int = 10) -> str:
+def reliability(
+    scores: NDArray[np.float64], labels: NDArray[np.bool_], title: str, bins: int = 10
+) -> str:
     """How often what was scored so came true; on the dashed line a score means what it says."""
     figure, axes = _axes(title)
     where = np.minimum((scores * bins).astype(int), bins - 1)
     filled = [one for one in range(bins) if (where == one).any()]
     axes.plot([0, 1], [0, 1], linestyle="--", color=_INK, linewidth=0.8)
-    means = [(scores[where == one].mean(), labels[where == one].mean(), (where == one).sum()) for one in filled]
+    means = [
+        (scores[where == one].mean(), labels[where == one].mean(), (where == one).sum())
+        for one in filled
+    ]
     axes.scatter(
-        *zip(*((x, y) for x, y, _ in means), strict=True), s=[12 + 3 * n**0.5 * 3 for *_, n in means], color=_BAR
+        *zip(*((x, y) for x, y, _ in means), strict=True),
+        s=[12 + 3 * n**0.5 * 3 for *_, n in means],
+        color=_BAR,
     )
     axes.set(xlabel="score", ylabel="share that was true", xlim=(0, 1), ylim=(0, 1))
     return _svg(figure)
@@ -86,7 +100,9 @@ def _svg(figure: Any) -> str:
     # The salt keeps ids apart that several drawings on one page would share.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
         buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     drawing = buffer.getvalue()
     # matplotlib's style sheet would reach beyond the drawing; on its root the same holds within.
     if style := re.search(r"<style[^>]*>\*\{(.*?)\}</style>", drawing):

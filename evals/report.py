@@ -102,15 +102,23 @@ def _plots(suite: str, rows: list[Row], made: list[Figure]) -> Iterable[str]:
     for measure in ("nDCG@10", "evidence recall", "support AUROC"):
         if by_type := [one for one in made if one.measure == measure and one.type != ALL]:
             yield plots.bars(by_type, f"{suite}: {measure} by type")
-    told, answerable = paired(rows, "told", "answerable")
+    answerability, answerable = paired(rows, "answerability", "answerable")
     if answerable.any() and not answerable.all():
-        yield plots.risk_and_coverage(told, ~answerable, f"{suite}: risk and coverage of declining")
-        yield plots.reliability(told, answerable, f"{suite}: do the papers tell, as scored and as judged")
+        yield plots.risk_and_coverage(
+            answerability, ~answerable, f"{suite}: risk and coverage of declining"
+        )
+        yield plots.reliability(
+            answerability, answerable, f"{suite}: do the papers tell, as scored and as judged"
+        )
     for type_ in dict.fromkeys(row.type for row in rows):
-        scores, supported = paired([row for row in rows if row.type == type_], "support", "supported")
+        scores, supported = paired(
+            [row for row in rows if row.type == type_], "support", "supported"
+        )
         if len(scores):
             yield plots.reliability(scores, supported, f"{suite}: support, {type_}")
-    if latency := [row.value for row in rows if row.measure == "latency ms" and row.value is not None]:
+    if latency := [
+        row.value for row in rows if row.measure == "latency ms" and row.value is not None
+    ]:
         yield plots.latencies(latency, f"{suite}: latency")
 
 
@@ -123,7 +131,9 @@ def _worst(run: Run, suite: str, rows: list[Row]) -> list[dict[str, Any]]:
         if row.value is not None:
             cases[row.case][row.measure] = row.value
     scores = {case: -1.0 if case in failed else _score(values) for case, values in cases.items()}
-    worst = sorted((case for case in cases if scores[case] < 1), key=lambda case: scores[case])[:_WORST]
+    worst = sorted((case for case in cases if scores[case] < 1), key=lambda case: scores[case])[
+        :_WORST
+    ]
     return [
         {
             "name": case,

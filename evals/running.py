@@ -57,7 +57,9 @@ def run(
         endpoint = open_endpoint(config.llm) if config.writes else None
         if isinstance(endpoint, LocalServer):
             stack.callback(endpoint.close)
-        context = Context(config, data_folder(data), Path(questions) if questions else None, say, endpoint)
+        context = Context(
+            config, data_folder(data), Path(questions) if questions else None, say, endpoint
+        )
         loaded = _load_all(suites, context)
         for suite in loaded:
             stack.callback(suite.close)
@@ -92,7 +94,9 @@ def _without_fallback(config: Config) -> Config:
     """With a failing model as an error: else the papers' own sentences would be measured as the model's."""
     if not config.writes:
         return config
-    return config.model_copy(update={"answer": config.answer.model_copy(update={"on_llm_failure": "error"})})
+    return config.model_copy(
+        update={"answer": config.answer.model_copy(update={"on_llm_failure": "error"})}
+    )
 
 
 def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
@@ -107,7 +111,12 @@ def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
                     suite.check()  # a case that fails since the server is gone is asked again
                 if isinstance(outcome, RagError):
                     log.warning("%s, %s: %s", suite.name, case.id, outcome)
-                recorder.add(suite.name, case.id, case.type, outcome if isinstance(outcome, Outcome) else str(outcome))
+                recorder.add(
+                    suite.name,
+                    case.id,
+                    case.type,
+                    outcome if isinstance(outcome, Outcome) else str(outcome),
+                )
                 done += 1
                 if done % _EVERY == 0:
                     say(f"{suite.name}: {done} of {len(left)}")
@@ -144,7 +153,11 @@ def _evaluated(suite: Loaded, case: Item) -> Outcome | RagError:
 def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
     """What run.json says of a run of these suites."""
     suites = {suite.name: _about(suite) for suite in loaded}
-    parts = [config.fingerprint, runs.code_fingerprint(), *(f"{name}{one['data']}" for name, one in suites.items())]
+    parts = [
+        config.fingerprint,
+        runs.code_fingerprint(),
+        *(f"{name}{one['data']}" for name, one in suites.items()),
+    ]
     return {
         "name": config.profile,
         "fingerprint": sha256("\n".join(parts).encode()).hexdigest()[:16],
@@ -161,7 +174,12 @@ def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
 
 
 def _about(suite: Loaded) -> dict[str, Any]:
-    return {"data": suite.data, "cases": len(suite.cases), "papers": suite.papers, "parallel": suite.parallel}
+    return {
+        "data": suite.data,
+        "cases": len(suite.cases),
+        "papers": suite.papers,
+        "parallel": suite.parallel,
+    }
 
 
 def _stamp() -> str:

@@ -73,7 +73,9 @@ class Recorder:
         if isinstance(outcome, str):
             rows, seen = [Row(suite, case, kind, "error", None, outcome)], {"error": outcome}
         else:
-            rows = [Row(suite, case, kind, measure, value) for measure, value in outcome.values.items()]
+            rows = [
+                Row(suite, case, kind, measure, value) for measure, value in outcome.values.items()
+            ]
             seen = dict(outcome.seen)
         _append(self.folder / "rows.jsonl", (asdict(row) for row in rows))
         # The case counts as done from here on; without this line its rows are dropped when the run goes on.
@@ -108,7 +110,9 @@ class Recorder:
         _write(path, kept)
 
     def _write_info(self) -> None:
-        _replace(self.folder / "run.json", json.dumps(self._info, indent=2, ensure_ascii=False) + "\n")
+        _replace(
+            self.folder / "run.json", json.dumps(self._info, indent=2, ensure_ascii=False) + "\n"
+        )
 
 
 def finished(root: Path = ROOT) -> list[Path]:
@@ -120,7 +124,9 @@ def finished(root: Path = ROOT) -> list[Path]:
 def unfinished(root: Path, fingerprint: str) -> Path | None:
     """The newest run below `root` that was broken off and has this fingerprint."""
     left = (
-        folder for folder, info in _below(root) if not info.get("finished") and info.get("fingerprint") == fingerprint
+        folder
+        for folder, info in _below(root)
+        if not info.get("finished") and info.get("fingerprint") == fingerprint
     )
     return next(left, None)
 
@@ -147,7 +153,12 @@ def point_latest(root: Path, folder: Path) -> None:
 def code_fingerprint() -> str:
     """16 hex digits over the code, prompts and weights that make the figures."""
     root = Path(__file__).resolve().parents[1]
-    paths = [path for name in ("rag", "evals") for path in (root / name).rglob("*") if path.suffix in {".py", ".json"}]
+    paths = [
+        path
+        for name in ("rag", "evals")
+        for path in (root / name).rglob("*")
+        if path.suffix in {".py", ".json"}
+    ]
     digest = sha256()
     for path in sorted(paths):
         digest.update(path.read_bytes())

@@ -48,13 +48,17 @@ def bootstrapped(sample: NDArray[np.float64], statistic: Callable[..., Any]) -> 
     from scipy.stats import bootstrap
 
     rng = np.random.default_rng(SEED)
-    found = bootstrap((sample,), statistic, n_resamples=RESAMPLES, method="percentile", rng=rng, vectorized=True)
+    found = bootstrap(
+        (sample,), statistic, n_resamples=RESAMPLES, method="percentile", rng=rng, vectorized=True
+    )
     low, high = found.confidence_interval
     return Estimate(float(statistic(sample, axis=-1)), float(low), float(high), len(sample))
 
 
 def two_samples(
-    positive: Sequence[float], negative: Sequence[float], statistic: Callable[[Sequence[float], Sequence[float]], float]
+    positive: Sequence[float],
+    negative: Sequence[float],
+    statistic: Callable[[Sequence[float], Sequence[float]], float],
 ) -> Estimate:
     """A statistic of two groups with its interval, each group resampled for itself."""
     first, second = _checked(positive), _checked(negative)
@@ -64,7 +68,9 @@ def two_samples(
         for _ in range(RESAMPLES // 4)
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(statistic(positive, negative), float(low), float(high), len(first) + len(second))
+    return Estimate(
+        statistic(positive, negative), float(low), float(high), len(first) + len(second)
+    )
 
 
 def compare(a: Sequence[float], b: Sequence[float]) -> Difference:
@@ -86,7 +92,9 @@ def compare(a: Sequence[float], b: Sequence[float]) -> Difference:
             rng=np.random.default_rng(SEED),
         ).pvalue
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
-    return Difference(mean(differences.tolist()), float(p), wins, losses, len(differences) - wins - losses)
+    return Difference(
+        mean(differences.tolist()), float(p), wins, losses, len(differences) - wins - losses
+    )
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:

@@ -17,12 +17,15 @@ def print_figures(run: Run) -> None:
     for suite, about in run.info["suites"].items():
         types, rows = table([one for one in figures(run.rows) if one.suite == suite])
         made = _table(
-            f"{suite}: {run.name}, {about['cases']} cases", ["measure", types[0], "95 %", "cases", *types[1:]]
+            f"{suite}: {run.name}, {about['cases']} cases",
+            ["measure", types[0], "95 %", "cases", *types[1:]],
         )
         for measure, cells in rows:
             first = cells[0]
             own = (
-                [shown(first.value), f"{shown(first.low)} to {shown(first.high)}", str(first.n)] if first else [""] * 3
+                [shown(first.value), f"{shown(first.low)} to {shown(first.high)}", str(first.n)]
+                if first
+                else [""] * 3
             )
             made.add_row(measure, *own, *(shown(cell.value) if cell else "" for cell in cells[1:]))
         _print(made)
@@ -45,7 +48,10 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
             f"{gap.low:+.3f} to {gap.high:+.3f}",
             f"{one.p:.4f}",
         ]
-        counts = [str(number) for number in (one.difference.wins, one.difference.losses, one.difference.ties)]
+        counts = [
+            str(number)
+            for number in (one.difference.wins, one.difference.losses, one.difference.ties)
+        ]
         made.add_row(one.suite, one.measure, *numbers, *counts)
     _print(made)
 

@@ -7,7 +7,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from rag.answer import Reply, Synthesizer, beside_reply, catalog_reply, refusal_text, text_reply, without_names
+from rag.answer import (
+    Reply,
+    Synthesizer,
+    beside_reply,
+    catalog_reply,
+    refusal_text,
+    text_reply,
+    without_names,
+)
 from rag.config import Config
 from rag.conversations.numbering import Numbering
 from rag.errors import InputError, LLMError
@@ -58,7 +66,7 @@ class _SoFar:
 
     notices: list[str]
     refusal: str | None
-    told: float
+    answerability: float
     said: list[Statement] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     made_by: str = ""
@@ -78,15 +86,17 @@ class _SoFar:
                 self.excluded.append(event)
             case Declined(reason):
                 self.refusal = reason
-            case Judged(told, calibrated, yes):
-                self.told = told
+            case Judged(answerability, calibrated, yes):
+                self.answerability = answerability
                 self.counts |= {"calibrated_answerability": calibrated, "model_yes": yes}
             case Written():
                 self.made_by = f"{event.model}, prompts {event.prompts}, form {event.form}"
                 for name, number in _counts(event).items():
                     # The time to the first token is that of the first request.
                     first = name == "first_token_ms" and name in self.counts
-                    self.counts[name] = self.counts[name] if first else self.counts.get(name, 0) + number
+                    self.counts[name] = (
+                        self.counts[name] if first else self.counts.get(name, 0) + number
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,9 @@ class Asker:
     searcher: Searcher
     synthesizer: Synthesizer
     config: Config
-    reader: Reader | None = None  # a language model that reads questions; rules do where there is none
+    reader: Reader | None = (
+        None  # a language model that reads questions; rules do where there is none
+    )
 
     @property
     def library(self) -> Library:
@@ -104,7 +116,12 @@ class Asker:
         return self.searcher.library
 
     def stream(
-        self, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        filters: bool = True,
+        scope: Scope = _EVERYTHING,
     ) -> Iterator[Event]:
         """Answer as events; the last one is `Finished`.
 
@@ -122,25 +139,31 @@ class Asker:
         if not filters or standalone.scope in scope.without:
             standalone = standalone.unrestricted()
         among = self._among(standalone, scope)
-        yield Stage(f"searching {self.library.catalog.count() if among is None else len(among)} papers")
+        yield Stage(
+            f"searching {self.library.catalog.count() if among is None else len(among)} papers"
+        )
         language = foreign(self.library, sought) if self.config.embedder.english_only else None
         if language is None:
             standalone, corrected = self._spelt(standalone)
             notices += corrected
-        query, degraded = self._understood(standalone) if filters else (CatalogQuery(standalone.asked), [])
+        query, degraded = (
+            self._understood(standalone) if filters else (CatalogQuery(standalone.asked), [])
+        )
         notices += degraded
         reply = self._reply(standalone, query, scope, among)
         if language:
-            reply, told = _in_a_foreign_language(reply, language)
-            notices += told
+            reply, about = _in_a_foreign_language(reply, language)
+            notices += about
         if reply.refusal is None:
-            notices += [f"No paper mentions “{name}”." for name in unmentioned(self.library, query.topic)]
+            notices += [
+                f"No paper mentions “{name}”." for name in unmentioned(self.library, query.topic)
+            ]
         yield from map(Notice, notices)
         found = time.perf_counter()
         yield SourcesFound(reply.hits[: self.config.search.hits], reply.looked_at)
         if reply.refusal is None:
             yield Stage("reading")
-        so_far, numbering = _SoFar(notices, reply.refusal, reply.told), Numbering(history)
+        so_far, numbering = _SoFar(notices, reply.refusal, reply.answerability), Numbering(history)
         for event in reply.said:
             said = numbering.numbered(event) if isinstance(event, Statement) else event
             so_far.take(said)
@@ -169,10 +192,12 @@ class Asker:
             hits=_kept(reply.hits, cited, self.config.search.hits),
             filters=(*([standalone.scope] if standalone.scope else []), *reply.filters),
             refusal=so_far.refusal,
-            told=so_far.told,
+            answerability=so_far.answerability,
             looked_at=reply.looked_at,
             notices=tuple(so_far.notices),
-            perhaps=() if so_far.refusal else tuple(hit for hit in reply.perhaps if hit.paper.id not in settled),
+            near_misses=()
+            if so_far.refusal
+            else tuple(hit for hit in reply.near_misses if hit.paper.id not in settled),
             usage=usage,
             config=self.config.fingerprint,
             made_by=so_far.made_by,
@@ -182,11 +207,17 @@ class Asker:
             excluded=tuple(one for one in so_far.excluded if one.paper_id not in cited),
         )
 
-    def _standing_alone(self, question: str, history: Sequence[Turn]) -> tuple[Standalone, list[str]]:
-        """What a question means after the turns before it, and what is to be told of that."""
+    def _standing_alone(
+        self, question: str, history: Sequence[Turn]
+    ) -> tuple[Standalone, list[str]]:
+        """What a question means after the turns before it, and the notices about it."""
         by_rules = stand_alone(question, history, self.config.answer.max_question_characters)
         # A paper that is pointed to needs no other words.
-        if self.reader is None or by_rules.papers or not any(turn.role == "user" for turn in history):
+        if (
+            self.reader is None
+            or by_rules.papers
+            or not any(turn.role == "user" for turn in history)
+        ):
             return by_rules, []
         try:
             meant = self.reader.standalone(question, history)
@@ -222,12 +253,16 @@ class Asker:
             papers = side_by_side(self.library, standalone.asked, comparing=comparing)
         if not papers:
             return standalone
-        called = {paper: name for name, paper in sorted(papers.items(), key=lambda one: len(one[0]))}
+        called = {
+            paper: name for name, paper in sorted(papers.items(), key=lambda one: len(one[0]))
+        }
         if "it" in papers and standalone.scope:
             called[papers["it"]] = standalone.scope.removeprefix("only ")
         *names, last = (called[paper] for paper in dict.fromkeys(papers.values()))
         pairs, scope = tuple(papers.items()), f"only {', '.join(names)} and {last}"
-        return replace(standalone, papers=tuple(dict.fromkeys(papers.values())), scope=scope, names=pairs)
+        return replace(
+            standalone, papers=tuple(dict.fromkeys(papers.values())), scope=scope, names=pairs
+        )
 
     def _beside_it(self, standalone: Standalone) -> dict[str, str]:
         """Names and ids of the paper that is pointed to and of those beside it: "how does it differ from GLOW?"."""
@@ -244,23 +279,38 @@ class Asker:
         pointed = frozenset(self.library.catalog.papers(standalone.papers))
         return pointed if among is None else among & pointed
 
-    def _reply(self, standalone: Standalone, query: CatalogQuery, scope: Scope, among: frozenset[str] | None) -> Reply:
+    def _reply(
+        self,
+        standalone: Standalone,
+        query: CatalogQuery,
+        scope: Scope,
+        among: frozenset[str] | None,
+    ) -> Reply:
         if among is not None and not among:
             met = ", ".join([*scope.filters, *([standalone.scope] if standalone.scope else [])])
-            return Reply((), 0, refusal=f"no paper of the library is within the scope ({met})", told=0.0)
+            return Reply(
+                (),
+                0,
+                refusal=f"no paper of the library is within the scope ({met})",
+                answerability=0.0,
+            )
         if query:
             # A scope of chosen papers says which are meant where the question names none.
             pointed = bool(standalone.papers or (scope.papers and not query.topic))
             left = query.less(scope.without)
             parts = self.searcher, self.synthesizer
-            return catalog_reply(*parts, left, self.config, among, whole=standalone.asked, pointed=pointed)
+            return catalog_reply(
+                *parts, left, self.config, among, whole=standalone.asked, pointed=pointed
+            )
         beside = {name: paper for name, paper in standalone.names if among and paper in among}
         if len(set(beside.values())) > 1:
-            return beside_reply(self.searcher, self.synthesizer, standalone.asked, beside, self.config)
+            return beside_reply(
+                self.searcher, self.synthesizer, standalone.asked, beside, self.config
+            )
         return text_reply(self.searcher, self.synthesizer, standalone.asked, self.config, among)
 
     def _understood(self, standalone: Standalone) -> tuple[CatalogQuery, list[str]]:
-        """What a question asks of the catalog, and what is to be told of that."""
+        """What a question asks of the catalog, and the notices about it."""
         organisations = self.library.catalog.organisations
         # The names of papers set side by side say which are meant, not what is asked of them.
         asked = without_names(standalone.asked, (name for name, _ in standalone.names))
@@ -280,7 +330,9 @@ class Asker:
 def _without_orders(asked: str) -> tuple[str, list[str]]:
     """The question without instructions to the assistant, and what is said of them."""
     sought, orders = without_instructions(asked)
-    return sought, [f"Instructions in the question were not followed: “{' '.join(orders)}”."] if orders else []
+    return sought, [
+        f"Instructions in the question were not followed: “{' '.join(orders)}”."
+    ] if orders else []
 
 
 def _in_a_foreign_language(reply: Reply, code: str) -> tuple[Reply, list[str]]:
@@ -313,7 +365,12 @@ def _counts(written: Written) -> dict[str, float]:
 
 
 def ask(
-    asker: Asker, question: str, history: Sequence[Turn] = (), *, filters: bool = True, scope: Scope = _EVERYTHING
+    asker: Asker,
+    question: str,
+    history: Sequence[Turn] = (),
+    *,
+    filters: bool = True,
+    scope: Scope = _EVERYTHING,
 ) -> Answer:
     """The answer at the end of the stream."""
     for event in asker.stream(question, history, filters=filters, scope=scope):
@@ -326,9 +383,13 @@ def checked_question(question: str, longest: int) -> str:
     """The question without white space around it. Raises InputError for an empty or an overlong one."""
     asked = question.strip()
     if not asked:
-        raise InputError("the question is empty; ask something such as: which papers study density ratios in RL?")
+        raise InputError(
+            "the question is empty; ask something such as: which papers study density ratios in RL?"
+        )
     if len(asked) > longest:
-        raise InputError(f"the question has {len(asked):,} characters; at most {longest:,} are read, so shorten it")
+        raise InputError(
+            f"the question has {len(asked):,} characters; at most {longest:,} are read, so shorten it"
+        )
     # A lone surrogate can be neither embedded nor printed.
     return asked.encode("utf-8", "replace").decode("utf-8")
 

@@ -84,7 +84,9 @@ class Assistant:
         """
         self.config = settled(config, quotes=quotes)
         self._endpoint, self._shared = endpoint, endpoint is not None
-        read_calibration(config.answer.calibration)  # a wrong file is told before any question is asked
+        read_calibration(
+            config.answer.calibration
+        )  # a wrong file is reported before any question is asked
         self._model_progress = model_progress
         self._embedder = embedder
         self._made: dict[str, tuple[int, Any]] = {}
@@ -199,7 +201,9 @@ class Assistant:
         `Answer.filters`; `filters=False` searches for all its words instead. `scope` restricts the papers further.
         """
         self.warm()  # it loads while the papers are searched
-        return ask(self._asker(), question, turns_from(history), filters=filters, scope=scope)
+        return ask(
+            self._asker(quotes=quotes), question, turns_from(history), filters=filters, scope=scope
+        )
 
     def ask_stream(
         self,
@@ -211,7 +215,9 @@ class Assistant:
         quotes: bool = False,
     ) -> Iterator[Event]:
         """Answer a question as events; the last one is `Finished` and holds the answer. See `ask`."""
-        return self._asker(quotes=quotes).stream(question, turns_from(history), filters=filters, scope=scope)
+        return self._asker(quotes=quotes).stream(
+            question, turns_from(history), filters=filters, scope=scope
+        )
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
         """The `k` best papers for a question (by default as many as configured)."""
@@ -249,12 +255,14 @@ class Assistant:
         return self._scorer.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def judged(self, sentence: str, evidence: str | Sequence[str]) -> Verdict | None:
-        """What the profile's language model says of it: supported, contradicted or not told; None for no verdict.
+        """What the profile's language model says of it: supported, contradicted or not stated; None for no verdict.
 
         Needs no library. Raises InputError where no language model writes, LLMError where it fails.
         """
         if not self.config.writes:
-            raise InputError(f"the profile {self.config.profile} has no language model that could judge")
+            raise InputError(
+                f"the profile {self.config.profile} has no language model that could judge"
+            )
         judge = Judge(self._llm, self._counters)
         return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rag.errors import ConfigError
-from rag.resources import shipped
+from rag.resources import renamed, shipped
 
 APP = "ask-the-papers"
 _PREFIX = "RAG_"
@@ -30,7 +30,9 @@ _PLACES_OF_LLM = {
 }  # fmt: skip
 
 
-Key = Annotated[str, Field(repr=False, exclude=True)]  # in no dump of a configuration, whoever makes it
+Key = Annotated[
+    str, Field(repr=False, exclude=True)
+]  # in no dump of a configuration, whoever makes it
 
 
 class _Section(BaseModel):
@@ -57,7 +59,11 @@ class EmbedderConfig(_Section):
     @property
     def cache_folder(self) -> Path:
         """The folder in which fetched weights are kept."""
-        return Path(self.cache).expanduser() if self.cache else platformdirs.user_cache_path(APP) / "models"
+        return (
+            Path(self.cache).expanduser()
+            if self.cache
+            else platformdirs.user_cache_path(APP) / "models"
+        )
 
 
 class SearchConfig(_Section):
@@ -81,7 +87,7 @@ class AnswerConfig(_Section):
     relevance: float = Field(ge=0, le=1)
     share_of_best: float = Field(ge=0, le=1)
     odds_of_best: float = Field(ge=0, le=1)
-    told: float = Field(ge=0, le=1)
+    answerability: float = Field(ge=0, le=1)
     calibration: str
     considered: int = Field(ge=1)
     sentences: int = Field(ge=1)
@@ -138,7 +144,11 @@ class LLMConfig(_Section):
     @property
     def cache_folder(self) -> Path:
         """The folder in which fetched language models are kept."""
-        return Path(self.cache).expanduser() if self.cache else platformdirs.user_cache_path(APP) / "llm"
+        return (
+            Path(self.cache).expanduser()
+            if self.cache
+            else platformdirs.user_cache_path(APP) / "llm"
+        )
 
 
 class UIConfig(_Section):
@@ -153,7 +163,11 @@ class Config(BaseSettings):
     """Everything that can be set, checked and frozen."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__", env_ignore_empty=False
+        frozen=True,
+        extra="forbid",
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=False,
     )
 
     profile: str
@@ -215,7 +229,9 @@ def load_config(profile: str | None = None, home: str | Path | None = None) -> C
     path = _profile_path(name)
     _refuse_unknown_variables(os.environ)
     try:
-        config = Config(**_read_toml(path), profile=path.stem).model_copy(update={"profile": path.stem})
+        config = Config(**_read_toml(path), profile=path.stem).model_copy(
+            update={"profile": path.stem}
+        )
     except ValidationError as error:
         raise ConfigError(f"{_describe(error)} (profile {path.name})") from None
     except ValueError as error:  # pydantic-settings: a section's variable that holds no JSON
@@ -245,7 +261,9 @@ def _profile_path(name: str) -> Path:
     if path.is_file() and path.parent == shipped("configs"):
         return path
     known = ", ".join(sorted(p.stem for p in shipped("configs").glob("*.toml")))
-    raise ConfigError(f"there is no profile {name!r}; known are {known}, or give the path of a .toml file")
+    raise ConfigError(
+        f"there is no profile {name!r}; known are {known}, or give the path of a .toml file"
+    )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -257,10 +275,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     known = {name.upper() for name in _variables()}
-    unknown = sorted(name for name in environment if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    unknown = sorted(
+        name
+        for name in environment
+        if name.upper().startswith(_PREFIX) and name.upper() not in known
+    )
     if unknown:
         close = difflib.get_close_matches(unknown[0].upper(), known, n=1)
-        mend = f"did you mean {close[0]}?" if close else "the profiles in configs/ show what can be set"
+        new = {_variable(old): _variable(name) for old, name in renamed("settings").items()}
+        known_as = new.get(unknown[0].upper()) or next(iter(close), None)
+        mend = (
+            f"did you mean {known_as}?"
+            if known_as
+            else "the profiles in configs/ show what can be set"
+        )
         raise ConfigError(f"unknown variable {unknown[0]}: {mend}")
 
 
@@ -274,13 +302,19 @@ def _variables() -> Iterable[str]:
             yield f"{_PREFIX}{name}"
 
 
+def _variable(key: str) -> str:
+    """Return the environment variable of a key such as `answer.relevance`."""
+    return _PREFIX + key.replace(".", "__").upper()
+
+
 def _describe(error: ValidationError) -> str:
     # A mistyped key is both unknown and missing; the unknown one is what the user wrote.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     match first["type"]:
         case "extra_forbidden":
-            return f"unknown key {key}"
+            new = renamed("settings").get(key)
+            return f"unknown key {key}" + (f"; it is now called {new}" if new else "")
         case "missing":
             return f"missing key {key}"
         case _:

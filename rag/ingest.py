@@ -45,7 +45,9 @@ class IngestReport:
         order = list(Outcome)
         for entry in self.entries:
             if entry.paper_id:
-                papers[entry.paper_id] = min(papers.get(entry.paper_id, entry.outcome), entry.outcome, key=order.index)
+                papers[entry.paper_id] = min(
+                    papers.get(entry.paper_id, entry.outcome), entry.outcome, key=order.index
+                )
         return Counter(papers.values()) + Counter({Outcome.FAILED: len(self.failures)})
 
     @property
@@ -83,19 +85,30 @@ def parts_of(paper: Paper, embedder: Embedder) -> PaperParts:
     texts = [passage_text(paper, passage, embedder.count, limit) for passage in packed]
     split = [pieces(paper.text[unit.start : unit.end], embedder.count, limit) for unit in units]
     vectors = embedder.embed([piece for parts in split for piece in parts])
-    return PaperParts(packed, embedder.embed_passages(texts), units, _means(vectors, [len(parts) for parts in split]))
+    return PaperParts(
+        packed,
+        embedder.embed_passages(texts),
+        units,
+        _means(vectors, [len(parts) for parts in split]),
+    )
 
 
 def _means(vectors: Vectors, sizes: Sequence[int]) -> Vectors:
     """One unit vector for each run of `sizes` rows."""
     ends = np.cumsum(sizes)
-    return normalise(np.stack([vectors[end - size : end].mean(axis=0) for size, end in zip(sizes, ends, strict=True)]))
+    return normalise(
+        np.stack(
+            [vectors[end - size : end].mean(axis=0) for size, end in zip(sizes, ends, strict=True)]
+        )
+    )
 
 
 class _Ingest:
     """One ingest under way; the writer lock is held."""
 
-    def __init__(self, library: Library, embedder: Callable[[], Embedder], page_year: int | None) -> None:
+    def __init__(
+        self, library: Library, embedder: Callable[[], Embedder], page_year: int | None
+    ) -> None:
         self._library, self._page_year = library, page_year
         self._open_embedder = embedder
         self._embedder: Embedder | None = None

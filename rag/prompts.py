@@ -28,7 +28,9 @@ def fill(name: str, **values: object) -> str:
     wanted = {gap for _, gap, _, _ in string.Formatter().parse(template) if gap is not None}
     if wanted != values.keys():
         missing, unused = sorted(wanted - values.keys()), sorted(values.keys() - wanted)
-        raise ConfigError(f"prompt {name!r}: missing variables {missing}, unused variables {unused}")
+        raise ConfigError(
+            f"prompt {name!r}: missing variables {missing}, unused variables {unused}"
+        )
     return template.format(**values)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -12,3 +16,13 @@ def shipped(*parts: str) -> Path:
     packed = _PACKAGE.joinpath("_data", *parts)
     # In a checkout prompts/ and configs/ stand beside the package, and only the wheel holds them in _data.
     return packed if packed.exists() else _PACKAGE.parent.joinpath(*parts)
+
+
+@cache
+def renamed(kind: str) -> Mapping[str, str]:
+    """Return the names that programs and profiles may still use, each with the one that took its place.
+
+    `kind` is "answer" for fields of an answer, or "settings" for keys of a profile.
+    """
+    names: dict[str, Any] = json.loads(shipped("renamed.json").read_text(encoding="utf-8"))
+    return dict(names[kind])

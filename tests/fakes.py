@@ -24,17 +24,27 @@ class WordEmbedder(OneSpace):
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.embedded += len(texts)
         for text in texts:
-            assert self.count(text) <= self.identity.max_tokens, f"{self.count(text)} tokens: {text!r}"
+            assert self.count(text) <= self.identity.max_tokens, (
+                f"{self.count(text)} tokens: {text!r}"
+            )
         rows = [self._vector(text) for text in texts]
-        return normalise(np.stack(rows)) if rows else np.zeros((0, self.identity.dimension), np.float32)
+        return (
+            normalise(np.stack(rows))
+            if rows
+            else np.zeros((0, self.identity.dimension), np.float32)
+        )
 
     def _vector(self, text: str) -> Vectors:
         words = re.findall(r"\w+", text.lower()) or [""]
         return np.sum([self._word(word) for word in words], axis=0, dtype=np.float32)
 
     def _word(self, word: str) -> Vectors:
-        seed = int.from_bytes(hashlib.sha256(f"{self.identity.weights} {word}".encode()).digest()[:8], "little")
-        return np.random.default_rng(seed).standard_normal(self.identity.dimension).astype(np.float32)
+        seed = int.from_bytes(
+            hashlib.sha256(f"{self.identity.weights} {word}".encode()).digest()[:8], "little"
+        )
+        return (
+            np.random.default_rng(seed).standard_normal(self.identity.dimension).astype(np.float32)
+        )
 
 
 class WordCrossEncoder:
@@ -47,7 +57,9 @@ class WordCrossEncoder:
         return len(premise.split()) + len(hypothesis.split()) + 3
 
     def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
-        assert all(self.count(premise, hypothesis) <= self.max_tokens for premise in premises), "a pair is too long"
+        assert all(self.count(premise, hypothesis) <= self.max_tokens for premise in premises), (
+            "a pair is too long"
+        )
         words = set(hypothesis.lower().split())
         shares = [len(words & set(premise.lower().split())) / len(words) for premise in premises]
         return np.array(shares, dtype=np.float32)

@@ -32,7 +32,15 @@ LEVELS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 
-COMMANDS = ("ask_commands", "commands", "eval_commands", "library_commands", "samples", "serve_commands", "terminal")
+COMMANDS = (
+    "ask_commands",
+    "commands",
+    "eval_commands",
+    "library_commands",
+    "samples",
+    "serve_commands",
+    "terminal",
+)
 # library -> the modules that may import it; all others go through them.
 DOORS = {
     "chromadb": {"rag/library/vectors.py"},
@@ -88,7 +96,9 @@ def test_imports_go_down_only(path: Path) -> None:
     own = path.relative_to(ROOT / "rag").parts[0].removesuffix(".py")
     if own == "__init__":
         return
-    others = {name: package for name in imported(path) if (package := package_of(name)) and package != own}
+    others = {
+        name: package for name in imported(path) if (package := package_of(name)) and package != own
+    }
     assert not {name for name, package in others.items() if LEVEL[package] >= LEVEL[own]}
     # The command line stands above the faces and the evaluation.
     assert own == "cli" or not any(name.split(".")[0] in {"ui", "evals"} for name in imported(path))
@@ -97,13 +107,26 @@ def test_imports_go_down_only(path: Path) -> None:
 @pytest.mark.parametrize("path", FACES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_faces_draw_only(path: Path) -> None:
     """No retrieval and no prompt in ui/: what it needs comes from the assistant, as records."""
-    allowed = {"assistant", "conversations", "errors", "explore", "ingest", "output", "records", "sources"}
+    allowed = {
+        "assistant",
+        "conversations",
+        "errors",
+        "explore",
+        "ingest",
+        "output",
+        "records",
+        "sources",
+    }
     assert {package for name in imported(path) if (package := package_of(name))} <= allowed
 
 
 @pytest.mark.parametrize("library", DOORS)
 def test_each_library_has_its_door(library: str) -> None:
-    users = {str(path.relative_to(ROOT)) for path in MODULES if any(n.split(".")[0] == library for n in imported(path))}
+    users = {
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if any(n.split(".")[0] == library for n in imported(path))
+    }
     assert users == DOORS[library]
 
 
@@ -140,6 +163,8 @@ def test_few_modules_at_the_top_and_in_a_folder() -> None:
 
 
 def test_no_two_modules_share_a_name() -> None:
-    paths = [path for package in ("rag", "ui", "evals") for path in (ROOT / package).rglob("[!_]*.py")]
+    paths = [
+        path for package in ("rag", "ui", "evals") for path in (ROOT / package).rglob("[!_]*.py")
+    ]
     names = [path.name for path in paths if "baselines" not in path.parts]
     assert sorted(names) == sorted(set(names))

@@ -98,7 +98,9 @@ def test_newer_library_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"garbage " * 1000, b"short garbage", os.urandom(5000)])
-def test_garbage_instead_of_a_catalog(content: bytes, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_garbage_instead_of_a_catalog(
+    content: bytes, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for path in home.glob("catalog.sqlite*"):
         path.unlink()
     (home / "catalog.sqlite").write_bytes(content)
@@ -120,7 +122,9 @@ def test_damaged_catalog(home: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_other_database_is_no_library(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It carries version 0, like an empty file, and must not be filled with our tables."""
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
-        connection.executescript("CREATE TABLE papers (mine TEXT); INSERT INTO papers VALUES ('precious');")
+        connection.executescript(
+            "CREATE TABLE papers (mine TEXT); INSERT INTO papers VALUES ('precious');"
+        )
     one_line(capsys, "status", "--home", tmp_path)
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
         assert connection.execute("SELECT * FROM papers").fetchall() == [("precious",)]
@@ -155,7 +159,9 @@ def test_failing_migration_changes_nothing(home: Path) -> None:
     path = home / "catalog.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         before = list(connection.iterdump())
-        with pytest.raises(LibraryError, match=f"can't be brought to schema {len(MIGRATIONS) + 2}: no such table"):
+        with pytest.raises(
+            LibraryError, match=f"can't be brought to schema {len(MIGRATIONS) + 2}: no such table"
+        ):
             migrate(connection, path, (*MIGRATIONS, LATER, FAILING))
         assert not connection.in_transaction
         assert schema_version(connection) == len(MIGRATIONS)
@@ -177,7 +183,9 @@ def test_older_library_migrates_at_its_opening(home: Path, monkeypatch: pytest.M
     assert len(backups(home)) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder, so there is nothing to see")
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may write to a read-only folder, so there is nothing to see"
+)
 def test_read_only_home(home: Path, papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     writable = {path: path.stat().st_mode for path in (home, *home.rglob("*"))}
     for path, mode in writable.items():

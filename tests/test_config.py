@@ -135,7 +135,9 @@ def test_a_language_model_that_is_not_here_is_named_with_the_fix(monkeypatch) ->
     with pytest.raises(ModelError, match=r"run rag models pull --llm qwen2\.5-coder-0\.5b"):
         file_of(settled(load_config()).llm)
     monkeypatch.setenv("RAG_LLM__MODEL", "qwen")
-    with pytest.raises(ModelError, match="no language model 'qwen'; known are qwen3-4b-instruct-2507, "):
+    with pytest.raises(
+        ModelError, match="no language model 'qwen'; known are qwen3-4b-instruct-2507, "
+    ):
         file_of(settled(load_config()).llm)
     monkeypatch.setenv("RAG_LLM__MODEL", "/none/own.gguf")
     with pytest.raises(ModelError, match="give llm.model another path"):

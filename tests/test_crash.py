@@ -89,13 +89,20 @@ def opened(home: Path) -> Assistant:
 
 
 def abstract(rng: random.Random) -> str:
-    return " ".join(" ".join(rng.choices(WORDS, k=14)).capitalize() + "." for _ in range(rng.randint(9, 13)))
+    return " ".join(
+        " ".join(rng.choices(WORDS, k=14)).capitalize() + "." for _ in range(rng.randint(9, 13))
+    )
 
 
 def row(number: int, seed: str = "") -> dict[str, Any]:
     rng = random.Random(f"{number} {seed}")
     title = " ".join(random.Random(number).choices(WORDS, k=6)).capitalize()
-    return {"title": f"{title} {number}", "abstract": abstract(rng), "upvotes": number, "published": "2024-06-15"}
+    return {
+        "title": f"{title} {number}",
+        "abstract": abstract(rng),
+        "upvotes": number,
+        "published": "2024-06-15",
+    }
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -128,7 +135,9 @@ def contents(home: Path) -> dict[str, Any]:
             "papers": papers,
             "passages": {one.id: one for part in parts.values() for one in part.passages},
             "sentences": [one for paper in sorted(parts) for one in parts[paper].sentences],
-            "sentence vectors": np.concatenate([parts[paper].sentence_vectors for paper in sorted(parts)]),
+            "sentence vectors": np.concatenate(
+                [parts[paper].sentence_vectors for paper in sorted(parts)]
+            ),
             "vectors": {
                 one.id: vector
                 for part in parts.values()
@@ -136,11 +145,18 @@ def contents(home: Path) -> dict[str, Any]:
             },
             "chroma": dict(zip(stored["ids"], stored["embeddings"], strict=True)),
             "chroma count": library.vectors.count(*tokens["vectors"]),
-            "nearest": [dict(library.nearest(embedder.embed([question])[0], 200)[:10]) for question in QUESTIONS],
+            "nearest": [
+                dict(library.nearest(embedder.embed([question])[0], 200)[:10])
+                for question in QUESTIONS
+            ],
             "terms count": library.terms.count(tokens["terms"][0]),
-            "matching": [{paper for paper, _ in library.matching(question, 1000)} for question in QUESTIONS],
+            "matching": [
+                {paper for paper, _ in library.matching(question, 1000)} for question in QUESTIONS
+            ],
             "folders": {
-                name: [one.partition("-")[0] for one in os.listdir(home / name)] == [tokens[name][0]] for name in tokens
+                name: [one.partition("-")[0] for one in os.listdir(home / name)]
+                == [tokens[name][0]]
+                for name in tokens
             },
         }
 
@@ -160,8 +176,12 @@ def assert_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
         shared = mine.keys() & other.keys()
         # Chroma's graph is approximate and no two are alike: now and then one can't reach a passage that it holds.
         assert len(shared) >= 9, (mine, other)
-        assert [mine[one] for one in shared] == pytest.approx([other[one] for one in shared], abs=1e-4)
-    assert found["folders"] == {"vectors": True, "terms": True}, "what a killed process left is still there"
+        assert [mine[one] for one in shared] == pytest.approx(
+            [other[one] for one in shared], abs=1e-4
+        )
+    assert found["folders"] == {"vectors": True, "terms": True}, (
+        "what a killed process left is still there"
+    )
 
 
 def assert_next_works(home: Path) -> None:
@@ -223,14 +243,18 @@ def kill_again_and_again(
         with opened(home) as assistant:
             again(assistant)
         assert_same(contents(home), wanted)
-    print(f"rag {arguments[0]}: {duration:.2f} s undisturbed, killed at work {times} times; {late} came too late")  # noqa: T201
+    print(  # noqa: T201
+        f"rag {arguments[0]}: {duration:.2f} s undisturbed, killed at work {times} times; {late} came too late"
+    )
 
 
 def test_killed_ingest_into_a_new_library(corpus: Path, first_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     prepare = lambda: shutil.rmtree(home, ignore_errors=True)  # noqa: E731
     again = lambda assistant: assistant.ingest([corpus])  # noqa: E731
-    kill_again_and_again(home, 25, prepare, again, contents(first_home), "ingest", corpus, "--home", home)
+    kill_again_and_again(
+        home, 25, prepare, again, contents(first_home), "ingest", corpus, "--home", home
+    )
 
 
 def test_killed_ingest_of_changes(second: Path, first_home: Path, tmp_path: Path) -> None:
@@ -243,7 +267,9 @@ def test_killed_ingest_of_changes(second: Path, first_home: Path, tmp_path: Path
         shutil.copytree(first_home, home)
 
     again = lambda assistant: assistant.ingest([second])  # noqa: E731
-    kill_again_and_again(home, 25, prepare, again, contents(undisturbed), "ingest", second, "--home", home)
+    kill_again_and_again(
+        home, 25, prepare, again, contents(undisturbed), "ingest", second, "--home", home
+    )
 
 
 def test_killed_rebuild(first_home: Path, tmp_path: Path) -> None:
@@ -253,10 +279,14 @@ def test_killed_rebuild(first_home: Path, tmp_path: Path) -> None:
         shutil.rmtree(home, ignore_errors=True)
         shutil.copytree(first_home, home)
 
-    kill_again_and_again(home, 15, prepare, Assistant.rebuild, contents(first_home), "rebuild", "--home", home)
+    kill_again_and_again(
+        home, 15, prepare, Assistant.rebuild, contents(first_home), "rebuild", "--home", home
+    )
 
 
-def test_killed_while_writing_to_chroma(corpus: Path, first_home: Path, tmp_path: Path, caplog: Any) -> None:
+def test_killed_while_writing_to_chroma(
+    corpus: Path, first_home: Path, tmp_path: Path, caplog: Any
+) -> None:
     """Chroma overwrites its files in place: an index that a process died at is not read but made anew."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     with opened(home) as reader:
@@ -337,7 +367,9 @@ def test_damage_that_makes_rust_panic_heals(first_home: Path, tmp_path: Path) ->
     assert_same(contents(home), contents(first_home))
 
 
-def test_damage_that_crashes_the_reader_heals_with_the_next_command(first_home: Path, tmp_path: Path) -> None:
+def test_damage_that_crashes_the_reader_heals_with_the_next_command(
+    first_home: Path, tmp_path: Path
+) -> None:
     """No Python code can catch a segmentation fault, but the mark that it leaves is seen."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     (header,) = (home / "vectors").rglob("header.bin")
@@ -348,7 +380,9 @@ def test_damage_that_crashes_the_reader_heals_with_the_next_command(first_home: 
     assert_same(contents(home), contents(first_home))
 
 
-def test_damaged_index_heals_under_many_commands(corpus: Path, first_home: Path, tmp_path: Path) -> None:
+def test_damaged_index_heals_under_many_commands(
+    corpus: Path, first_home: Path, tmp_path: Path
+) -> None:
     """One makes it anew; those beside it wait, readers and writers alike."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     gated = CHILD.replace("main()", "input()\nmain()")
@@ -372,7 +406,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that can be filled up and made larger."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip(f"can't mount a small tmpfs here: {mounted.stderr.decode().strip()}")
     yield folder

@@ -21,7 +21,9 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys, model_cache) -> 
     monkeypatch.chdir(tmp_path)
     shutil.copy(shipped("sample.jsonl"), tmp_path / "more.jsonl")
     exec(compile(example, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("Harnessing Density Ratios for Online Reinforcement Learning: ")
+    assert capsys.readouterr().out.startswith(
+        "Harnessing Density Ratios for Online Reinforcement Learning: "
+    )
 
 
 def test_every_command_is_documented_and_no_other() -> None:

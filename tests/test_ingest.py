@@ -11,7 +11,10 @@ from rag.errors import EmbedderMismatch, InputError, NotFound
 from rag.records import Outcome
 from tests.fakes import WordEmbedder
 
-ROW = {"title": "Density Ratios", "abstract": "Ratios of densities are useful. They are hard to learn."}
+ROW = {
+    "title": "Density Ratios",
+    "abstract": "Ratios of densities are useful. They are hard to learn.",
+}
 OTHER = {"title": "Sleeping Cats", "abstract": "Cats sleep most of the day."}
 
 
@@ -42,16 +45,27 @@ def test_a_second_ingest_changes_nothing_and_embeds_nothing(fake, write_papers) 
 def test_a_changed_abstract_replaces_the_old_passages(fake, write_papers) -> None:
     fake.ingest(write_papers("a.jsonl", ROW, OTHER))
     changed = ROW | {"abstract": "Walruses swim in cold water."}
-    assert outcomes(fake.ingest(write_papers("a.jsonl", changed, OTHER))) == {"changed": 1, "unchanged": 1}
+    assert outcomes(fake.ingest(write_papers("a.jsonl", changed, OTHER))) == {
+        "changed": 1,
+        "unchanged": 1,
+    }
     assert [hit.paper.title for hit in fake.search("walruses", 1)] == ["Density Ratios"]
     assert all(hit.stage("lexical") is None for hit in fake.search("useful hard learn"))
     assert fake.status().indexes == {"terms": "current", "vectors": "current"}
-    assert fake.library.vectors.count(*fake.library.catalog.follower("vectors")) == fake.status().passages
+    assert (
+        fake.library.vectors.count(*fake.library.catalog.follower("vectors"))
+        == fake.status().passages
+    )
 
 
 def test_the_same_paper_of_two_sources_is_one(fake, write_papers) -> None:
     fake.ingest(write_papers("a.jsonl", ROW | {"published": "2024"}))
-    other = ROW | {"title": "density  RATIOS!", "abstract": "Another wording.", "published": "2024-03", "comments": 4}
+    other = ROW | {
+        "title": "density  RATIOS!",
+        "abstract": "Another wording.",
+        "published": "2024-03",
+        "comments": 4,
+    }
     assert outcomes(fake.ingest(write_papers("b.jsonl", other))) == {"merged": 1}
     [paper] = fake.papers()
     assert paper.abstract == ROW["abstract"]
@@ -60,7 +74,9 @@ def test_the_same_paper_of_two_sources_is_one(fake, write_papers) -> None:
 
 def test_an_external_id_merges_papers_of_different_titles(fake, write_papers) -> None:
     first = fake.ingest(write_papers("a.jsonl", ROW | {"id": "2401.00001"})).entries[0].paper_id
-    fake.ingest(write_papers("b.jsonl", ROW | {"title": "Density Ratios, Revised", "id": "2401.00001v2"}))
+    fake.ingest(
+        write_papers("b.jsonl", ROW | {"title": "Density Ratios, Revised", "id": "2401.00001v2"})
+    )
     [paper] = fake.papers()
     assert paper.id == first
     assert fake.paper("2401.00001").id == first
@@ -137,7 +153,10 @@ def test_another_embedder_is_refused_with_the_mend(fake, write_papers) -> None:
 
 
 def test_long_papers_and_titles_lose_nothing(fake, write_papers) -> None:
-    row = {"title": "Very " * 80 + "long", "abstract": "A sentence of seven words stands here. " * 60 + "nospace" * 300}
+    row = {
+        "title": "Very " * 80 + "long",
+        "abstract": "A sentence of seven words stands here. " * 60 + "nospace" * 300,
+    }
     fake.ingest(write_papers("a.jsonl", row))
     [paper] = fake.papers()
     [parts] = fake.library.catalog.parts([paper.id]).values()
@@ -146,7 +165,10 @@ def test_long_papers_and_titles_lose_nothing(fake, write_papers) -> None:
 
 
 def test_a_mistyped_path_leaves_no_library(tmp_path) -> None:
-    with Assistant.open(home=tmp_path / "new") as assistant, pytest.raises(InputError, match="no file or folder"):
+    with (
+        Assistant.open(home=tmp_path / "new") as assistant,
+        pytest.raises(InputError, match="no file or folder"),
+    ):
         assistant.ingest([tmp_path / "nothing"])
     assert not (tmp_path / "new").exists()
 
@@ -166,7 +188,8 @@ def test_a_corrected_title_replaces_the_old_one(fake, write_papers) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["2401.00001", "arXiv:2401.00001", "2401.00001v3", "https://arxiv.org/abs/2401.00001v1", "doi"]
+    "name",
+    ["2401.00001", "arXiv:2401.00001", "2401.00001v3", "https://arxiv.org/abs/2401.00001v1", "doi"],
 )
 def test_a_paper_by_its_names_elsewhere(fake, write_papers, name) -> None:
     fake.ingest(write_papers("a.jsonl", ROW | {"id": "2401.00001", "doi": "10.1000/x"}, OTHER))
@@ -176,7 +199,13 @@ def test_a_paper_by_its_names_elsewhere(fake, write_papers, name) -> None:
 
 
 def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) -> None:
-    fake.ingest([write_papers("first.jsonl", {"title": "Density ratios", "abstract": "Density ratios are learnt."})])
+    fake.ingest(
+        [
+            write_papers(
+                "first.jsonl", {"title": "Density ratios", "abstract": "Density ratios are learnt."}
+            )
+        ]
+    )
     embedding, answered = threading.Event(), threading.Event()
 
     class Slow(WordEmbedder):
@@ -203,9 +232,14 @@ def test_questions_are_answered_while_papers_are_embedded(fake, write_papers) ->
 
 
 def test_one_id_under_several_titles_leaves_the_library_open(fake, write_papers) -> None:
-    fake.ingest([write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})])
+    fake.ingest(
+        [write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})]
+    )
     fake.search("bees")  # so that there are indexes to follow
-    rows = [{"title": f"Title {n}", "abstract": f"Text {n}.", "arxiv_id": "2401.00001"} for n in range(3)]
+    rows = [
+        {"title": f"Title {n}", "abstract": f"Text {n}.", "arxiv_id": "2401.00001"}
+        for n in range(3)
+    ]
     fake.ingest([write_papers("b.jsonl", *rows)])
     assert [hit.paper.title for hit in fake.search("bees hives", 1)] == ["First paper"]
     assert len(list(fake.papers())) == 2
@@ -215,13 +249,17 @@ def test_one_id_under_several_titles_leaves_the_library_open(fake, write_papers)
 
 def test_a_library_that_noted_a_passage_as_gone_twice_opens_again(fake, write_papers) -> None:
     """The state that earlier versions left behind, from which neither a question nor a rebuild found a way out."""
-    fake.ingest([write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})])
+    fake.ingest(
+        [write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})]
+    )
     fake.search("bees")
     catalog = fake.library.catalog
     [passage] = catalog.parts([paper.id for paper in fake.papers()]).popitem()[1].passages
     with catalog.transaction():
         generation = catalog.generation() + 1
-        catalog._db.executemany("INSERT INTO gone VALUES (?, ?, ?)", [(passage.id, passage.paper_id, generation)] * 3)
+        catalog._db.executemany(
+            "INSERT INTO gone VALUES (?, ?, ?)", [(passage.id, passage.paper_id, generation)] * 3
+        )
         catalog._db.execute("UPDATE papers SET generation = ?", (generation,))
         catalog._set_meta("generation", str(generation))
     assert [hit.paper.title for hit in fake.search("bees", 1)] == ["First paper"]

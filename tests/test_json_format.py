@@ -8,7 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import InputError
-from rag.records import Answer, CatalogFact, Citation, Excluded, Found, Hit, Scope, Statement, TextSpan
+from rag.records import (
+    Answer,
+    CatalogFact,
+    Citation,
+    Excluded,
+    Found,
+    Hit,
+    Scope,
+    Statement,
+    TextSpan,
+)
 from rag.records.json_format import answer_from, kept_row, turn_row, turns_from
 
 SHORT = st.text(max_size=12)
@@ -33,10 +43,10 @@ ANSWERS = st.builds(
     hits=some(HITS),
     filters=some(SHORT),
     refusal=st.none() | SHORT,
-    told=st.floats(0, 1),
+    answerability=st.floats(0, 1),
     looked_at=st.integers(0),
     notices=some(SHORT),
-    perhaps=some(HITS),
+    near_misses=some(HITS),
     usage=st.dictionaries(SHORT, st.floats(0, 1e6), max_size=3),
     config=SHORT,
     made_by=SHORT,
@@ -52,7 +62,9 @@ def test_any_answer_comes_back_whole(answer) -> None:
     assert answer_from(json.loads(json.dumps(kept_row(answer)))) == answer
 
 
-@pytest.mark.parametrize("question", ["which papers study density ratios in RL?", "the newest paper", "pizza?"])
+@pytest.mark.parametrize(
+    "question", ["which papers study density ratios in RL?", "the newest paper", "pizza?"]
+)
 def test_real_answers_come_back_whole(demo, question) -> None:
     answer = demo.ask(question)
     again = answer_from(json.loads(json.dumps(kept_row(answer))))

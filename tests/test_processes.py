@@ -147,7 +147,9 @@ def started(script: str, *arguments: str | Path) -> Iterator[subprocess.Popen[st
 
 
 def rag(*arguments: str | Path, script: str = CLI) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=100)
+    return subprocess.run(
+        command(script, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -166,7 +168,10 @@ def opened(home: Path) -> Assistant:
 
 
 def write_papers(path: Path, number: int) -> Path:
-    rows = [{"title": f"Slow paper number{n}", "abstract": f"It is about matter{n}. " * 4} for n in range(number)]
+    rows = [
+        {"title": f"Slow paper number{n}", "abstract": f"It is about matter{n}. " * 4}
+        for n in range(number)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -185,7 +190,9 @@ def test_readers_beside_a_writer(tmp_path: Path) -> None:
     with ExitStack() as stack:
         writer = stack.enter_context(started(WRITER, home, tmp_path, str(SECONDS)))
         wait_for(lambda: writer.poll() is not None or (log.exists() and bool(log.read_text())))
-        readers = [stack.enter_context(started(READER, home, tmp_path, name)) for name in ("one", "two")]
+        readers = [
+            stack.enter_context(started(READER, home, tmp_path, name)) for name in ("one", "two")
+        ]
         for process in (writer, *readers):
             out, err = process.communicate(timeout=SECONDS + 120)
             assert process.returncode == 0, err
@@ -248,7 +255,9 @@ def test_reopening_leaks_nothing(tmp_path: Path) -> None:
             writer.stdin.flush()
             assert writer.stdout.readline() == f"{number}\n"
             reader = reader or opened(home)
-            assert reader.search(f"topic{number}x0")[0].paper.title.startswith(f"Paper number{number} ")
+            assert reader.search(f"topic{number}x0")[0].paper.title.startswith(
+                f"Paper number{number} "
+            )
             if number in (10, 60, 110):
                 counts[number] = (this.num_fds(), this.num_threads())
         assert reader is not None

@@ -23,7 +23,11 @@ def test_normalising_twice_changes_nothing(title) -> None:
 
 
 def test_dates_say_their_precision() -> None:
-    assert [str(PublishedDate(2024)), str(PublishedDate(2024, 3)), str(PublishedDate(2024, 3, 9))] == [
+    assert [
+        str(PublishedDate(2024)),
+        str(PublishedDate(2024, 3)),
+        str(PublishedDate(2024, 3, 9)),
+    ] == [
         "2024",
         "2024-03",
         "2024-03-09",

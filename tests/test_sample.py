@@ -8,7 +8,9 @@ import pytest
 from rag.records import paper_id
 from rag.resources import shipped
 
-ROWS = [json.loads(line) for line in shipped("sample.jsonl").read_text(encoding="utf-8").splitlines()]
+ROWS = [
+    json.loads(line) for line in shipped("sample.jsonl").read_text(encoding="utf-8").splitlines()
+]
 RUN = 8  # words in a row that no summary may share with an abstract
 
 

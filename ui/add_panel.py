@@ -27,19 +27,34 @@ def add_panel(service: Service, *, local: bool) -> Dependency:
     """Build the fold; returns the event after which other papers may be there."""
     with gr.Accordion("Add papers", open=False, elem_classes="lib-add"):
         gr.HTML(
-            draw("add_hint", {"suffixes": SUFFIXES, "limit": service.assistant.config.ui.upload_megabytes}),
+            draw(
+                "add_hint",
+                {"suffixes": SUFFIXES, "limit": service.assistant.config.ui.upload_megabytes},
+            ),
             apply_default_css=False,
         )
-        files = gr.File(label="Files", file_count="multiple", file_types=list(SUFFIXES), type="filepath", height=150)
+        files = gr.File(
+            label="Files",
+            file_count="multiple",
+            file_types=list(SUFFIXES),
+            type="filepath",
+            height=150,
+        )
         with gr.Row(equal_height=True):
             folder = gr.Textbox(
-                "", label="or a folder on this machine", placeholder="/home/me/papers", visible=local, scale=3
+                "",
+                label="or a folder on this machine",
+                placeholder="/home/me/papers",
+                visible=local,
+                scale=3,
             )
-            year = gr.Textbox("", label="Year of dates without one", placeholder="as the page tells", max_length=4)
+            year = gr.Textbox(
+                "", label="Year of dates without one", placeholder="as the page tells", max_length=4
+            )
         button = gr.Button("Add", variant="primary", size="md", elem_classes="lib-go")
         said = gr.HTML(apply_default_css=False)
     panel = Panel(service, local)
-    # Not limited: a second one is told at once that the first one runs.
+    # Not limited: a second one hears at once that the first one runs.
     return button.click(
         panel.add,
         [files, folder, year],
@@ -56,7 +71,9 @@ class Panel:
     def __init__(self, service: Service, local: bool) -> None:
         self._service, self._local = service, local
 
-    def add(self, uploads: list[str] | None, folder: str, year: str) -> Iterator[tuple[str, Any, Any]]:
+    def add(
+        self, uploads: list[str] | None, folder: str, year: str
+    ) -> Iterator[tuple[str, Any, Any]]:
         """Add what was chosen; how far it is, and the ledger's word on each file."""
         idle = gr.update(interactive=True)
         try:
@@ -78,7 +95,10 @@ class Panel:
         # The box is hidden where paths are the server's own, but a request can be made by hand.
         folders = [Path(folder.strip())] if self._local and folder.strip() else []
         return [
-            *(keep_upload(Path(upload), config.folder / "uploads", config.ui.upload_megabytes) for upload in uploads),
+            *(
+                keep_upload(Path(upload), config.folder / "uploads", config.ui.upload_megabytes)
+                for upload in uploads
+            ),
             *folders,
         ]
 

@@ -72,7 +72,7 @@ def _unpacked(file: Path, most: int) -> int:
     if file.suffix.lower() != ".gz" or size > most:
         return size
     read = 0
-    # A damaged archive is told of by the ingest, with its line.
+    # A damaged archive is reported by the ingest, with its line.
     with gzip.open(file) as text, suppress(OSError, EOFError, zlib.error):
         while read <= most and (piece := text.read(_MEGABYTE)):
             read += len(piece)
@@ -98,7 +98,9 @@ def _placed(file: Path, folder: Path, stem: str, suffix: str) -> Path:
         copy.unlink()
 
 
-def add(service: Service, paths: Iterable[Path | str], page_year: int | None) -> Iterator[Reading | IngestReport]:
+def add(
+    service: Service, paths: Iterable[Path | str], page_year: int | None
+) -> Iterator[Reading | IngestReport]:
     """Ingest files and folders in a worker; how far it is, and last what it did.
 
     It goes on where the reader leaves. Raises LibraryBusy while another ingest of this server runs, and what
@@ -114,7 +116,9 @@ def add(service: Service, paths: Iterable[Path | str], page_year: int | None) ->
     return _followed(steps, done)
 
 
-def _followed(steps: SimpleQueue[Reading | None], done: Future[IngestReport]) -> Iterator[Reading | IngestReport]:
+def _followed(
+    steps: SimpleQueue[Reading | None], done: Future[IngestReport]
+) -> Iterator[Reading | IngestReport]:
     while step := steps.get():
         yield step
     yield done.result()
@@ -126,7 +130,9 @@ def _ingest(
     number = {file: at for at, file in enumerate(files, start=1)}
     try:
         return service.assistant.ingest(
-            files, page_year, lambda file, read: steps.put(Reading(file, number[file], len(files), read))
+            files,
+            page_year,
+            lambda file, read: steps.put(Reading(file, number[file], len(files), read)),
         )
     finally:
         service.adding.release()
@@ -144,4 +150,8 @@ def results(report: IngestReport) -> list[FileResult]:
 def _result(source: str, entries: list[LedgerEntry]) -> FileResult:
     numbers = [(outcome, sum(entry.outcome is outcome for entry in entries)) for outcome in Outcome]
     failures = tuple(entry for entry in entries if entry.outcome is Outcome.FAILED)
-    return FileResult(Path(source).name, tuple((outcome, number) for outcome, number in numbers if number), failures)
+    return FileResult(
+        Path(source).name,
+        tuple((outcome, number) for outcome, number in numbers if number),
+        failures,
+    )

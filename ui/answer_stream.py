@@ -8,7 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.errors import RagError
-from rag.records import Answer, Event, Finished, Notice, Preview, Scope, SourcesFound, Stage, Statement, citations_of
+from rag.records import (
+    Answer,
+    Event,
+    Finished,
+    Notice,
+    Preview,
+    Scope,
+    SourcesFound,
+    Stage,
+    Statement,
+    citations_of,
+)
 from ui.service import Service
 from ui.turns import Drawn
 
@@ -62,7 +73,9 @@ def answering(service: Service, asked: Asked) -> Iterator[tuple[str, Drawn]]:
         yield conversation, replace(drawn, stage="", error=str(error))
     except Exception as error:  # noqa: BLE001 (the page must say so, whatever it is)
         _LOG.exception("a question could not be answered")
-        words = f"something went wrong here ({type(error).__name__}); the server's log has the details"
+        words = (
+            f"something went wrong here ({type(error).__name__}); the server's log has the details"
+        )
         yield conversation, replace(drawn, stage="", error=words)
 
 
@@ -81,14 +94,18 @@ def _earlier(service: Service, asked: Asked) -> list[Answer]:
     if not asked.conversation:
         return []
     turns = service.journal.turns(asked.user, asked.conversation)
-    return [turn.answer for turn in turns if turn.number < asked.number or not asked.again][-_HISTORY:]
+    return [turn.answer for turn in turns if turn.number < asked.number or not asked.again][
+        -_HISTORY:
+    ]
 
 
 def _drawing(
     service: Service, asked: Asked, earlier: Sequence[Answer], drawn: Drawn, stop: threading.Event
 ) -> Iterator[Drawn]:
     """The turn after each event; the last one has an answer, if only what was said until it was stopped."""
-    events = service.assistant.ask_stream(asked.question, earlier, scope=asked.scope, quotes=asked.quotes)
+    events = service.assistant.ask_stream(
+        asked.question, earlier, scope=asked.scope, quotes=asked.quotes
+    )
     try:
         for event in events:
             if stop.is_set() and not isinstance(event, Finished):
@@ -113,7 +130,9 @@ def _after(event: Event, drawn: Drawn) -> Drawn:
             looked = f"searched {drawn.looked_at} papers, " if drawn.looked_at else ""
             return replace(drawn, stage=looked + text)
         case SourcesFound(hits, looked_at):
-            return replace(drawn, hits=hits, looked_at=looked_at, stage=f"searched {looked_at} papers")
+            return replace(
+                drawn, hits=hits, looked_at=looked_at, stage=f"searched {looked_at} papers"
+            )
         case Notice(text):
             return replace(drawn, notices=(*drawn.notices, text))
         case Preview(statement):
@@ -153,7 +172,9 @@ def _kept(service: Service, asked: Asked, drawn: Drawn) -> tuple[str, Drawn]:
         number = service.journal.add(asked.user, conversation, drawn.answer)
     except RagError as error:
         _LOG.warning("an answer was not kept: %s", error)
-        return asked.conversation, replace(drawn, notices=(*drawn.notices, f"This turn is not kept: {error}"))
+        return asked.conversation, replace(
+            drawn, notices=(*drawn.notices, f"This turn is not kept: {error}")
+        )
     return conversation, replace(drawn, number=number)
 
 

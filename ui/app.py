@@ -64,7 +64,10 @@ def build(service: Service, *, local: bool) -> gr.Blocks:
 def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserState) -> None:
     def hello(given: str | None, request: gr.Request) -> tuple[str, dict[str, Any]]:
         known = given if isinstance(given, str) and len(given) >= 16 else secrets.token_urlsafe(24)
-        return known, {"hello": _hello(service, request.username), "talks": _talks(service, reader(known, request))}
+        return known, {
+            "hello": _hello(service, request.username),
+            "talks": _talks(service, reader(known, request)),
+        }
 
     # A reader may stop a question, or judge an earlier answer, while one is answered.
     quiet = QUIET | {"trigger_mode": "multiple", "concurrency_limit": None}
@@ -79,7 +82,9 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
 
         getattr(desk, name)(handle, [token], [desk], **quiet)
 
-    def ask(given: str | None, request: gr.Request, event: gr.EventData) -> Iterator[dict[str, Any]]:
+    def ask(
+        given: str | None, request: gr.Request, event: gr.EventData
+    ) -> Iterator[dict[str, Any]]:
         user, sent = reader(given, request), Sent.by(event)
         matching = sent.text("matching")
         asked = Asked(
@@ -94,7 +99,9 @@ def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserS
         )
         for conversation, drawn in answering(service, asked):
             turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
-            yield {"turn": turn} | ({} if drawn.stage else {"talks": _talks(service, user, matching)})
+            yield {"turn": turn} | (
+                {} if drawn.stage else {"talks": _talks(service, user, matching)}
+            )
 
     desk.ask(ask, [token], [desk], **quiet)
     for name, act in _ACTS.items():
@@ -114,7 +121,8 @@ def _open(service: Service, user: str, sent: Sent) -> dict[str, Any]:
     title = _title(service, user, conversation)
     drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
     drawn += [
-        parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer, by_model=False))) for turn in turns[-1:]
+        parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer, by_model=False)))
+        for turn in turns[-1:]
     ]
     opened = {"conversation": conversation, "title": title, "turns": drawn}
     return {"open": opened, "talks": _talks(service, user, sent.text("matching"))}
@@ -151,7 +159,8 @@ def _export(service: Service, user: str, sent: Sent) -> dict[str, Any]:
     match kind := sent.text("kind"):
         case "md":
             text = markdown(
-                [turn.answer for turn in turns], "" if name == "answer" else _title(service, user, conversation)
+                [turn.answer for turn in turns],
+                "" if name == "answer" else _title(service, user, conversation),
             )
         case "bib":
             cited = {hit.paper.id: hit.paper for turn in turns for hit in turn.answer.sources}
@@ -165,7 +174,12 @@ def _export(service: Service, user: str, sent: Sent) -> dict[str, Any]:
 
 def _similar(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
     paper = sent.text("paper")
-    return {"similar": {"paper": paper, "html": draw("similar", {"hits": service.assistant.similar(paper)})}}
+    return {
+        "similar": {
+            "paper": paper,
+            "html": draw("similar", {"hits": service.assistant.similar(paper)}),
+        }
+    }
 
 
 def _titles(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
@@ -230,7 +244,9 @@ def _title_of(service: Service, paper: str) -> str | None:
 
 
 def _title(service: Service, user: str, conversation: str) -> str:
-    return next((one.title for one in service.journal.conversations(user) if one.id == conversation), "")
+    return next(
+        (one.title for one in service.journal.conversations(user) if one.id == conversation), ""
+    )
 
 
 def _talks(service: Service, user: str, matching: str = "") -> str:

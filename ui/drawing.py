@@ -24,7 +24,9 @@ def draw(template: str, values: Mapping[str, Any]) -> str:
 
 def script(*names: str) -> str:
     """The texts of `ui/static/<name>.js`, one after the other, for `js_on_load`."""
-    return "\n".join((_HERE / "static" / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return "\n".join(
+        (_HERE / "static" / f"{name}.js").read_text(encoding="utf-8") for name in names
+    )
 
 
 def problem(text: str) -> str:

@@ -27,7 +27,9 @@ def evaluation_page(folder: Path = ROOT) -> Page:
     with gr.Column(elem_classes="eval-page"):
         with gr.Row() as menus:
             run = gr.Dropdown([], value=None, label="Run", filterable=False, min_width=240)
-            other = gr.Dropdown([("nothing", "")], value="", label="Compared with", filterable=False, min_width=240)
+            other = gr.Dropdown(
+                [("nothing", "")], value="", label="Compared with", filterable=False, min_width=240
+            )
         said = gr.HTML(apply_default_css=False)
     for menu in (run, other):
         menu.input(bench.draw, [run, other], said, **QUIET | {"show_progress": "minimal"})
@@ -47,8 +49,15 @@ class Bench:
             gone = gr.update(visible=False)
             return gone, gr.skip(), gr.skip(), draw("no_runs", {"folder": str(self._folder)})
         run, other = run if run in names else names[0], other if other in names else ""
-        others = gr.update(choices=[("nothing", ""), *((name, name) for name in names)], value=other)
-        return gr.update(visible=True), gr.update(choices=names, value=run), others, self.draw(run, other)
+        others = gr.update(
+            choices=[("nothing", ""), *((name, name) for name in names)], value=other
+        )
+        return (
+            gr.update(visible=True),
+            gr.update(choices=names, value=run),
+            others,
+            self.draw(run, other),
+        )
 
     def draw(self, run: str, other: str) -> str:
         """The figures of a run, and before them its differences from another one."""
@@ -61,12 +70,20 @@ class Bench:
             return problem(str(error))
 
     def _read(self, name: str) -> Run:
-        return read(next((one for one in finished(self._folder) if one.name == name), self._folder / "gone"))
+        return read(
+            next((one for one in finished(self._folder) if one.name == name), self._folder / "gone")
+        )
 
 
 def _differences(run: Run, other: Run) -> str:
     return draw(
-        "differences", {"a": run.folder.name, "b": other.folder.name, "rows": compare_runs(run, other), "shown": shown}
+        "differences",
+        {
+            "a": run.folder.name,
+            "b": other.folder.name,
+            "rows": compare_runs(run, other),
+            "shown": shown,
+        },
     )
 
 
@@ -74,7 +91,9 @@ def _differences(run: Run, other: Run) -> str:
 def _figures(folder: Path, changed: float) -> str:
     """Drawn once for each state of a run, since intervals and plots take a second."""
     run = read(folder)
-    return draw("run", {"name": folder.name, "figures": drawn_figures(run, peers.matching(run.data))})
+    return draw(
+        "run", {"name": folder.name, "figures": drawn_figures(run, peers.matching(run.data))}
+    )
 
 
 def _changed(folder: Path) -> float:

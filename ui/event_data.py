@@ -19,7 +19,9 @@ def reader(token: str | None, request: gr.Request) -> str:
     if request.username:
         return f"user:{request.username}"
     if not token:
-        raise gr.Error("this browser keeps no data for the page, so conversations can't be kept; allow it and reload")
+        raise gr.Error(
+            "this browser keeps no data for the page, so conversations can't be kept; allow it and reload"
+        )
     return f"browser:{token}"
 
 
@@ -45,7 +47,11 @@ class Sent:
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts, none where there are none."""
         values = self.values.get(name)
-        return tuple(one for one in values if isinstance(one, str))[:_MOST] if isinstance(values, list) else ()
+        return (
+            tuple(one for one in values if isinstance(one, str))[:_MOST]
+            if isinstance(values, list)
+            else ()
+        )
 
     def flag(self, name: str) -> bool | None:
         """Yes, no, or neither."""

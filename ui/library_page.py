@@ -33,13 +33,19 @@ def library_page(service: Service, *, local: bool) -> Page:
     with gr.Column(elem_classes="lib-page"):
         changes = [add_panel(service, local=local)] if service.editable else []
         with gr.Row(elem_classes="lib-controls"):
-            words = gr.Textbox("", label="Search", placeholder="Title, author, or subject", scale=4, min_width=240)
-            sort = gr.Dropdown(list(Sort), value=Sort.NEWEST, label="Order", min_width=130, filterable=False)
+            words = gr.Textbox(
+                "", label="Search", placeholder="Title, author, or subject", scale=4, min_width=240
+            )
+            sort = gr.Dropdown(
+                list(Sort), value=Sort.NEWEST, label="Order", min_width=130, filterable=False
+            )
             filters = [
                 gr.Dropdown([("All", "")], value="", label=name, min_width=130)
                 for name in ("Year", "File", "Organisation")
             ]
-        cards, pane = (gr.HTML(js_on_load=script("library"), apply_default_css=False) for _ in range(2))
+        cards, pane = (
+            gr.HTML(js_on_load=script("library"), apply_default_css=False) for _ in range(2)
+        )
         count = gr.State(PAGE)
     controls = [words, sort, *filters]
     # Not `input`: Gradio's text box tells of keys by that, but not of what is pasted.
@@ -77,7 +83,9 @@ class Shelf:
         except RagError as error:
             return problem(str(error)), *(gr.skip() for _ in chosen)
         options = (known.years, known.sources, known.organisations)
-        kept = [value if value in there else "" for value, there in zip(chosen, options, strict=True)]
+        kept = [
+            value if value in there else "" for value, there in zip(chosen, options, strict=True)
+        ]
         menus = [
             gr.update(choices=[("All", ""), *((one, one) for one in there)], value=value)
             for value, there in zip(kept, options, strict=True)
@@ -109,7 +117,9 @@ class Shelf:
         near = [hit.paper for hit in self._assistant.search(wanted.words, _NEAREST)]
         near = [paper for paper in near if paper not in exact]
         headings = {"In the title or among the authors": exact, "Nearest in meaning": near}
-        groups = [Group(heading, tuple(filtered(found, wanted))) for heading, found in headings.items()]
+        groups = [
+            Group(heading, tuple(filtered(found, wanted))) for heading, found in headings.items()
+        ]
         return [group for group in groups if group.papers]
 
     def _sheet(self, identity: str) -> str:
@@ -125,28 +135,52 @@ def feed(groups: Sequence[Group], papers: int, count: int, *, searched: bool = F
     """The first `count` papers of groups as cards; `papers` is how many the library has."""
     found = sum(len(group.papers) for group in groups)
     if searched:
-        summary = ", ".join(f"{len(group.papers)} {group.heading[:1].lower()}{group.heading[1:]}" for group in groups)
+        summary = ", ".join(
+            f"{len(group.papers)} {group.heading[:1].lower()}{group.heading[1:]}"
+            for group in groups
+        )
     else:
-        summary = counted(papers, "paper") if found == papers else f"{found:,} of {counted(papers, 'paper')}"
+        summary = (
+            counted(papers, "paper")
+            if found == papers
+            else f"{found:,} of {counted(papers, 'paper')}"
+        )
     values = {"groups": first(groups, count), "papers": papers, "summary": summary}
     return draw("feed", {**values, "left": max(found - count, 0), "page": PAGE})
 
 
-def sheet(paper: Paper, similar: Sequence[Paper], place: Callable[[Sighting], str], *, editable: bool = True) -> str:
+def sheet(
+    paper: Paper,
+    similar: Sequence[Paper],
+    place: Callable[[Sighting], str],
+    *,
+    editable: bool = True,
+) -> str:
     """Everything about a paper; `place` names the file of a sighting."""
     seen = [(place(sighting), sighting) for sighting in paper.sightings]
-    values = {"paper": paper, "similar": similar, "seen": seen, "links": links(paper), "bibtex": bibtex([paper])}
+    values = {
+        "paper": paper,
+        "similar": similar,
+        "seen": seen,
+        "links": links(paper),
+        "bibtex": bibtex([paper]),
+    }
     return draw("sheet", {**values, "editable": editable})
 
 
 def removed(paper: Paper) -> str:
     """That a paper is gone."""
-    return draw("said", {"heading": "Removed", "text": f"“{paper.title}” is no longer in the library."})
+    return draw(
+        "said", {"heading": "Removed", "text": f"“{paper.title}” is no longer in the library."}
+    )
 
 
 def links(paper: Paper) -> list[tuple[str, str, str]]:
     """Names that others gave the paper: what it is, its text, and an address that may be followed, or ""."""
-    names = [({"arxiv": "arXiv", "doi": "DOI"}.get(one.kind, one.kind), one.value, "") for one in paper.external_ids]
+    names = [
+        ({"arxiv": "arXiv", "doi": "DOI"}.get(one.kind, one.kind), one.value, "")
+        for one in paper.external_ids
+    ]
     address = link(paper)
     if address:
         return [*names, ("Link", address, address)]

@@ -57,13 +57,18 @@ class Atlas:
             hits = self._assistant.search(words, _FOUND) if papers and words.strip() else ()
         except RagError as error:
             return problem(str(error))
-        return map_of(dots(papers, positions, {hit.paper.id for hit in hits}), [hit.paper for hit in hits])
+        return map_of(
+            dots(papers, positions, {hit.paper.id for hit in hits}), [hit.paper for hit in hits]
+        )
 
 
-def dots(papers: Mapping[str, Paper], positions: Mapping[str, tuple[float, float]], found: set[str]) -> list[Dot]:
+def dots(
+    papers: Mapping[str, Paper], positions: Mapping[str, tuple[float, float]], found: set[str]
+) -> list[Dot]:
     """The papers that have a position, stretched over the whole map; oldest first, so that newer ones lie on top."""
     placed = sorted(
-        (papers[one] for one in positions if one in papers), key=lambda paper: (_year(paper) or 0, paper.id)
+        (papers[one] for one in positions if one in papers),
+        key=lambda paper: (_year(paper) or 0, paper.id),
     )
     xs, ys = (_stretched([positions[paper.id][axis] for paper in placed]) for axis in (0, 1))
     years = [year for paper in placed if (year := _year(paper))]
@@ -85,7 +90,10 @@ def _stretched(values: Sequence[float]) -> list[float]:
     """Values moved and scaled to percent of the map, one decimal."""
     low, high = min(values, default=0.0), max(values, default=0.0)
     room = 100 - 2 * _MARGIN
-    return [round(_MARGIN + room * (value - low) / (high - low), 1) if high > low else 50.0 for value in values]
+    return [
+        round(_MARGIN + room * (value - low) / (high - low), 1) if high > low else 50.0
+        for value in values
+    ]
 
 
 def _newness(year: int | None, years: Sequence[int]) -> int | None:

@@ -9,7 +9,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 8}
+QUIET: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": 8,
+}
 """For events that are answered at once, by several users side by side."""
 
 

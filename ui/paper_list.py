@@ -56,9 +56,17 @@ def choices(papers: Iterable[Paper]) -> Choices:
     """The years (newest first), files and organisations of papers."""
     known = list(papers)
     return Choices(
-        tuple(sorted({year_of(paper) for paper in known}, key=lambda year: (year != UNDATED, year), reverse=True)),
+        tuple(
+            sorted(
+                {year_of(paper) for paper in known},
+                key=lambda year: (year != UNDATED, year),
+                reverse=True,
+            )
+        ),
         tuple(sorted({name for paper in known for name in sources_of(paper)}, key=str.casefold)),
-        tuple(sorted({paper.organisation for paper in known if paper.organisation}, key=str.casefold)),
+        tuple(
+            sorted({paper.organisation for paper in known if paper.organisation}, key=str.casefold)
+        ),
     )
 
 
@@ -116,7 +124,7 @@ def sources_of(paper: Paper) -> set[str]:
 
 
 def author_count(paper: Paper) -> int | None:
-    """The number of authors, as told or as listed."""
+    """The number of authors, as given or as listed."""
     return paper.author_count if paper.author_count is not None else len(paper.authors) or None
 
 
@@ -126,7 +134,10 @@ def _names(paper: Paper) -> str:
 
 def _by_month(papers: list[Paper], *, newest_first: bool) -> list[Group]:
     dated = sorted((paper for paper in papers if paper.published), key=_day, reverse=newest_first)
-    groups = [Group(heading, tuple(group)) for heading, group in groupby(dated, key=lambda one: month(one.published))]
+    groups = [
+        Group(heading, tuple(group))
+        for heading, group in groupby(dated, key=lambda one: month(one.published))
+    ]
     undated = tuple(paper for paper in papers if not paper.published)
     return [*groups, *([Group("Date not known", undated)] if undated else [])]
 
@@ -140,4 +151,8 @@ def month(date: PublishedDate | None) -> str:
     """The month of a date in words, or its year where no month is known."""
     if date is None:
         return UNDATED
-    return f"{calendar.month_name[date.month]} {date.year}" if date.month else f"{date.year}, month not known"
+    return (
+        f"{calendar.month_name[date.month]} {date.year}"
+        if date.month
+        else f"{date.year}, month not known"
+    )

@@ -51,7 +51,9 @@ class Address:
     def checked(self) -> Address:
         """Itself. Raises InputError where it would open the papers to everybody, and where it can't be had."""
         if self.share and self.users is None:
-            raise InputError("--share puts the page on the internet: give it a password file with --auth")
+            raise InputError(
+                "--share puts the page on the internet: give it a password file with --auth"
+            )
         # Gradio would try a hundred ports and log each of them.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
@@ -63,7 +65,9 @@ class Address:
     def taken(self, why: str | None) -> InputError:
         """The error that says why the page can't be served there."""
         where = f"{self.host}:{self.port}" if self.port else self.host
-        return InputError(f"the page can't be served at {where} ({why}); choose another with --host or --port")
+        return InputError(
+            f"the page can't be served at {where} ({why}); choose another with --host or --port"
+        )
 
 
 def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = print) -> None:
@@ -71,7 +75,9 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
     address = address.checked()
     users = Users.read(address.users) if address.users else None
     if users is None and not address.local:
-        say(f"everybody who reaches {address.host} can ask and read, but not change the library; see --auth")
+        say(
+            f"everybody who reaches {address.host} can ask and read, but not change the library; see --auth"
+        )
     service = _service(assistant, editable=address.local or users is not None)
     blocks = build(service, local=address.local)
     stop = threading.Event()
@@ -137,7 +143,9 @@ def _theme() -> gr.themes.Base:
     # Gradio's own copies of the fonts; their semibold files lack letters.
     font = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
     mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700))
-    theme = gr.themes.Base(font=[font, "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"])
+    theme = gr.themes.Base(
+        font=[font, "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"]
+    )
     # The variables of page.css, which know light and dark themselves.
     colours = {
         "body_background_fill": "var(--paper)",
@@ -160,5 +168,8 @@ def _theme() -> gr.themes.Base:
         "input_placeholder_color": "var(--ink-faint)",
     }
     both = colours | {f"{name}_dark": colour for name, colour in colours.items()}
-    radii = dict.fromkeys(("block_radius", "button_medium_radius", "container_radius", "input_radius"), "var(--radius)")
+    radii = dict.fromkeys(
+        ("block_radius", "button_medium_radius", "container_radius", "input_radius"),
+        "var(--radius)",
+    )
     return theme.set(color_accent="var(--accent)", input_border_width="1px", **both, **radii)

@@ -92,7 +92,9 @@ class Pace:
                 asked.popleft()
             if len(asked) >= self._limit:
                 wait = 60 - (now - asked[0])
-                raise InputError(f"{self._limit} {self._things} a minute are allowed; try again in {wait:.0f} s")
+                raise InputError(
+                    f"{self._limit} {self._things} a minute are allowed; try again in {wait:.0f} s"
+                )
             asked.append(now)
 
     def give_back(self, user: str) -> None:

@@ -59,7 +59,9 @@ def shown(text: str) -> Markup:
 
 def _plain(text: str) -> Markup:
     """Text between formulas, with LaTeX's accents on their letters."""
-    return escape(_ACCENT.sub(lambda one: normalize("NFC", (one[2] or one[3]) + _COMBINING[one[1]]), text))
+    return escape(
+        _ACCENT.sub(lambda one: normalize("NFC", (one[2] or one[3]) + _COMBINING[one[1]]), text)
+    )
 
 
 def isolated(text: str) -> Markup:
@@ -77,7 +79,9 @@ def highlighted(text: str, start: int, end: int, highlights: Iterable[Highlight]
             continue
         pieces += [shown(text[done:first]), _mark(text[first:last], one.marks)]
         done = last
-    return Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join([*pieces, shown(text[done:end])]))
+    return Markup('<bdi dir="auto">{}</bdi>').format(
+        Markup("").join([*pieces, shown(text[done:end])])
+    )
 
 
 def _mark(text: str, marks: Sequence[int]) -> Markup:
@@ -93,7 +97,9 @@ def _joined(highlights: Iterable[Highlight]) -> list[Highlight]:
     for one in sorted(highlights, key=lambda one: (one.start, one.end)):
         if joined and one.start < joined[-1].end:
             last = joined.pop()
-            one = Highlight(last.start, max(last.end, one.end), tuple(dict.fromkeys(last.marks + one.marks)))
+            one = Highlight(
+                last.start, max(last.end, one.end), tuple(dict.fromkeys(last.marks + one.marks))
+            )
         joined.append(one)
     return joined
 
@@ -121,5 +127,7 @@ def _mathml(latex: str, block: bool) -> Markup | None:
         element.tag = element.tag.removeprefix(f"{{{_MATHML}}}")
         if element.tag not in _ELEMENTS:
             return None
-        element.attrib = {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES}
+        element.attrib = {
+            name: value for name, value in element.attrib.items() if name in _ATTRIBUTES
+        }
     return Markup(ElementTree.tostring(tree, encoding="unicode"))

@@ -15,7 +15,13 @@ from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, Te
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted
 
-_STAGES = {"lexical": "words", "letters": "letters", "dense": "passages", "sentence": "sentences", "catalog": "catalog"}
+_STAGES = {
+    "lexical": "words",
+    "letters": "letters",
+    "dense": "passages",
+    "sentence": "sentences",
+    "catalog": "catalog",
+}
 _FEW_CARDS = 3
 
 
@@ -137,14 +143,20 @@ def parts(turn: Drawn) -> dict[str, Any]:
 
 def made_by(answer: Answer) -> str:
     """What wrote an answer, and how fast, in words; "" where it is quotations."""
-    tokens, milliseconds = (answer.usage.get(name, 0.0) for name in ("completion_tokens", "writing_ms"))
+    tokens, milliseconds = (
+        answer.usage.get(name, 0.0) for name in ("completion_tokens", "writing_ms")
+    )
     speed = f" · {1000 * tokens / milliseconds:.0f} tokens/s" if tokens and milliseconds else ""
     return answer.made_by + speed if answer.made_by else ""
 
 
-def conversation_list(conversations: Sequence[Conversation], matching: str, problem: str = "") -> str:
+def conversation_list(
+    conversations: Sequence[Conversation], matching: str, problem: str = ""
+) -> str:
     """The reader's conversations, the newest first; or why there are none to be seen."""
-    return draw("conversations", {"conversations": conversations, "matching": matching, "problem": problem})
+    return draw(
+        "conversations", {"conversations": conversations, "matching": matching, "problem": problem}
+    )
 
 
 def support_of(statement: Statement) -> tuple[str, str]:
@@ -171,7 +183,9 @@ def _cards(turn: Drawn) -> dict[str, list[_Card]]:
     hits = {hit.paper.id: hit for hit in turn.hits}
     few = len(cited) <= _FEW_CARDS
     return {
-        "cited": [_Card(hits[paper], tuple(those), few) for paper, those in cited.items() if paper in hits],
+        "cited": [
+            _Card(hits[paper], tuple(those), few) for paper, those in cited.items() if paper in hits
+        ],
         "found": [_Card(hit, (), False) for paper, hit in hits.items() if paper not in cited],
     }
 

@@ -34,10 +34,14 @@ class Users:
                 continue
             name, colon, hashed = line.partition(":")
             if not (colon and name and hashed.startswith(("$2a$", "$2b$", "$2y$"))):
-                raise InputError(f"{path}, line {number}: must be NAME:HASH with a bcrypt hash; `rag user` writes it")
+                raise InputError(
+                    f"{path}, line {number}: must be NAME:HASH with a bcrypt hash; `rag user` writes it"
+                )
             hashes[name] = hashed.strip().encode()
         if not hashes:
-            raise InputError(f"the password file {path} names nobody; `rag user {path} NAME` adds one")
+            raise InputError(
+                f"the password file {path} names nobody; `rag user {path} NAME` adds one"
+            )
         return cls(hashes)
 
     def admits(self, name: str, password: str) -> bool:

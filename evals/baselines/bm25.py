@@ -22,14 +22,20 @@ def build(request: Request) -> Engine:
         return bm25s.tokenize(texts, stopwords=_STOP_WORDS, stemmer=stemmer, show_progress=False)
 
     index = bm25s.BM25(**_PARAMETERS)
-    index.index(tokens([f"{paper.title} {paper.abstract}" for paper in request.papers]), show_progress=False)
+    index.index(
+        tokens([f"{paper.title} {paper.abstract}" for paper in request.papers]), show_progress=False
+    )
 
     def search(text: str, k: int) -> Ranking:
-        places, scores = index.retrieve(tokens([text]), k=min(k, len(request.papers)), show_progress=False)
+        places, scores = index.retrieve(
+            tokens([text]), k=min(k, len(request.papers)), show_progress=False
+        )
         hits = zip(places[0].tolist(), scores[0].tolist(), strict=True)
         return [(request.papers[place].id, score) for place, score in hits if score > 0]
 
-    return Engine(_PARAMETERS | {"stop_words": _STOP_WORDS, "stemmer": f"Snowball {_STEMMER}"}, search)
+    return Engine(
+        _PARAMETERS | {"stop_words": _STOP_WORDS, "stemmer": f"Snowball {_STEMMER}"}, search
+    )
 
 
 if __name__ == "__main__":

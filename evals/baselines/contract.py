@@ -105,10 +105,19 @@ def run(baseline: str, packages: Sequence[str], build: Callable[[Request], Engin
     rankings = {query.id: engine.search(query.text, request.k) for query in request.queries}
     answered = time.perf_counter()
     write_run(target, request, rankings)
-    _record(target, baseline, packages, {"k": request.k} | engine.settings, indexed - started, answered - indexed)
+    _record(
+        target,
+        baseline,
+        packages,
+        {"k": request.k} | engine.settings,
+        indexed - started,
+        answered - indexed,
+    )
 
 
-def run_answers(baseline: str, packages: Sequence[str], build: Callable[[Request], Answerer]) -> None:
+def run_answers(
+    baseline: str, packages: Sequence[str], build: Callable[[Request], Answerer]
+) -> None:
     """Answer the queries of the request named on the command line, a line as soon as each is answered."""
     request, target = _named()
     started = time.perf_counter()
@@ -122,7 +131,14 @@ def run_answers(baseline: str, packages: Sequence[str], build: Callable[[Request
             seconds = round(time.perf_counter() - asked, 3)
             file.write(json.dumps({**row, "seconds": seconds}, ensure_ascii=False) + "\n")
             file.flush()
-    _record(target, baseline, packages, answerer.settings, indexed - started, time.perf_counter() - indexed)
+    _record(
+        target,
+        baseline,
+        packages,
+        answerer.settings,
+        indexed - started,
+        time.perf_counter() - indexed,
+    )
 
 
 def _named() -> tuple[Request, Path]:
@@ -132,11 +148,17 @@ def _named() -> tuple[Request, Path]:
 
 
 def _record(
-    target: Path, baseline: str, packages: Sequence[str], settings: dict[str, Any], index: float, query: float
+    target: Path,
+    baseline: str,
+    packages: Sequence[str],
+    settings: dict[str, Any],
+    index: float,
+    query: float,
 ) -> None:
     record = {
         "baseline": baseline,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in packages},
         "settings": settings,
         "seconds": {"index": round(index, 3), "query": round(query, 3)},
     }
@@ -149,11 +171,15 @@ def read_request(path: Path) -> Request:
     raw = json.loads(path.read_text(encoding="utf-8"))
     papers = [Paper(row["id"], row["title"], row["abstract"]) for row in raw["papers"]]
     queries = [Query(row["id"], row["text"]) for row in raw["queries"]]
-    if len({paper.id for paper in papers}) < len(papers) or len({query.id for query in queries}) < len(queries):
+    if len({paper.id for paper in papers}) < len(papers) or len(
+        {query.id for query in queries}
+    ) < len(queries):
         raise ValueError(f"{path}: an id occurs twice")
     if raw["k"] < 1 or not papers:
         raise ValueError(f"{path}: needs k of at least 1 and a paper")
-    return Request(papers, queries, raw["k"], raw["model"], Writer(**raw["llm"]) if "llm" in raw else None)
+    return Request(
+        papers, queries, raw["k"], raw["model"], Writer(**raw["llm"]) if "llm" in raw else None
+    )
 
 
 def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> None:
@@ -162,12 +188,21 @@ def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> Non
     with path.open("w", encoding="utf-8") as file:
         for query, ranking in rankings.items():
             papers, scores = [paper for paper, _ in ranking], [score for _, score in ranking]
-            if len(papers) > request.k or len(set(papers)) < len(papers) or not known.issuperset(papers):
-                raise ValueError(f"query {query}: more than k papers, a paper twice or an unknown one")
+            if (
+                len(papers) > request.k
+                or len(set(papers)) < len(papers)
+                or not known.issuperset(papers)
+            ):
+                raise ValueError(
+                    f"query {query}: more than k papers, a paper twice or an unknown one"
+                )
             if scores != sorted(scores, reverse=True):
                 raise ValueError(f"query {query}: the scores are not in order")
             for rank, (paper, score) in enumerate(ranking, start=1):
-                file.write(json.dumps({"query": query, "paper": paper, "score": score, "rank": rank}) + "\n")
+                file.write(
+                    json.dumps({"query": query, "paper": paper, "score": score, "rank": rank})
+                    + "\n"
+                )
 
 
 def best_papers(chunks: Callable[[int], Ranking], total: int, k: int) -> Ranking:

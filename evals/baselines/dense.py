@@ -13,7 +13,9 @@ def build(request: Request) -> Engine:
     model = SentenceTransformer(request.model)
 
     def embed(texts: list[str]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        vectors: NDArray[np.float32] = model.encode(
+            texts, normalize_embeddings=True, show_progress_bar=False
+        )
         return vectors
 
     papers = embed([f"{paper.title} {paper.abstract}" for paper in request.papers])

@@ -29,9 +29,14 @@ def index_of(request: Request) -> tuple[VectorStoreIndex, int, dict[str, Any]]:
     """Cut the papers into nodes, embed them and put them into Chroma; gives how many there are, and the settings."""
     embedder = HuggingFaceEmbedding(model_name=request.model)
     collection = chromadb.EphemeralClient().create_collection("papers")
-    store = StorageContext.from_defaults(vector_store=ChromaVectorStore(chroma_collection=collection))
+    store = StorageContext.from_defaults(
+        vector_store=ChromaVectorStore(chroma_collection=collection)
+    )
     # The id is not part of what is embedded, as metadata would be.
-    documents = [Document(id_=paper.id, text=f"{paper.title}\n\n{paper.abstract}") for paper in request.papers]
+    documents = [
+        Document(id_=paper.id, text=f"{paper.title}\n\n{paper.abstract}")
+        for paper in request.papers
+    ]
     index = VectorStoreIndex.from_documents(documents, storage_context=store, embed_model=embedder)
     settings = {
         "model": request.model,

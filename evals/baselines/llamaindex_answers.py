@@ -35,7 +35,9 @@ def build(request: Request, *, plain: bool) -> Answerer:
         temperature=0.0,
         timeout=600.0,
     )
-    engine: Any = index.as_query_engine(llm=llm) if plain else CitationQueryEngine.from_args(index, llm=llm)
+    engine: Any = (
+        index.as_query_engine(llm=llm) if plain else CitationQueryEngine.from_args(index, llm=llm)
+    )
 
     def answer(text: str) -> Said:
         response = engine.query(text)
@@ -57,4 +59,8 @@ if __name__ == "__main__":
     is_plain = sys.argv[3:] == [_PLAIN]
     del sys.argv[3:]
     name = "llamaindex-plain" if is_plain else "llamaindex-citations"
-    run_answers(name, (*PACKAGES, "llama-index-llms-openai-like"), lambda asked: build(asked, plain=is_plain))
+    run_answers(
+        name,
+        (*PACKAGES, "llama-index-llms-openai-like"),
+        lambda asked: build(asked, plain=is_plain),
+    )

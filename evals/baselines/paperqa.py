@@ -18,7 +18,9 @@ def build(request: Request) -> Engine:
     docs, runner = docs_of(request, settings, embedder)
 
     def chunks(text: str, depth: int) -> Ranking:
-        found = runner.run(docs.retrieve_texts(text, depth, settings=settings, embedding_model=embedder))
+        found = runner.run(
+            docs.retrieve_texts(text, depth, settings=settings, embedding_model=embedder)
+        )
         return [(chunk.doc.dockey, 1 / rank) for rank, chunk in enumerate(found, start=1)]
 
     def search(text: str, k: int) -> Ranking:

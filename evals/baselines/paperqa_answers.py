@@ -19,7 +19,12 @@ def build(request: Request) -> Answerer:
     """Add every paper to a Docs, and let it answer."""
     assert request.llm is not None, "this baseline answers, and needs a language model"
     name = f"openai/{request.llm.model}"
-    server = {"api_base": request.llm.base_url, "api_key": request.llm.key, "temperature": 0.0, "timeout": 600.0}
+    server = {
+        "api_base": request.llm.base_url,
+        "api_key": request.llm.key,
+        "temperature": 0.0,
+        "timeout": 600.0,
+    }
     parameters = {"model": name, "max_tokens": request.llm.max_tokens, **server}
     config = {"name": name, "model_list": [{"model_name": name, "litellm_params": parameters}]}
     model = {"llm": name, "llm_config": config, "summary_llm": name, "summary_llm_config": config}
@@ -37,7 +42,9 @@ def build(request: Request) -> Answerer:
 
         return Said(_KEYS.sub(mark, session.raw_answer), list(papers.values()))
 
-    return Answerer({"model": request.model, "llm": name, "answer": settings.answer.model_dump()}, answer)
+    return Answerer(
+        {"model": request.model, "llm": name, "answer": settings.answer.model_dump()}, answer
+    )
 
 
 if __name__ == "__main__":

@@ -19,12 +19,22 @@ from contract import Paper, Request
 
 # Python puts a program's folder first on the path, where the file paperqa.py would shadow the package.
 sys.path.remove(str(Path(__file__).parent))
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import asks the network for a price list
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = (
+    "True"  # else the import asks the network for a price list
+)
 
 from paperqa import Docs, Settings
 from paperqa.settings import MultimodalOptions, ParsingSettings
 
-PACKAGES = ("paper-qa", "fhlmi", "litellm", "tiktoken", "sentence-transformers", "transformers", "torch")
+PACKAGES = (
+    "paper-qa",
+    "fhlmi",
+    "litellm",
+    "tiktoken",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+)
 
 
 class NoLanguageModel:

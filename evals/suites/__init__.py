@@ -6,7 +6,15 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from evals.suites import abstention_suite, attribution, daily_questions, demo, pubmedqa, questions, scifact
+from evals.suites import (
+    abstention_suite,
+    attribution,
+    daily_questions,
+    demo,
+    pubmedqa,
+    questions,
+    scifact,
+)
 from evals.suites.suite import Context, Loaded
 from rag.errors import InputError
 
@@ -29,16 +37,24 @@ def load(name: str, context: Context) -> Loaded:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _own(folder.resolve(), context)
-    raise InputError(f"there is no suite {name!r}; known are {', '.join(SUITES)}, or a folder with a questions.jsonl")
+    raise InputError(
+        f"there is no suite {name!r}; known are {', '.join(SUITES)}, or a folder with a questions.jsonl"
+    )
 
 
 def _own(folder: Path, context: Context) -> Loaded:
     """A user's suite: papers in the folder `papers`, cases in questions.jsonl, keys (if any) in papers.jsonl."""
     if not (folder / "questions.jsonl").is_file() or not (folder / "papers").is_dir():
-        raise InputError(f"{folder} is no suite: it needs a folder papers and a file questions.jsonl")
+        raise InputError(
+            f"{folder} is no suite: it needs a folder papers and a file questions.jsonl"
+        )
     keys = folder / "papers.jsonl"
     # Two folders of one name are two suites with two libraries.
     name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
     return questions.load(
-        name, context, [folder / "papers"], folder / "questions.jsonl", keys if keys.is_file() else None
+        name,
+        context,
+        [folder / "papers"],
+        folder / "questions.jsonl",
+        keys if keys.is_file() else None,
     )

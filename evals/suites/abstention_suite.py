@@ -20,16 +20,29 @@ def load(context: Context) -> Loaded:
     path = context.needed("abstention", "qasa_unanswerable", "questions.jsonl")
     pages = daily_questions.load(context)
     own = [case for case in pages.cases if case.type == "unanswerable"]
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    foreign = [Case(f"qasa-{number}", "off-corpus", _question(row)) for number, row in enumerate(rows, start=1)]
+    rows = [
+        json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
+    ]
+    foreign = [
+        Case(f"qasa-{number}", "off-corpus", _question(row))
+        for number, row in enumerate(rows, start=1)
+    ]
 
     def evaluate(case: Item) -> Outcome:
         outcome = pages.evaluate(case)
-        kept = {key: outcome.values[key] for key in ("answered wrongly", "told") if key in outcome.values}
+        kept = {
+            key: outcome.values[key]
+            for key in ("answered wrongly", "answerability")
+            if key in outcome.values
+        }
         return Outcome(kept, outcome.seen)
 
     return replace(
-        pages, name="abstention", cases=[*own, *foreign], evaluate=evaluate, data=pages.data + fingerprint(path)
+        pages,
+        name="abstention",
+        cases=[*own, *foreign],
+        evaluate=evaluate,
+        data=pages.data + fingerprint(path),
     )
 
 

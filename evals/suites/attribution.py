@@ -37,9 +37,19 @@ class Pair:
 def load(context: Context) -> Loaded:
     """Ready to run. Raises InputError where the data is not here."""
     pairs = pairs_of(context)
-    evaluate = partial(_evaluate, Assistant(context.config, endpoint=context.endpoint), judging=context.writes)
+    evaluate = partial(
+        _evaluate, Assistant(context.config, endpoint=context.endpoint), judging=context.writes
+    )
     data = fingerprint(*_paths(context))
-    return Loaded("attribution", pairs, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
+    return Loaded(
+        "attribution",
+        pairs,
+        evaluate,
+        data,
+        0,
+        parallel=context.parallel,
+        check=context.check_server,
+    )
 
 
 def pairs_of(context: Context) -> list[Pair]:
@@ -52,7 +62,9 @@ def scifact_pairs(path: Path) -> Iterator[Pair]:
     """The pairs of SciFact's claims and abstracts in a file; evals/fit_support.py learns from those for training."""
     for row in _rows(path):
         supported = row["label"] == "SUPPORT"
-        yield Pair(f"scifact-{row['id']}", "scifact", row["claim"], tuple(row["evidence"]), supported)
+        yield Pair(
+            f"scifact-{row['id']}", "scifact", row["claim"], tuple(row["evidence"]), supported
+        )
 
 
 def _paths(context: Context) -> list[Path]:
@@ -67,7 +79,10 @@ def _evaluate(assistant: Assistant, pair: Item, *, judging: bool) -> Outcome:
     said = f"support {support.score:.2f}"
     if judging:
         verdict = assistant.judged(pair.claim, pair.evidence)
-        values |= {"judge accuracy": float((verdict == "supported") == pair.supported), "invalid": float(not verdict)}
+        values |= {
+            "judge accuracy": float((verdict == "supported") == pair.supported),
+            "invalid": float(not verdict),
+        }
         said += f", judged {verdict or 'without a verdict'}"
     return Outcome(values, {"question": pair.claim, "answer": said, "evidence": evidence})
 
@@ -77,7 +92,9 @@ def _expertqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
         if row["has_passage"]:
             claim = row.get("claim_clean") or row["claim"]
             supported = row["label"] == "Complete"
-            yield Pair(f"expertqa-{row['id']}", "expertqa", claim, tuple(row["passages"]), supported)
+            yield Pair(
+                f"expertqa-{row['id']}", "expertqa", claim, tuple(row["passages"]), supported
+            )
 
 
 def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
@@ -86,12 +103,22 @@ def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
     for row in rows:
         fields.setdefault(row["subject"], []).append(row)
     for row in rows:
-        yield Pair(f"scholarqa-{row['id']}", "scholarqabench", row["claim"], tuple(row["evidence"]), True)
-        others = [other for other in fields[row["subject"]] if not set(other["evidence"]) & set(row["evidence"])]
+        yield Pair(
+            f"scholarqa-{row['id']}", "scholarqabench", row["claim"], tuple(row["evidence"]), True
+        )
+        others = [
+            other
+            for other in fields[row["subject"]]
+            if not set(other["evidence"]) & set(row["evidence"])
+        ]
         if others:
             swapped = tuple(draw.choice(others)["evidence"])
-            yield Pair(f"scholarqa-{row['id']}-swapped", "scholarqabench", row["claim"], swapped, False)
+            yield Pair(
+                f"scholarqa-{row['id']}-swapped", "scholarqabench", row["claim"], swapped, False
+            )
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [
+        json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
+    ]

@@ -20,8 +20,12 @@ def load(context: Context) -> Loaded:
     """Ready to run. Raises InputError where the data is not here."""
     folder = context.needed("daily-papers", "daily_papers_qa")
     pages = context.needed("daily-papers", "..", "corpus", "daily_papers")
-    loaded = questions.load("daily-papers", context, [pages], folder / "dev.jsonl", folder / "papers.jsonl")
-    return replace(loaded, cases=[_with_facts(case) for case in loaded.cases if isinstance(case, Case)])
+    loaded = questions.load(
+        "daily-papers", context, [pages], folder / "dev.jsonl", folder / "papers.jsonl"
+    )
+    return replace(
+        loaded, cases=[_with_facts(case) for case in loaded.cases if isinstance(case, Case)]
+    )
 
 
 def _with_facts(case: Case) -> Case:
@@ -34,7 +38,11 @@ def _facts(piece: Gold) -> Iterator[Gold]:
     if match is None:
         yield piece
         return
-    named = {"author_count": match["authors"], "organisation": match["organisation"], "published": match["date"]}
+    named = {
+        "author_count": match["authors"],
+        "organisation": match["organisation"],
+        "published": match["date"],
+    }
     for field, value in {**named, "comments": match["comments"]}.items():
         if value:
             yield replace(piece, quote=None, field=field, value=value)

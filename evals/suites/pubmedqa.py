@@ -53,10 +53,14 @@ def load(context: Context) -> Loaded:
     try:
         cases = list(_cases(queries, corpus))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{queries} and {corpus} are not PubMedQA's questions and abstracts: {error!r}") from None
+        raise InputError(
+            f"{queries} and {corpus} are not PubMedQA's questions and abstracts: {error!r}"
+        ) from None
     evaluate = Evaluator(context.llm())
     data = fingerprint(queries, corpus)
-    return Loaded("pubmedqa", cases, evaluate, data, 0, parallel=context.parallel, check=context.check_server)
+    return Loaded(
+        "pubmedqa", cases, evaluate, data, 0, parallel=context.parallel, check=context.check_server
+    )
 
 
 def _cases(queries: Path, corpus: Path) -> Iterator[Asked]:
@@ -83,8 +87,16 @@ class Evaluator:
         values = {"answer seconds": time.perf_counter() - started} | _counts(ended)
         found = verdict(said)
         values |= {"accuracy": float(found == case.type), "invalid": float(found is None)}
-        values |= {"said": float(VERDICTS.index(found) if found else INVALID), "judged": VERDICTS.index(case.type)}
-        seen = {"question": case.question, "answer": said, "evidence": case.abstract, "made_by": self._made_by}
+        values |= {
+            "said": float(VERDICTS.index(found) if found else INVALID),
+            "judged": VERDICTS.index(case.type),
+        }
+        seen = {
+            "question": case.question,
+            "answer": said,
+            "evidence": case.abstract,
+            "made_by": self._made_by,
+        }
         return Outcome(values, {**seen, "judged": f"{case.type}: {case.conclusion}"})
 
     def _said(self, case: Asked) -> tuple[str, Ended]:
@@ -95,7 +107,7 @@ class Evaluator:
 
 
 def _counts(ended: Ended) -> dict[str, float]:
-    """The server's counts of tokens, where it told them."""
+    """The server's counts of tokens, where it gives them."""
     found = {"prompt tokens": ended.prompt_tokens, "completion tokens": ended.completion_tokens}
     return {name: float(number) for name, number in found.items() if number is not None}
 
@@ -108,4 +120,6 @@ def verdict(said: str) -> str | None:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [
+        json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
+    ]

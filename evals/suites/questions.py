@@ -18,7 +18,9 @@ from rag.records.json_format import citation_row
 EXPECTED = Path(__file__).resolve().parents[1] / "expected.json"
 
 
-def load(name: str, context: Context, papers: Sequence[Path], questions: Path, keys: Path | None = None) -> Loaded:
+def load(
+    name: str, context: Context, papers: Sequence[Path], questions: Path, keys: Path | None = None
+) -> Loaded:
     """A suite of questions over papers. Raises InputError for wrong cases and missing data."""
     questions = context.questions or questions
     assistant = context.library(name, papers)
@@ -28,10 +30,26 @@ def load(name: str, context: Context, papers: Sequence[Path], questions: Path, k
     cases = read_cases(questions, names, expected)
     texts = {paper.id: paper.text for paper in library}
     evaluator = Evaluator(assistant, texts, context.config.answer.supported)
-    _ = assistant.synthesizer  # made here, since questions that are asked at once would each make their own
-    files = sorted(path for one in papers for path in ([one] if one.is_file() else one.iterdir()) if path.is_file())
+    _ = (
+        assistant.synthesizer
+    )  # made here, since questions that are asked at once would each make their own
+    files = sorted(
+        path
+        for one in papers
+        for path in ([one] if one.is_file() else one.iterdir())
+        if path.is_file()
+    )
     data = fingerprint(questions, *files)
-    return Loaded(name, cases, evaluator, data, len(library), assistant.close, context.parallel, context.check_server)
+    return Loaded(
+        name,
+        cases,
+        evaluator,
+        data,
+        len(library),
+        assistant.close,
+        context.parallel,
+        context.check_server,
+    )
 
 
 class Evaluator:
@@ -49,12 +67,17 @@ class Evaluator:
             "cited sentences": float(measures.cited_sentences(answer.citations)),
             "answer words": float(len(answer.text.split())),
             "latency ms": answer.usage["total_ms"],
-            "told": answer.told,
+            "answerability": answer.answerability,
             "answerable": float(case.answerable),
         }
-        values |= self._answerable(case, answer, ranked) if case.answerable else _unanswerable(answer)
+        values |= (
+            self._answerable(case, answer, ranked) if case.answerable else _unanswerable(answer)
+        )
         values |= measures.written(answer, self._supported)
-        return Outcome({key: value for key, value in values.items() if value is not None}, self._seen(case, answer))
+        return Outcome(
+            {key: value for key, value in values.items() if value is not None},
+            self._seen(case, answer),
+        )
 
     def _answerable(self, case: Case, answer: Answer, ranked: list[str]) -> dict[str, float | None]:
         values: dict[str, float | None] = dict(measures.retrieval(ranked, case.relevant))
@@ -62,12 +85,18 @@ class Evaluator:
         values["first place"] = float(bool(ranked) and case.relevant.get(ranked[0], 0) >= 1)
         values |= measures.cited_papers(answer.citations, case.relevant)
         if case.type == "metadata":
-            right = measures.metadata_right(answer.text, answer.citations, case.relevant, case.expected)
+            right = measures.metadata_right(
+                answer.text, answer.citations, case.relevant, case.expected
+            )
             values["metadata right"] = float(right)
         said = " ".join(one.text for one in answer.statements)
         values["answer points"] = measures.points_covered(case.points, said)
-        values["evidence recall"] = measures.evidence_recall(case.evidence, answer.citations, self._texts)
-        values["evidence precision"] = measures.evidence_precision(case.evidence, answer.citations, self._texts)
+        values["evidence recall"] = measures.evidence_recall(
+            case.evidence, answer.citations, self._texts
+        )
+        values["evidence precision"] = measures.evidence_precision(
+            case.evidence, answer.citations, self._texts
+        )
         left_out = measures.unquoted_points(len(case.points), case.evidence, self._texts)
         values["points without quotes"] = float(left_out)
         return values

@@ -30,7 +30,9 @@ def load(context: Context) -> Loaded:
     names = {row["id"]: paper_id(row["title"]) for row in corpus}
     cases = _cases(folder, names)
     data = fingerprint(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels.tsv")
-    return Loaded("scifact", cases, _evaluator(assistant), data, assistant.status().papers, assistant.close)
+    return Loaded(
+        "scifact", cases, _evaluator(assistant), data, assistant.status().papers, assistant.close
+    )
 
 
 def _evaluator(assistant: Assistant) -> Any:
@@ -38,7 +40,9 @@ def _evaluator(assistant: Assistant) -> Any:
         hits = assistant.search(case.question, _DEPTH)
         ranked = [hit.paper.id for hit in hits]
         values = measures.retrieval(ranked, case.relevant, deep=True)
-        return Outcome(values, {"question": case.question, "found": [hit.paper.title for hit in hits[:10]]})
+        return Outcome(
+            values, {"question": case.question, "found": [hit.paper.title for hit in hits[:10]]}
+        )
 
     return evaluate
 
@@ -50,16 +54,25 @@ def _cases(folder: Path, names: Mapping[str, str]) -> list[Case]:
             # BEIR's grade 1 is its only one: directly relevant.
             judged.setdefault(row["query-id"], {})[names[row["corpus-id"]]] = 1
     queries = _rows(folder / "queries.jsonl")
-    return [Case(row["id"], "claim", row["text"], relevant=judged[row["id"]]) for row in queries if row["id"] in judged]
+    return [
+        Case(row["id"], "claim", row["text"], relevant=judged[row["id"]])
+        for row in queries
+        if row["id"] in judged
+    ]
 
 
 def _as_papers(corpus: list[dict[str, Any]], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scifact.jsonl"
-    rows = (json.dumps({"title": row["title"], "abstract": row["text"]}, ensure_ascii=False) for row in corpus)
+    rows = (
+        json.dumps({"title": row["title"], "abstract": row["text"]}, ensure_ascii=False)
+        for row in corpus
+    )
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [
+        json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
+    ]

@@ -89,7 +89,9 @@ class Context:
         report = assistant.ingest(sources)
         if report.failures:
             first = report.failures[0]
-            raise InputError(f"the suite {suite}: {first.source}, line {first.line}: {first.reason}")
+            raise InputError(
+                f"the suite {suite}: {first.source}, line {first.line}: {first.reason}"
+            )
         return assistant
 
 

@@ -15,10 +15,14 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
     """Why the papers don't tell, or None where they do."""
     asked = assessment.asked
     # Where every paper is on the same subject, its words weigh nothing; a paper that has them all is an answer.
-    told = assessment.told >= threshold or assessment.covered
-    if told and (not asked.weights or len(asked.unknown) < len(asked.weights)):
+    answerable = assessment.answerability >= threshold or assessment.covered
+    if answerable and (not asked.weights or len(asked.unknown) < len(asked.weights)):
         return None
-    nothing = "the one paper that was searched does not" if looked_at == 1 else f"none of the {looked_at} papers"
+    nothing = (
+        "the one paper that was searched does not"
+        if looked_at == 1
+        else f"none of the {looked_at} papers"
+    )
     if asked.unknown:
         words = ", ".join(f"“{term}”" for term in asked.unknown)
         return f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words}"
@@ -30,7 +34,7 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
 
 def refusal_text(reason: str, hits: Sequence[Hit]) -> str:
     """The refusal as the user reads it; the nearest papers, where there are any, one a line."""
-    said = fill("not_told", reason=reason)
+    said = fill("not_found", reason=reason)
     nearest = "\n".join(f"- {hit.paper.title}" for hit in hits[:_NEAREST])
     return f"{said}\n{fill('nearest', nearest=nearest)}" if nearest else said
 

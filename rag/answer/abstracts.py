@@ -32,19 +32,31 @@ def text_reply(
     if among is not None and len(among) < _FEW:
         # The model of what the papers tell was fitted on whole libraries; of a few papers the best one's relevance
         # says enough.
-        assessment = replace(assessment, told=float(assessment.relevance.max(initial=0.0)))
+        assessment = replace(assessment, answerability=float(assessment.relevance.max(initial=0.0)))
         threshold = config.answer.relevance
     if reason := reason_to_decline(assessment, result.looked_at, threshold):
-        return Reply(result.hits, result.looked_at, refusal=reason, told=assessment.told)
+        return Reply(
+            result.hits, result.looked_at, refusal=reason, answerability=assessment.answerability
+        )
     said = synthesizer.statements(question, result, assessment)
-    below = assessment.perhaps(config.answer) if asks_for_papers(question) else []
-    perhaps = tuple(result.hits[row] for row in below)
-    return Reply(result.hits, result.looked_at, said, told=assessment.told, perhaps=perhaps)
+    below = assessment.near_misses(config.answer) if asks_for_papers(question) else []
+    near_misses = tuple(result.hits[row] for row in below)
+    return Reply(
+        result.hits,
+        result.looked_at,
+        said,
+        answerability=assessment.answerability,
+        near_misses=near_misses,
+    )
 
 
-def _whole_paper(searcher: Searcher, synthesizer: Synthesizer, question: str, identity: str, config: Config) -> Reply:
+def _whole_paper(
+    searcher: Searcher, synthesizer: Synthesizer, question: str, identity: str, config: Config
+) -> Reply:
     """What one paper is about: the sentences nearest its title."""
     title = searcher.library.catalog.paper(identity).title
     result = searcher.search(title, 1, {identity})
-    assessment = replace(assess(searcher.library, title, result, config.answer), told=1.0)
-    return Reply(result.hits, result.looked_at, synthesizer.statements(title, result, assessment, question))
+    assessment = replace(assess(searcher.library, title, result, config.answer), answerability=1.0)
+    return Reply(
+        result.hits, result.looked_at, synthesizer.statements(title, result, assessment, question)
+    )

@@ -31,7 +31,9 @@ def beside_reply(
     library = searcher.library
     aspect = without_comparison(without_names(question, names))
     whole = asks_for_the_whole(aspect)
-    papers = library.catalog.papers(names.values())  # one may have left the library since it was named
+    papers = library.catalog.papers(
+        names.values()
+    )  # one may have left the library since it was named
     asked = {
         identity: paper.title if whole else without_names(question, _others(names, identity))
         for identity, paper in papers.items()
@@ -39,16 +41,27 @@ def beside_reply(
     found = {paper: searcher.search(one, 1, {paper}) for paper, one in asked.items()}
     beside = _joined(found.values())
     relevance = [
-        assess(library, asked[paper], its, config.answer).relevance.max(initial=0.0) for paper, its in found.items()
+        assess(library, asked[paper], its, config.answer).relevance.max(initial=0.0)
+        for paper, its in found.items()
     ]
-    told = 1.0 if whole else float(max([*relevance, assess(library, question, beside, config.answer).told]))
+    answerability = (
+        1.0
+        if whole
+        else float(
+            max([*relevance, assess(library, question, beside, config.answer).answerability])
+        )
+    )
     # The names said which papers are meant; what is left says which of their sentences, or else the names do.
     assessment = assess(library, " ".join(names) if whole else aspect, beside, config.answer)
-    assessment = replace(assessment, relevance=np.ones(len(beside.hits)), told=told)
-    if not whole and (reason := reason_to_decline(assessment, beside.looked_at, config.answer.relevance)):
-        return Reply(beside.hits, beside.looked_at, refusal=reason, told=told)
+    assessment = replace(
+        assessment, relevance=np.ones(len(beside.hits)), answerability=answerability
+    )
+    if not whole and (
+        reason := reason_to_decline(assessment, beside.looked_at, config.answer.relevance)
+    ):
+        return Reply(beside.hits, beside.looked_at, refusal=reason, answerability=answerability)
     said = synthesizer.statements(question, beside, assessment)
-    return Reply(beside.hits, beside.looked_at, said, told=told)
+    return Reply(beside.hits, beside.looked_at, said, answerability=answerability)
 
 
 def without_names(question: str, names: Iterable[str]) -> str:

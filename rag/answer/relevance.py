@@ -28,7 +28,7 @@ from rag.search import Evidence, SearchResult
 from rag.text.analysis import analyse
 
 RELEVANCE_FEATURES = ("sentence", "coverage", "phrases", "fused")
-TOLD_FEATURES = (
+ABSTENTION_FEATURES = (
     "best lexical by term weight",
     "best sentence",
     "a name is missing",
@@ -46,9 +46,11 @@ _ASKING = """
     not than then also just really exactly much many some few more most other another way ways there on for with from
     """
 
-_PERHAPS = 5
+_NEAR_MISSES = 5
 _COVERED = 0.999  # all of a question's terms, but for rounding
-_FEW_PAPERS = 8  # words are weighed as if there were so many: among one or two papers every word is common
+_FEW_PAPERS = (
+    8  # words are weighed as if there were so many: among one or two papers every word is common
+)
 _BEST_SENTENCES = 3  # of the first paper, where a number that is asked for would stand
 _FIGURE = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twice|half|double|dozen|hundred|thousand|million|billion)s?\b",
@@ -67,16 +69,18 @@ class Logistic:
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of shape (n,) for features of shape (n, len(weights))."""
-        p: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(features @ np.array(self.weights) + self.bias)))
+        p: NDArray[np.float64] = 1.0 / (
+            1.0 + np.exp(-(features @ np.array(self.weights) + self.bias))
+        )
         return p
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Both models as they were fitted together: a hit's `RELEVANCE_FEATURES`, and a search's `TOLD_FEATURES`."""
+    """Both models as they were fitted together: a hit's `RELEVANCE_FEATURES`, and a search's `ABSTENTION_FEATURES`."""
 
     relevance: Logistic
-    told: Logistic
+    answerability: Logistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Assessment:
     """
 
     relevance: NDArray[np.float64]
-    told: float
+    answerability: float
     asked: AskedFor
     lacking: tuple[str, ...] = ()
     covered: bool = False
@@ -137,43 +141,64 @@ class Assessment:
         """
         best = self.relevance.max(initial=0.0)
         odds = config.odds_of_best * best
-        return [row for row in self.answering(config) if self.relevance[row] * (1 - best + odds) >= odds]
+        return [
+            row for row in self.answering(config) if self.relevance[row] * (1 - best + odds) >= odds
+        ]
 
     def _above(self, line: float) -> list[int]:
         order = self.order
         return [row for row in order if self.relevance[row] >= line] or order[:1]
 
-    def perhaps(self, config: AnswerConfig) -> list[int]:
+    def near_misses(self, config: AnswerConfig) -> list[int]:
         """Rows of the few hits just below the line of a list, most relevant first."""
         sure = set(self.listed(config))
-        return [row for row in self.order if row not in sure and self.relevance[row] >= config.relevance / 2][:_PERHAPS]
+        return [
+            row
+            for row in self.order
+            if row not in sure and self.relevance[row] >= config.relevance / 2
+        ][:_NEAR_MISSES]
 
 
-def assess(library: Library, question: str, result: SearchResult, config: AnswerConfig) -> Assessment:
+def assess(
+    library: Library, question: str, result: SearchResult, config: AnswerConfig
+) -> Assessment:
     """Judge a search's hits. Raises ConfigError for a calibration that can't be used."""
     asked = read_question(library, question)
     models = read_calibration(config.calibration)
     if not result.hits:
         return Assessment(np.zeros(0), 0.0, asked)
     relevance = models.relevance(relevance_features(result, asked))
-    told = float(models.told(told_features(result, asked))[0])
+    answerability = float(models.answerability(abstention_features(result, asked))[0])
     best = result.hits[0].paper.text
-    return Assessment(relevance, told, asked, asked.lacking(best), coverage(best, asked) > _COVERED)
+    return Assessment(
+        relevance, answerability, asked, asked.lacking(best), coverage(best, asked) > _COVERED
+    )
 
 
 def read_question(library: Library, question: str) -> AskedFor:
     """The question's content terms with their inverse document frequency as BM25 has it, and its phrases."""
     asking = set(analyse(_ASKING))
     sequence = analyse(question)
-    pairs = {(a, b) for a, b in pairwise(sequence) if a not in asking and b not in asking and a != b}
+    pairs = {
+        (a, b) for a, b in pairwise(sequence) if a not in asking and b not in asking and a != b
+    }
     papers = max(_FEW_PAPERS, library.catalog.count())
     counts = library.frequencies([term for term in dict.fromkeys(sequence) if term not in asking])
-    weights = {term: math.log1p((papers - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
+    weights = {
+        term: math.log1p((papers - count + 0.5) / (count + 0.5)) for term, count in counts.items()
+    }
     unknown = {term for term, count in counts.items() if count == 0}
     words = (word for word in _WORD.findall(question) if unknown.intersection(analyse(word)))
     names = tuple(dict.fromkeys(_NAME.findall(question)))
     unknown_words = tuple(dict.fromkeys(words))
-    return AskedFor(weights, frozenset(pairs), unknown_words, names, details(question), asks_for_number(question))
+    return AskedFor(
+        weights,
+        frozenset(pairs),
+        unknown_words,
+        names,
+        details(question),
+        asks_for_number(question),
+    )
 
 
 def coverage(text: str, asked: AskedFor) -> float:
@@ -200,18 +225,26 @@ def _terms_and_pairs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, st
 
 def _coverage(there: Set[str], asked: AskedFor) -> float:
     total = sum(asked.weights.values())
-    return sum(weight for term, weight in asked.weights.items() if term in there) / total if total else 0.0
+    return (
+        sum(weight for term, weight in asked.weights.items() if term in there) / total
+        if total
+        else 0.0
+    )
 
 
-def told_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
-    """`TOLD_FEATURES` of the search, shape (1, 6)."""
-    lexical, sentence = (max(hit.stage(name) or 0.0 for hit in result.hits) for name in ("lexical", "sentence"))
+def abstention_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
+    """`ABSTENTION_FEATURES` of the search, shape (1, 6)."""
+    lexical, sentence = (
+        max(hit.stage(name) or 0.0 for hit in result.hits) for name in ("lexical", "sentence")
+    )
     best = result.hits[0].paper.text
     nameless = any(name.casefold() not in best.casefold() for name in asked.names)
     numberless = asked.number and not _FIGURE.search(_best_sentences(best, result.evidence[0]))
     total = sum(asked.weights.values())
     lacking = len(asked.lacking(best))
-    return np.array([[lexical / (total or 1.0), sentence, float(nameless), total, lacking, float(numberless)]])
+    return np.array(
+        [[lexical / (total or 1.0), sentence, float(nameless), total, lacking, float(numberless)]]
+    )
 
 
 def _best_sentences(text: str, evidence: Evidence) -> str:
@@ -230,11 +263,15 @@ def read_calibration(place: str) -> Calibration:
     try:
         fitted = json.loads(path.read_text(encoding="utf-8"))
         relevance = _logistic(fitted["relevance"], RELEVANCE_FEATURES)
-        return Calibration(relevance, _logistic(fitted["told"], TOLD_FEATURES))
+        return Calibration(relevance, _logistic(fitted["answerability"], ABSTENTION_FEATURES))
     except OSError as error:
-        raise ConfigError(f"the calibration {path} can't be read: {error.strerror}; see answer.calibration") from None
+        raise ConfigError(
+            f"the calibration {path} can't be read: {error.strerror}; see answer.calibration"
+        ) from None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ConfigError(f"{path} is no calibration of evals.fit ({error}); see answer.calibration") from None
+        raise ConfigError(
+            f"{path} is no calibration of evals.fit ({error}); see answer.calibration"
+        ) from None
 
 
 def _logistic(fitted: Mapping[str, Any], features: Sequence[str]) -> Logistic:
@@ -242,5 +279,7 @@ def _logistic(fitted: Mapping[str, Any], features: Sequence[str]) -> Logistic:
         raise ValueError(f"its features are {fitted['features']}, not {list(features)}")
     numbers = [float(number) for number in [*fitted["weights"], fitted["bias"]]]
     if len(numbers) != len(features) + 1 or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{len(features)} weights and a bias, all finite, are needed, not {numbers}")
+        raise ValueError(
+            f"{len(features)} weights and a bias, all finite, are needed, not {numbers}"
+        )
     return Logistic(tuple(numbers[:-1]), numbers[-1])

@@ -16,6 +16,6 @@ class Reply:
     looked_at: int
     said: Iterator[Said] = field(default_factory=lambda: iter(()))
     refusal: str | None = None
-    told: float = 1.0
+    answerability: float = 1.0
     filters: tuple[str, ...] = ()
-    perhaps: tuple[Hit, ...] = ()
+    near_misses: tuple[Hit, ...] = ()

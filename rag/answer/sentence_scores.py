@@ -15,11 +15,14 @@ _FIGURE = 0.3
 _SCRAP = 4  # words
 
 
-def sentence_scores(hit: Hit, evidence: Evidence, assessment: Assessment, *, number: bool) -> dict[Sentence, float]:
+def sentence_scores(
+    hit: Hit, evidence: Evidence, assessment: Assessment, *, number: bool
+) -> dict[Sentence, float]:
     """Score the paper's sentences, the title only where there is nothing else; `number` says that one is asked for."""
     text, parts = hit.paper.text, evidence.parts.sentences
     return {
-        sentence: float(cosine) + _bonus(text[sentence.start : sentence.end], assessment, number=number)
+        sentence: float(cosine)
+        + _bonus(text[sentence.start : sentence.end], assessment, number=number)
         for sentence, cosine in zip(parts, evidence.cosines, strict=True)
         if sentence.start > 0 or len(parts) == 1
     }

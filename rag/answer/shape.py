@@ -39,5 +39,7 @@ def shape_of(question: str, assessment: Assessment, config: AnswerConfig) -> Sha
     if alone and question.rstrip().endswith("?"):
         rows = rows[:1]
     if len(rows) > 1 and not asks_for_number(question):
-        return Shape("findings", tuple(rows if len(rows) <= FEW else assessment.listed(config)), alone)
+        return Shape(
+            "findings", tuple(rows if len(rows) <= FEW else assessment.listed(config)), alone
+        )
     return Shape("answer", tuple(rows), alone)

@@ -26,7 +26,14 @@ from rag.text.analysis import analyse
 from rag.text.passages import pieces
 from rag.text.wording import directions, negated, numbers, split
 
-SUPPORT_FEATURES = ("terms shared", "cosine", "negation differs", "same direction", "direction is missing", "number")
+SUPPORT_FEATURES = (
+    "terms shared",
+    "cosine",
+    "negation differs",
+    "same direction",
+    "direction is missing",
+    "number",
+)
 
 _CONSIDERED = 12  # sentences of the evidence that are embedded
 _NEAREST = 3
@@ -61,7 +68,9 @@ class SupportScorer:
     embedder: Embedder
     cross: CrossEncoder | None = None
 
-    def score(self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE) -> Support:
+    def score(
+        self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE
+    ) -> Support:
         """How well texts support a sentence together; 1 where one of them says it word for word.
 
         `known` holds unit vectors of sentences of the evidence, which need not be embedded again.
@@ -95,13 +104,17 @@ class SupportScorer:
                 f"a sentence of {own} tokens leaves too little of support.max_tokens ({room}) for evidence"
             )
         joined = " ".join(text for _, text in texts)
-        premises = [(number, piece) for number, text in texts for piece in _cut(cross, text, sentence, room)]
+        premises = [
+            (number, piece) for number, text in texts for piece in _cut(cross, text, sentence, room)
+        ]
         whole = _cut(cross, joined, sentence, room) if len(texts) > 1 else []
         scores = cross.entails([*(piece for _, piece in premises), *whole], sentence)
         best = premises[int(scores[: len(premises)].argmax())][0]
         return Support(float(scores.max()), best, missing)
 
-    def compare(self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE) -> Compared | None:
+    def compare(
+        self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE
+    ) -> Compared | None:
         """What the model looks at, or None where the sentence or the evidence has no word."""
         terms, said = set(analyse(sentence)), {part for text in evidence for part in split(text)}
         if not split(sentence) or not said:
@@ -112,9 +125,13 @@ class SupportScorer:
         nearest, cosine = self._nearest(sentence, considered, known)
         overlap = len(set().union(*shared.values())) / max(1, len(terms))
         missing = float(bool(missing_numbers(sentence, evidence)))
-        return Compared(np.array([overlap, cosine, *_disagreement(sentence, nearest), missing]), nearest[0])
+        return Compared(
+            np.array([overlap, cosine, *_disagreement(sentence, nearest), missing]), nearest[0]
+        )
 
-    def _nearest(self, sentence: str, parts: Sequence[str], known: Mapping[str, Vectors]) -> tuple[list[str], float]:
+    def _nearest(
+        self, sentence: str, parts: Sequence[str], known: Mapping[str, Vectors]
+    ) -> tuple[list[str], float]:
         """The nearest parts, nearest first, and the sentence's cosine to their mean."""
         unknown = [part for part in parts if part not in known]
         asked, *made = self._embed([sentence, *unknown])
@@ -126,7 +143,9 @@ class SupportScorer:
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, a row each; a text that is longer than the embedder reads has the mean of its pieces."""
-        read = [pieces(text, self.embedder.count, self.embedder.identity.max_tokens) for text in texts]
+        read = [
+            pieces(text, self.embedder.count, self.embedder.identity.max_tokens) for text in texts
+        ]
         vectors = self.embedder.embed([piece for one in read for piece in one])
         starts = np.cumsum([0, *(len(one) for one in read[:-1])])
         return normalise(np.add.reduceat(vectors, starts))
@@ -139,7 +158,9 @@ def _cut(cross: CrossEncoder, text: str, sentence: str, room: int) -> list[str]:
 
 def missing_numbers(sentence: str, evidence: Sequence[str]) -> tuple[str, ...]:
     """The numbers of the sentence, as printed, that stand nowhere in the evidence."""
-    there = frozenset[float]().union(*(values for text in evidence for values in numbers(text).values()))
+    there = frozenset[float]().union(
+        *(values for text in evidence for values in numbers(text).values())
+    )
     return tuple(printed for printed, values in numbers(sentence).items() if not values & there)
 
 

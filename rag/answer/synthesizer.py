@@ -21,7 +21,7 @@ class Synthesizer(Protocol):
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
     ) -> Iterator[Said]:
-        """The answer's statements with marks counting from 1, and what must be told beside them.
+        """The answer's statements with marks counting from 1, and what the reader must know besides.
 
         `whole` is the question as asked where `question` is only the topic that its filters leave.
         """

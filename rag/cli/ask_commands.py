@@ -27,28 +27,46 @@ _DEMO_QUESTION = "which papers study density ratios in RL?"
 def ask(
     question: _Question,
     history: Annotated[
-        Path | None, typer.Option("--history", metavar="FILE", help="Earlier turns: a JSON list of {role, text}.")
+        Path | None,
+        typer.Option(
+            "--history", metavar="FILE", help="Earlier turns: a JSON list of {role, text}."
+        ),
     ] = None,
     no_filters: Annotated[
-        bool, typer.Option("--no-filters", help="Search for all words; let none of them filter or order the papers.")
+        bool,
+        typer.Option(
+            "--no-filters",
+            help="Search for all words; let none of them filter or order the papers.",
+        ),
     ] = False,
-    from_year: Annotated[int | None, typer.Option("--from-year", metavar="YEAR", help="Only papers since.")] = None,
-    to_year: Annotated[int | None, typer.Option("--to-year", metavar="YEAR", help="Only papers until.")] = None,
+    from_year: Annotated[
+        int | None, typer.Option("--from-year", metavar="YEAR", help="Only papers since.")
+    ] = None,
+    to_year: Annotated[
+        int | None, typer.Option("--to-year", metavar="YEAR", help="Only papers until.")
+    ] = None,
     sources: Annotated[
-        list[str] | None, typer.Option("--source", metavar="FILE", help="Only papers of this file; may be repeated.")
+        list[str] | None,
+        typer.Option("--source", metavar="FILE", help="Only papers of this file; may be repeated."),
     ] = None,
     organisations: Annotated[
-        list[str] | None, typer.Option("--organisation", metavar="NAME", help="Only papers by it; may be repeated.")
+        list[str] | None,
+        typer.Option("--organisation", metavar="NAME", help="Only papers by it; may be repeated."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated.")
+        list[str] | None,
+        typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated."),
     ] = None,
     export_to: Annotated[
-        Path | None, typer.Option("--export", metavar="FILE", help="Also write it to a .md, .bib or .json file.")
+        Path | None,
+        typer.Option(
+            "--export", metavar="FILE", help="Also write it to a .md, .bib or .json file."
+        ),
     ] = None,
     whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
     save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from.")
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from."),
     ] = None,
     quotes: Quotes = False,
     home: Home = None,
@@ -65,14 +83,18 @@ def ask(
         exportable(export_to)
     if save and bundle.savable(save) == export_to:
         raise InputError(f"--save and --export both name {save}; name two files")
-    scope = Scope(from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ()))
+    scope = Scope(
+        from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ())
+    )
     with opened(home, profile, quotes=quotes) as assistant:
         turns = _read_history(history)
         if as_json:
             answer = assistant.ask(question, turns, filters=not no_filters, scope=scope)
             print_json(answer_row(answer))
         else:
-            answer = print_answer(assistant, question, turns, filters=not no_filters, scope=scope, whole=whole)
+            answer = print_answer(
+                assistant, question, turns, filters=not no_filters, scope=scope, whole=whole
+            )
         if save is not None:
             bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
     if export_to:
@@ -127,7 +149,10 @@ def search(
     question: _Question,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="How many papers.")] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", metavar="TOKENS", help="Only passages that fit so many tokens together.")
+        int | None,
+        typer.Option(
+            "--budget", metavar="TOKENS", help="Only passages that fit so many tokens together."
+        ),
     ] = None,
     home: Home = None,
     profile: Profile = None,
@@ -198,8 +223,10 @@ def print_answer(
                 list(plain_text.refusal_lines(answer)) if answer.refusal else [],
                 [plain_text.rest_line(left)] if left > 0 else [],
                 list(plain_text.source_lines(answer, most)),
-                list(plain_text.perhaps_lines(answer)),
-                list(plain_text.excluded_lines(answer, None if whole else plain_text.MOST_EXCLUDED)),
+                list(plain_text.near_miss_lines(answer)),
+                list(
+                    plain_text.excluded_lines(answer, None if whole else plain_text.MOST_EXCLUDED)
+                ),
                 [plain_text.closing_line(answer)],
             )
             print_blocks([lines for lines in blocks if lines])

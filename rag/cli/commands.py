@@ -41,12 +41,21 @@ feedback = typer.Typer(help="What readers think of the answers.", no_args_is_hel
 app.add_typer(feedback, name="feedback")
 
 Home = Annotated[
-    str | None, typer.Option("--home", metavar="FOLDER", help="The library's folder (RAG_HOME; by default the user's).")
+    str | None,
+    typer.Option(
+        "--home", metavar="FOLDER", help="The library's folder (RAG_HOME; by default the user's)."
+    ),
 ]
 Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="A profile in configs/, or a .toml file (RAG_PROFILE).")
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="A profile in configs/, or a .toml file (RAG_PROFILE)."
+    ),
 ]
-Quotes = Annotated[bool, typer.Option("--quotes", help="Quote the papers' own sentences; let no language model write.")]
+Quotes = Annotated[
+    bool,
+    typer.Option("--quotes", help="Quote the papers' own sentences; let no language model write."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -56,8 +65,12 @@ def run() -> None:
     """Run the command line; a failure is one line on standard error and a non-zero exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no umlaut is no reason to stop
-    logging.basicConfig(level=logging.WARNING, format="rag: %(levelname)s: %(message)s", stream=sys.stderr)
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that knows no umlaut is no reason to stop
+    logging.basicConfig(
+        level=logging.WARNING, format="rag: %(levelname)s: %(message)s", stream=sys.stderr
+    )
     try:
         code = app(standalone_mode=False)
     except RagError as error:

@@ -13,21 +13,32 @@ from rag.errors import InputError
 
 DataFolder = Annotated[
     Path | None,
-    typer.Option("--data", metavar="FOLDER", help="Where the data sets lie (by default ../shared/datasets)."),
+    typer.Option(
+        "--data", metavar="FOLDER", help="Where the data sets lie (by default ../shared/datasets)."
+    ),
 ]
 
 
 @evaluation.command("run")
 def eval_run(
     suites: Annotated[
-        list[str] | None, typer.Argument(metavar="SUITE...", help="Suites, or folders that are one (by default demo).")
+        list[str] | None,
+        typer.Argument(
+            metavar="SUITE...", help="Suites, or folders that are one (by default demo)."
+        ),
     ] = None,
     data: DataFolder = None,
     questions: Annotated[
-        Path | None, typer.Option("--questions", metavar="FILE", help="Other questions for the one suite named.")
+        Path | None,
+        typer.Option(
+            "--questions", metavar="FILE", help="Other questions for the one suite named."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="The run's folder (by default a new one in runs/).")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="The run's folder (by default a new one in runs/)."
+        ),
     ] = None,
     quotes: Quotes = False,
     home: Home = None,
@@ -53,7 +64,8 @@ def eval_run(
 
 @evaluation.command("compare")
 def eval_compare(
-    a: Annotated[Path, typer.Argument(metavar="RUN")], b: Annotated[Path, typer.Argument(metavar="RUN")]
+    a: Annotated[Path, typer.Argument(metavar="RUN")],
+    b: Annotated[Path, typer.Argument(metavar="RUN")],
 ) -> None:
     """Compare two runs case by case: which is better, by how much, and whether it is chance."""
     import evals
@@ -64,7 +76,8 @@ def eval_compare(
 
 @evaluation.command("gate")
 def eval_gate(
-    run: Annotated[Path, typer.Argument(metavar="RUN")], gates: Annotated[Path, typer.Argument(metavar="GATES")]
+    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    gates: Annotated[Path, typer.Argument(metavar="GATES")],
 ) -> None:
     """Check a run against a file of gates; status 1 where a figure falls short."""
     import evals
@@ -80,12 +93,19 @@ def eval_gate(
 @evaluation.command("baselines")
 def eval_baselines(
     suites: Annotated[list[str] | None, typer.Argument(metavar="SUITE...")] = None,
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this baseline.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Only this baseline.")
+    ] = None,
     answers: Annotated[
-        bool, typer.Option("--answers", help="Answer one suite by the profile's language model, not only find papers.")
+        bool,
+        typer.Option(
+            "--answers",
+            help="Answer one suite by the profile's language model, not only find papers.",
+        ),
     ] = False,
     questions: Annotated[
-        Path | None, typer.Option("--questions", metavar="FILE", help="Other questions, with --answers.")
+        Path | None,
+        typer.Option("--questions", metavar="FILE", help="Other questions, with --answers."),
     ] = None,
     data: DataFolder = None,
     home: Home = None,
@@ -110,7 +130,9 @@ def eval_baselines(
 
 @feedback.command("export")
 def feedback_export(
-    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, or a new .jsonl file.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A new folder, or a new .jsonl file.")
+    ],
     home: Home = None,
     profile: Profile = None,
 ) -> None:
@@ -121,4 +143,6 @@ def feedback_export(
     with opened(home, profile) as assistant:
         judged = Journal(assistant.config.folder).feedback()
         cases, apart = write_suite(assistant.papers(), judged, target)
-    typer.echo(f"{cases} judged questions and {apart} apart, without a judgement of papers, in {target}")
+    typer.echo(
+        f"{cases} judged questions and {apart} apart, without a judgement of papers, in {target}"
+    )

@@ -14,9 +14,12 @@ from rag.errors import InputError
 
 @app.command()
 def ingest(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, or folders of them.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
+    ],
     page_year: Annotated[
-        int | None, typer.Option("--page-year", metavar="YEAR", help="The year of dates printed without one.")
+        int | None,
+        typer.Option("--page-year", metavar="YEAR", help="The year of dates printed without one."),
     ] = None,
     home: Home = None,
     profile: Profile = None,
@@ -31,9 +34,18 @@ def ingest(
     counts = {str(outcome): number for outcome, number in report.counts.items()}
     if as_json:
         ledger = [ledger_row(entry) for entry in report.entries]
-        print_json({"counts": counts, "embedded": report.embedded, "seconds": report.seconds, "ledger": ledger})
+        print_json(
+            {
+                "counts": counts,
+                "embedded": report.embedded,
+                "seconds": report.seconds,
+                "ledger": ledger,
+            }
+        )
     else:
-        said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "nothing read"
+        said = (
+            ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "nothing read"
+        )
         typer.echo(f"{said}; {report.embedded} texts embedded in {report.seconds:.1f} s")
     for entry in report.failures:
         typer.echo(f"rag: {failure_line(entry)}", err=True)
@@ -90,7 +102,9 @@ def remove(
 def status(
     home: Home = None,
     profile: Profile = None,
-    ledger: Annotated[bool, typer.Option("--ledger", help="Also every entry of the last ingest.")] = False,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Also every entry of the last ingest.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what the library holds, the state of its indexes, and what could not be read."""
@@ -108,20 +122,29 @@ def status(
         "generation": now.generation,
         "embedder": now.embedder,
         "indexes": dict(now.indexes),
-        "files": {source: {str(one): n for one, n in counts.items()} for source, counts in now.files.items()},
+        "files": {
+            source: {str(one): n for one, n in counts.items()}
+            for source, counts in now.files.items()
+        },
         "failures": [ledger_row(entry) for entry in now.failures],
     }
     if as_json:
-        print_json({**shown, **({"ledger": [ledger_row(entry) for entry in entries]} if ledger else {})})
+        print_json(
+            {**shown, **({"ledger": [ledger_row(entry) for entry in entries]} if ledger else {})}
+        )
         return
     for key in ("home", "papers", "passages", "sentences", "embedder"):
         typer.echo(f"{key:<10} {shown[key]}")
-    typer.echo(f"{'indexes':<10} " + ", ".join(f"{name} {state}" for name, state in now.indexes.items()))
+    typer.echo(
+        f"{'indexes':<10} " + ", ".join(f"{name} {state}" for name, state in now.indexes.items())
+    )
     for source, counts in now.files.items():
         said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
         typer.echo(f"{'read':<10} {source}: {said}")
     for entry in entries:
-        typer.echo(f"{entry.outcome:<10} {entry.source}, line {entry.line}: {entry.title or entry.reason}")
+        typer.echo(
+            f"{entry.outcome:<10} {entry.source}, line {entry.line}: {entry.title or entry.reason}"
+        )
     for entry in now.failures:
         if entry not in entries:
             typer.echo(f"failed     {failure_line(entry)}")
@@ -142,10 +165,12 @@ def rebuild(
 @models.command()
 def pull(
     llm: Annotated[
-        bool, typer.Option("--llm", help="Fetch a language model that writes answers without a GPU.")
+        bool,
+        typer.Option("--llm", help="Fetch a language model that writes answers without a GPU."),
     ] = False,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Which language model; see rag models list.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Which language model; see rag models list."),
     ] = None,
     profile: Profile = None,
 ) -> None:
@@ -183,7 +208,9 @@ def list_models(profile: Profile = None) -> None:
     cache = config.llm.cache_folder
     for model in table.MODELS:
         here = "here" if model.path(cache).is_file() else "-"
-        writes = config.writes and config.llm.engine == "llama.cpp" and config.llm.model == model.name
+        writes = (
+            config.writes and config.llm.engine == "llama.cpp" and config.llm.model == model.name
+        )
         line = f"{model.name:<24}{model.size / 1e9:>4.1f} GB  {model.licence:<12}{here:<6}"
         typer.echo((line + ("writes the answers" if writes else "")).rstrip())
     typer.echo(f"kept in {cache}; fetch one with rag models pull --llm NAME")

@@ -19,7 +19,10 @@ def opened(home: str | None, profile: str | None, *, quotes: bool = False) -> It
     """The assistant of a library; what it fetches is shown."""
     from rag.assistant import Assistant
 
-    with model_progress() as progress, Assistant.open(home, profile, progress, quotes=quotes) as assistant:
+    with (
+        model_progress() as progress,
+        Assistant.open(home, profile, progress, quotes=quotes) as assistant,
+    ):
         yield assistant
 
 

@@ -121,7 +121,10 @@ class Journal:
                 (conversation,),
             ).fetchone()
             row = (conversation, last + 1, now, _clean(folded), _clean(record))
-            db.execute("INSERT INTO turns (conversation, number, asked, folded, record) VALUES (?, ?, ?, ?, ?)", row)
+            db.execute(
+                "INSERT INTO turns (conversation, number, asked, folded, record) VALUES (?, ?, ?, ?, ?)",
+                row,
+            )
             db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (now, conversation))
         return int(last) + 1
 
@@ -133,7 +136,9 @@ class Journal:
             _check_own(db, user, conversation)
             rows = db.execute(query, (conversation,)).fetchall()
         return tuple(
-            KeptTurn(number, asked, self._answer(record), None if good is None else bool(good), word)
+            KeptTurn(
+                number, asked, self._answer(record), None if good is None else bool(good), word
+            )
             for number, asked, record, good, word in rows
         )
 
@@ -158,7 +163,9 @@ class Journal:
             db.execute("DELETE FROM turns WHERE conversation = ?", (conversation,))
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
-    def judge(self, user: str, conversation: str, number: int, good: bool | None, word: str = "") -> None:
+    def judge(
+        self, user: str, conversation: str, number: int, good: bool | None, word: str = ""
+    ) -> None:
         """Say whether a turn's answer was good, and why; None takes the judgement back."""
         query = "UPDATE turns SET good = ?, word = ? WHERE conversation = ? AND number = ? AND replaced IS NULL"
         with self._writing() as db:
@@ -173,7 +180,10 @@ class Journal:
             AND (replaced IS NULL OR replaced > ?) ORDER BY key"""
         with self._reading() as db:
             rows = db.execute(query).fetchall()
-            earlier = {row[0]: [one for (one,) in db.execute(before, (row[1], row[0], row[2]))] for row in rows}
+            earlier = {
+                row[0]: [one for (one,) in db.execute(before, (row[1], row[0], row[2]))]
+                for row in rows
+            }
         for key, _, asked, record, good, word in rows:
             answer = self._answer(record)
             leans = answer.standalone_question != answer.question
@@ -239,12 +249,16 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LibraryError(f"can't make {self.path.parent}: {error.strerror}; give another --home") from None
+            raise LibraryError(
+                f"can't make {self.path.parent}: {error.strerror}; give another --home"
+            ) from None
 
     def _make(self, db: sqlite3.Connection) -> None:
         """Make the tables in a new file, unless another process has done so meanwhile."""
         if (version := schema_version(db)) > _VERSION:
-            raise LibraryTooNew(f"{self.path} has schema {version}, this program knows {_VERSION}; update the program")
+            raise LibraryTooNew(
+                f"{self.path} has schema {version}, this program knows {_VERSION}; update the program"
+            )
         foreign = "SELECT 1 FROM sqlite_master WHERE (SELECT * FROM pragma_user_version) = 0"
         if db.execute(foreign).fetchone():
             raise LibraryError(f"{self.path}: this file is not a library's journal; move it away")

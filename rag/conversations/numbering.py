@@ -19,7 +19,10 @@ class Numbering:
 
     def numbered(self, statement: Statement) -> Statement:
         """The statement with the conversation's marks; the same evidence has the same one in all statements."""
-        return replace(statement, citations=tuple(replace(one, mark=self._mark(one)) for one in statement.citations))
+        return replace(
+            statement,
+            citations=tuple(replace(one, mark=self._mark(one)) for one in statement.citations),
+        )
 
     def _mark(self, citation: Citation) -> int:
         evidence = _evidence(citation)

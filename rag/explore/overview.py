@@ -31,7 +31,9 @@ def overview(catalog: Catalog) -> Overview:
     """Look over the catalog, at one state of it."""
     with catalog.snapshot():
         facts = catalog.facts()
-        dated = sorted((one for one in facts if one.published), key=lambda one: one.published, reverse=True)
+        dated = sorted(
+            (one for one in facts if one.published), key=lambda one: one.published, reverse=True
+        )
         newest = catalog.papers(one.id for one in dated[:_NEWEST])
         sources = {name: len(papers) for name, papers in catalog.sources().items()}
     organisations = Counter(one.organisation for one in facts if one.organisation)

@@ -21,7 +21,9 @@ def positions(catalog: Catalog) -> dict[str, tuple[float, float]]:
         parts = catalog.parts(catalog.paper_ids())
     if not parts:
         return {}
-    placed = _scaled(_placed(normalise(np.stack([own.passage_vectors.mean(axis=0) for own in parts.values()]))))
+    placed = _scaled(
+        _placed(normalise(np.stack([own.passage_vectors.mean(axis=0) for own in parts.values()])))
+    )
     return {paper: (float(x), float(y)) for paper, (x, y) in zip(parts, placed, strict=True)}
 
 

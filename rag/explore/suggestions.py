@@ -52,7 +52,11 @@ def suggestions(asker: Asker, k: int) -> tuple[str, ...]:
     subjects = _spread(_subjects(papers))
     studied = [f"Which papers study {one.words}?" for one in subjects]
     compared = (f"How do the papers on {one.words} compare?" for one in subjects[3:] + subjects[:3])
-    counted = (f"How many authors has {name}?" for name, paper in islice(_named(papers), 1, None) if paper.author_count)
+    counted = (
+        f"How many authors has {name}?"
+        for name, paper in islice(_named(papers), 1, None)
+        if paper.author_count
+    )
     # Each kind begins at a subject of its own, and needs so many papers.
     kinds: Sequence[tuple[Iterator[str], int]] = (
         (iter(studied), 1),
@@ -77,7 +81,11 @@ def follow_ups(asker: Asker, answer: Answer, k: int) -> tuple[str, ...]:
     kinds = (_on_them(cited), _on_names(shown, answer), _on_subjects(asker, shown, answer))
     mixed = (one for row in zip_longest(*kinds) for one in row if one)
     try:
-        return tuple(_answered(_without_model(asker), chain(_by_model(asker, answer, shown, k), mixed), k, answer))
+        return tuple(
+            _answered(
+                _without_model(asker), chain(_by_model(asker, answer, shown, k), mixed), k, answer
+            )
+        )
     except InputError:
         return ()  # the answer's scope names a paper that has left the library: nothing can be asked within it
 
@@ -87,7 +95,9 @@ def _by_model(asker: Asker, answer: Answer, hits: Sequence[Hit], k: int) -> list
     if asker.reader is None or not hits:
         return []
     try:
-        return asker.reader.next_questions(answer.standalone_question, [hit.paper for hit in hits], k)
+        return asker.reader.next_questions(
+            answer.standalone_question, [hit.paper for hit in hits], k
+        )
     except LLMError as error:
         log.warning("%s", error)
         return []
@@ -140,8 +150,11 @@ def _in_a_year(papers: Sequence[Paper], subjects: Sequence[_Subject]) -> Iterato
 def _named(papers: Sequence[Paper]) -> Iterator[tuple[str, Paper]]:
     """Names that papers give to what they are about: what stands before the colon of a title, if it is one word."""
     heads = Counter(paper.title.partition(":")[0].strip() for paper in papers if ":" in paper.title)
-    told = sorted((paper for paper in papers if paper.abstract), key=lambda paper: (-len(paper.abstract), paper.id))
-    for paper in told:
+    described = sorted(
+        (paper for paper in papers if paper.abstract),
+        key=lambda paper: (-len(paper.abstract), paper.id),
+    )
+    for paper in described:
         head = paper.title.partition(":")[0].strip()
         if heads[head] == 1 and _NAME.fullmatch(head):
             yield head, paper
@@ -194,20 +207,27 @@ def _subjects(papers: Sequence[Paper]) -> list[_Subject]:
         for key, ids in shared.items()
         if len(ids) >= _FEW and len(key) > 1
     ]
-    return sorted(subjects, key=lambda one: (-min(len(one.papers), _MANY), len(one.papers), one.words))
+    return sorted(
+        subjects, key=lambda one: (-min(len(one.papers), _MANY), len(one.papers), one.words)
+    )
 
 
 def _pairs(title: str) -> Iterator[str]:
     for segment in _SEGMENT.split(title):
         words = segment.split()
         for first, second in pairwise(words):
-            if all(_WORD.fullmatch(word) and word.lower() not in _NO_SUBJECT for word in (first, second)):
+            if all(
+                _WORD.fullmatch(word) and word.lower() not in _NO_SUBJECT
+                for word in (first, second)
+            ):
                 yield f"{first} {second}"
 
 
 def _in_a_sentence(words: str) -> str:
     """Without the capitals of a title, but with those of a name."""
-    return " ".join(word.lower() if word.istitle() or word.islower() else word for word in words.split())
+    return " ".join(
+        word.lower() if word.istitle() or word.islower() else word for word in words.split()
+    )
 
 
 def _spread(subjects: Sequence[_Subject]) -> list[_Subject]:

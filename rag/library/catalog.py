@@ -23,7 +23,9 @@ class Catalog(Lookup):
         """Open a new page of the ledger and return its number."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         with self.transaction():
-            cursor = self._db.execute("INSERT INTO runs (started, command) VALUES (?, ?)", (started, command))
+            cursor = self._db.execute(
+                "INSERT INTO runs (started, command) VALUES (?, ?)", (started, command)
+            )
         return int(cursor.lastrowid or 0)
 
     def forget_unchanged(self, source: str, run: int) -> None:
@@ -33,7 +35,15 @@ class Catalog(Lookup):
 
     def note(self, run: int, entry: LedgerEntry) -> None:
         """Write one line into the ledger."""
-        row = (run, entry.source, entry.line, entry.outcome, entry.paper_id, entry.title, entry.reason)
+        row = (
+            run,
+            entry.source,
+            entry.line,
+            entry.outcome,
+            entry.paper_id,
+            entry.title,
+            entry.reason,
+        )
         self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def sighted(self, source: str, read_as: str, nth: int) -> tuple[int, Paper] | None:
@@ -63,7 +73,14 @@ class Catalog(Lookup):
             VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (source, read_as, nth) DO UPDATE SET fingerprint = excluded.fingerprint,
             record = excluded.record RETURNING number"""
-        row = (identity, sighting.source, paper.id, nth, sighting.fingerprint, codec.dump_paper(paper))
+        row = (
+            identity,
+            sighting.source,
+            paper.id,
+            nth,
+            sighting.fingerprint,
+            codec.dump_paper(paper),
+        )
         number = self._db.execute(query, row).fetchone()[0]
         self._db.execute("INSERT OR IGNORE INTO aliases VALUES (?, ?)", (paper.id, identity))
         return int(number)
@@ -73,7 +90,9 @@ class Catalog(Lookup):
 
         `text_from` is the sighting that gives the text from now on; None leaves it as it was.
         """
-        rows = self._rows("SELECT number, record FROM sightings WHERE paper_id = ? ORDER BY number", identity)
+        rows = self._rows(
+            "SELECT number, record FROM sightings WHERE paper_id = ? ORDER BY number", identity
+        )
         numbers = [row[0] for row in rows]
         before = self._rows("SELECT record, text_from FROM papers WHERE id = ?", identity)
         holder = text_from or (before[0][1] if before else numbers[0])
@@ -89,7 +108,9 @@ class Catalog(Lookup):
         """Make two papers one: the sightings and names of `other` become those of `identity`."""
         self._db.execute("UPDATE sightings SET paper_id = ? WHERE paper_id = ?", (identity, other))
         self._db.execute("UPDATE aliases SET paper_id = ? WHERE paper_id = ?", (identity, other))
-        self._db.execute("UPDATE external_ids SET paper_id = ? WHERE paper_id = ?", (identity, other))
+        self._db.execute(
+            "UPDATE external_ids SET paper_id = ? WHERE paper_id = ?", (identity, other)
+        )
         self._drop_parts(other)
         self._db.execute("DELETE FROM papers WHERE id = ?", (other,))
 
@@ -107,7 +128,9 @@ class Catalog(Lookup):
             "INSERT INTO sentences VALUES (?, ?, ?, ?, ?)",
             [
                 (identity, number, sentence.start, sentence.end, codec.dump_int8(vector))
-                for number, (sentence, vector) in enumerate(zip(parts.sentences, parts.sentence_vectors, strict=True))
+                for number, (sentence, vector) in enumerate(
+                    zip(parts.sentences, parts.sentence_vectors, strict=True)
+                )
             ],
         )
 
@@ -149,8 +172,13 @@ class Catalog(Lookup):
         rows = self._rows("SELECT id FROM passages WHERE paper_id = ?", identity)
         if rows:
             generation = self.generation() + 1
-            self._db.executemany("INSERT INTO gone VALUES (?, ?, ?)", [(row[0], identity, generation) for row in rows])
-            self._db.execute("UPDATE papers SET generation = ? WHERE id = ?", (generation, identity))
+            self._db.executemany(
+                "INSERT INTO gone VALUES (?, ?, ?)",
+                [(row[0], identity, generation) for row in rows],
+            )
+            self._db.execute(
+                "UPDATE papers SET generation = ? WHERE id = ?", (generation, identity)
+            )
             self._set_meta("generation", str(generation))
         self._db.execute("DELETE FROM passages WHERE paper_id = ?", (identity,))
         self._db.execute("DELETE FROM sentences WHERE paper_id = ?", (identity,))

@@ -17,7 +17,9 @@ Vectors = NDArray[np.float32]
 
 def dump_paper(paper: Paper) -> str:
     """The paper as JSON, without what is empty."""
-    return json.dumps({key: value for key, value in asdict(paper).items() if value}, ensure_ascii=False)
+    return json.dumps(
+        {key: value for key, value in asdict(paper).items() if value}, ensure_ascii=False
+    )
 
 
 # The same papers are found by question after question.

@@ -53,13 +53,21 @@ class VectorFollower:
 
     def __init__(self, index: VectorIndex) -> None:
         self.index = index
-        self.exists, self.create, self.discard_others = index.exists, index.create, index.discard_others
+        self.exists, self.create, self.discard_others = (
+            index.exists,
+            index.create,
+            index.discard_others,
+        )
 
     def apply(self, catalog: Catalog, token: str, seen: int, upto: int, changes: Changes) -> None:
         """See `Follower`."""
         parts = list(catalog.parts(changes.papers).values())
         ids = [passage.id for part in parts for passage in part.passages]
-        vectors = np.concatenate([part.passage_vectors for part in parts]) if parts else np.zeros((0, 1), np.float32)
+        vectors = (
+            np.concatenate([part.passage_vectors for part in parts])
+            if parts
+            else np.zeros((0, 1), np.float32)
+        )
         self.index.update(token, seen, upto, [passage for passage, _ in changes.gone], ids, vectors)
 
     def complete(self, catalog: Catalog, token: str, seen: int) -> bool:
@@ -74,7 +82,11 @@ class TermFollower:
 
     def __init__(self, index: TermIndex) -> None:
         self.index = index
-        self.exists, self.create, self.discard_others = index.exists, index.create, index.discard_others
+        self.exists, self.create, self.discard_others = (
+            index.exists,
+            index.create,
+            index.discard_others,
+        )
 
     def apply(self, catalog: Catalog, token: str, seen: int, upto: int, changes: Changes) -> None:
         """See `Follower`."""

@@ -88,7 +88,9 @@ class WriterLock:
         except OSError as error:
             self._lock.threads.release()
             folder = self._owner.parent
-            raise LibraryError(f"can't write to {folder}: {error.strerror}; give another --home") from None
+            raise LibraryError(
+                f"can't write to {folder}: {error.strerror}; give another --home"
+            ) from None
         return True
 
     def _sign(self, command: str, *, brief: bool) -> None:
@@ -106,7 +108,9 @@ class WriterLock:
         return owner if isinstance(owner, dict) else None
 
     def _describe(self, owner: Mapping[str, Any] | None) -> str:
-        who = "{command} (pid {pid}, since {since})".format_map(owner) if owner else "another process"
+        who = (
+            "{command} (pid {pid}, since {since})".format_map(owner) if owner else "another process"
+        )
         return f"the library in {self._owner.parent} is being written by {who}; try again when it is done"
 
 
@@ -124,7 +128,9 @@ class ShortLock:
             try:
                 file.acquire(timeout=self._timeout)
             except Timeout:
-                message = f"{file.lock_file} is held by another process for over {self._timeout:.0f} s"
+                message = (
+                    f"{file.lock_file} is held by another process for over {self._timeout:.0f} s"
+                )
                 raise LibraryBusy(message) from None
             except OSError as error:
                 raise LibraryError(f"can't lock {file.lock_file}: {error.strerror}") from None

@@ -72,7 +72,10 @@ class Lookup(Database):
 
     def paper_ids(self) -> list[str]:
         """All papers, by their title's order."""
-        return [row[0] for row in self._rows("SELECT id FROM papers ORDER BY lower(record ->> 'title'), id")]
+        return [
+            row[0]
+            for row in self._rows("SELECT id FROM papers ORDER BY lower(record ->> 'title'), id")
+        ]
 
     def paper(self, identity: str) -> Paper:
         """One paper by its id, a former id of it, its arXiv id or its DOI. Raises NotFound."""
@@ -91,7 +94,10 @@ class Lookup(Database):
             rows = list(self._among("SELECT id, record FROM papers WHERE id IN ({})", wanted))
         for row in seen:
             sightings.setdefault(row[0], []).extend(codec.load_paper(row[1]).sightings)
-        found = {row[0]: replace(codec.load_paper(row[1]), sightings=tuple(sightings.get(row[0], ()))) for row in rows}
+        found = {
+            row[0]: replace(codec.load_paper(row[1]), sightings=tuple(sightings.get(row[0], ())))
+            for row in rows
+        }
         return {identity: found[identity] for identity in wanted if identity in found}
 
     def facts(self) -> list[PaperFacts]:
@@ -108,19 +114,25 @@ class Lookup(Database):
 
     def organisations(self) -> list[str]:
         """The organisations that papers name, as printed."""
-        query = "SELECT DISTINCT record ->> '$.organisation' AS name FROM papers WHERE name IS NOT NULL"
+        query = (
+            "SELECT DISTINCT record ->> '$.organisation' AS name FROM papers WHERE name IS NOT NULL"
+        )
         return [row[0] for row in self._rows(query)]
 
     def sources(self) -> dict[str, set[str]]:
         """The ids of the papers that were seen in each file, by the file's name without its folder."""
         papers: dict[str, set[str]] = {}
-        for source, paper in self._rows("SELECT DISTINCT source, paper_id FROM sightings ORDER BY source"):
+        for source, paper in self._rows(
+            "SELECT DISTINCT source, paper_id FROM sightings ORDER BY source"
+        ):
             papers.setdefault(Path(source).name, set()).add(paper)
         return papers
 
     def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
         """Passages by id; unknown ids are left out."""
-        rows = self._among('SELECT id, paper_id, start, "end" FROM passages WHERE id IN ({})', list(ids))
+        rows = self._among(
+            'SELECT id, paper_id, start, "end" FROM passages WHERE id IN ({})', list(ids)
+        )
         return {row[0]: Passage(*row) for row in rows}
 
     def parts(self, paper_ids: Iterable[str]) -> dict[str, PaperParts]:
@@ -178,8 +190,12 @@ class Lookup(Database):
             # A passage may have gone more than once since; an index that begins empty has nothing to take out.
             query = "SELECT DISTINCT passage_id, paper_id FROM gone WHERE generation > ?"
             gone = self._rows(query, since) if since else []
-            papers = self._rows("SELECT id FROM papers WHERE generation > ? ORDER BY generation, id", since)
-            return Changes(self.generation(), tuple((a, b) for a, b in gone), tuple(row[0] for row in papers))
+            papers = self._rows(
+                "SELECT id FROM papers WHERE generation > ? ORDER BY generation, id", since
+            )
+            return Changes(
+                self.generation(), tuple((a, b) for a, b in gone), tuple(row[0] for row in papers)
+            )
 
     def follower(self, name: str) -> tuple[str, int] | None:
         """Token and generation of an index; None where there is none."""
@@ -211,5 +227,7 @@ class Lookup(Database):
         return str(rows[0][0]) if rows else None
 
     def _by_external(self, one: ExternalId) -> str | None:
-        rows = self._rows("SELECT paper_id FROM external_ids WHERE kind = ? AND value = ?", one.kind, one.value)
+        rows = self._rows(
+            "SELECT paper_id FROM external_ids WHERE kind = ? AND value = ?", one.kind, one.value
+        )
         return str(rows[0][0]) if rows else None

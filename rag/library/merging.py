@@ -25,7 +25,9 @@ def merge(identity: str, readings: Sequence[Paper], text_from: int) -> Paper:
         id=identity,
         authors=authors,
         author_count=len(authors) or next(counts, None),
-        organisation=next((reading.organisation for reading in newest if reading.organisation), None),
+        organisation=next(
+            (reading.organisation for reading in newest if reading.organisation), None
+        ),
         published=max((r.published for r in readings if r.published), key=_trust, default=None),
         external_ids=tuple(sorted({one for reading in readings for one in reading.external_ids})),
         url=next((reading.url for reading in newest if reading.url), None),

@@ -35,13 +35,19 @@ def record(catalog: Catalog, reading: Paper, nth: int) -> Recorded:
         catalog.absorb(identity, other)
     number = catalog.put_sighting(identity, reading, nth)
     # Known by an external id from this very file, under another title: the file's title was corrected.
-    corrected = before is None and identity != reading.id and catalog.sees(identity, sighting.source, but=number)
+    corrected = (
+        before is None
+        and identity != reading.id
+        and catalog.sees(identity, sighting.source, but=number)
+    )
     text_changed = corrected or (before is not None and before[1].text != reading.text)
     paper, new_text = catalog.refresh(identity, text_from=number if text_changed else None)
     return Recorded(_outcome(before, sighting.fingerprint, known, text_changed), paper, new_text)
 
 
-def _outcome(before: tuple[int, Paper] | None, fingerprint: str, known: list[str], text_changed: bool) -> Outcome:
+def _outcome(
+    before: tuple[int, Paper] | None, fingerprint: str, known: list[str], text_changed: bool
+) -> Outcome:
     if before and before[1].sightings[0].fingerprint == fingerprint:
         return Outcome.UNCHANGED  # only its line moved
     if text_changed:

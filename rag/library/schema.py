@@ -62,7 +62,9 @@ MIGRATIONS: tuple[str, ...] = (_FIRST,)
 """Scripts that lead from schema version n to n + 1; never edit one that was released."""
 
 
-def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] = MIGRATIONS) -> None:
+def migrate(
+    connection: sqlite3.Connection, path: Path, scripts: Sequence[str] = MIGRATIONS
+) -> None:
     """Bring the catalog at `path` to the newest schema, after a backup copy, in one transaction.
 
     Raises LibraryTooNew for a catalog of a later version, LibraryError where the migration fails.
@@ -78,11 +80,15 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str] =
         _back_up(connection, path, version)
     try:
         connection.executescript(
-            "BEGIN IMMEDIATE;" + "".join(scripts[version:]) + f"PRAGMA user_version = {len(scripts)}; COMMIT;"
+            "BEGIN IMMEDIATE;"
+            + "".join(scripts[version:])
+            + f"PRAGMA user_version = {len(scripts)}; COMMIT;"
         )
     except sqlite3.Error as error:
         connection.rollback()
-        raise LibraryError(f"the library in {path.parent} can't be brought to schema {len(scripts)}: {error}") from None
+        raise LibraryError(
+            f"the library in {path.parent} can't be brought to schema {len(scripts)}: {error}"
+        ) from None
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -107,5 +113,7 @@ def described(error: sqlite3.Error, path: Path, what: str = "catalog") -> Librar
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    with closing(sqlite3.connect(path.with_name(f"{path.stem}.schema{version}.{stamp}.sqlite"))) as copy:
+    with closing(
+        sqlite3.connect(path.with_name(f"{path.stem}.schema{version}.{stamp}.sqlite"))
+    ) as copy:
         connection.backup(copy)

@@ -36,7 +36,9 @@ class Library:
         self.folder = folder
         if not (folder / _CATALOG).exists():
             if not create:
-                raise LibraryError(f"there is no library in {folder} yet; begin with: rag ingest FOLDER")
+                raise LibraryError(
+                    f"there is no library in {folder} yet; begin with: rag ingest FOLDER"
+                )
             _make(folder)
         self._writer = WriterLock(folder)
         self.catalog = Catalog(folder / _CATALOG)
@@ -44,14 +46,19 @@ class Library:
             self._migrate()
         self.vectors = VectorIndex(folder / "vectors")
         self.terms = TermIndex(folder / "terms")
-        self._followers: tuple[Follower, ...] = (TermFollower(self.terms), VectorFollower(self.vectors))
+        self._followers: tuple[Follower, ...] = (
+            TermFollower(self.terms),
+            VectorFollower(self.vectors),
+        )
 
     def _migrate(self) -> None:
         try:
             with self._writer.held("migrate", brief=True):
                 self.catalog.migrate()
         except LibraryBusy:
-            if not self.catalog.current:  # or else another process has migrated, and is now at other work
+            if (
+                not self.catalog.current
+            ):  # or else another process has migrated, and is now at other work
                 raise
 
     def close(self) -> None:
@@ -84,32 +91,49 @@ class Library:
         missing = {
             follower.name
             for follower in self._followers
-            if (state := self.catalog.follower(follower.name)) is None or not follower.exists(state[0])
+            if (state := self.catalog.follower(follower.name)) is None
+            or not follower.exists(state[0])
         }
         return {
-            follower.name: "missing" if follower.name in missing else "behind" if follower.name in late else "current"
+            follower.name: "missing"
+            if follower.name in missing
+            else "behind"
+            if follower.name in late
+            else "current"
             for follower in self._followers
         }
 
     def nearest(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """The `k` nearest passages to a unit vector of shape (d,): passage ids and cosines, best first."""
-        return self._reading(VectorIndex.name, lambda token, seen: self.vectors.nearest(token, seen, vector, k))
+        return self._reading(
+            VectorIndex.name, lambda token, seen: self.vectors.nearest(token, seen, vector, k)
+        )
 
     def matching(self, question: str, k: int) -> list[tuple[str, float]]:
         """The `k` best papers for the question's words: paper ids and BM25 scores, best first."""
-        return self._reading(TermIndex.name, lambda token, seen: self.terms.matching(token, seen, question, k))
+        return self._reading(
+            TermIndex.name, lambda token, seen: self.terms.matching(token, seen, question, k)
+        )
 
-    def scores(self, question: str, papers: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+    def scores(
+        self, question: str, papers: Collection[str]
+    ) -> tuple[dict[str, float], dict[str, float]]:
         """How well these papers match by words and by letters, as `TermIndex.scores` has it."""
-        return self._reading(TermIndex.name, lambda token, seen: self.terms.scores(token, seen, question, papers))
+        return self._reading(
+            TermIndex.name, lambda token, seen: self.terms.scores(token, seen, question, papers)
+        )
 
     def similar(self, term: str, distance: int, k: int) -> list[str]:
         """At most `k` papers with a term within this edit distance (1 or 2) of an analysed one."""
-        return self._reading(TermIndex.name, lambda token, seen: self.terms.similar(token, seen, term, distance, k))
+        return self._reading(
+            TermIndex.name, lambda token, seen: self.terms.similar(token, seen, term, distance, k)
+        )
 
     def frequencies(self, terms: list[str]) -> dict[str, int]:
         """In how many papers each analysed term stands."""
-        return self._reading(TermIndex.name, lambda token, seen: self.terms.frequencies(token, seen, terms))
+        return self._reading(
+            TermIndex.name, lambda token, seen: self.terms.frequencies(token, seen, terms)
+        )
 
     def _reading(self, name: str, read: Callable[[str, int], T]) -> T:
         """Read an index; one that lags, is missing or broken is first brought up, unless a writer is at it."""
@@ -149,7 +173,9 @@ class Library:
         until = time.monotonic() + _PATIENCE
         while (state := self.catalog.follower(name)) is None:
             if time.monotonic() > until:
-                raise LibraryBusy(f"the library in {self.folder} is being written and has no index yet; try again soon")
+                raise LibraryBusy(
+                    f"the library in {self.folder} is being written and has no index yet; try again soon"
+                )
             time.sleep(0.1)
         return state
 
@@ -161,4 +187,6 @@ def _make(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise LibraryError(f"can't make a library in {folder}: {error.strerror}; give another --home") from None
+        raise LibraryError(
+            f"can't make a library in {folder}: {error.strerror}; give another --home"
+        ) from None

@@ -50,7 +50,9 @@ class TermIndex:
             self._folder(token).mkdir(parents=True)
             self._register(tantivy.Index(_schema(), str(self._folder(token))))
 
-    def update(self, token: str, gone: Sequence[str], papers: Sequence[tuple[str, str, str]]) -> None:
+    def update(
+        self, token: str, gone: Sequence[str], papers: Sequence[tuple[str, str, str]]
+    ) -> None:
         """Take papers out, then put (id, title, abstract) in; what is in both is replaced."""
         import tantivy
 
@@ -92,13 +94,19 @@ class TermIndex:
             searcher = self._searcher(token, seen)
             inside = None
             if len(papers) < searcher.num_docs:
-                inside = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0)
+                inside = tantivy.Query.const_score_query(
+                    tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0
+                )
             words = [self._term(token, "text", term) for term in terms]
             letters = []
             for four in dict.fromkeys(_fours(terms)):
                 rarity = _rarity(searcher.doc_freq("letters", four), searcher.num_docs)
-                letters.append(tantivy.Query.boost_query(self._term(token, "letters", four), rarity))
-            by_words, by_letters = (self._search(searcher, one, len(papers), inside) for one in (words, letters))
+                letters.append(
+                    tantivy.Query.boost_query(self._term(token, "letters", four), rarity)
+                )
+            by_words, by_letters = (
+                self._search(searcher, one, len(papers), inside) for one in (words, letters)
+            )
             return dict(by_words), dict(by_letters)
 
     def similar(self, token: str, seen: int, term: str, distance: int, k: int) -> list[str]:
@@ -107,7 +115,9 @@ class TermIndex:
 
         with self._errors(token):
             searcher = self._searcher(token, seen)
-            fuzzy = tantivy.Query.fuzzy_term_query(self._index(token).schema, "text", term, distance=distance)
+            fuzzy = tantivy.Query.fuzzy_term_query(
+                self._index(token).schema, "text", term, distance=distance
+            )
             found = searcher.search(fuzzy, limit=k, count=False).hits
             return [searcher.doc(address)["id"][0] for _, address in found]
 
@@ -136,7 +146,11 @@ class TermIndex:
         return tantivy.Query.term_query(self._index(token).schema, field, term, index_option="freq")
 
     def _search(
-        self, searcher: tantivy.Searcher, terms: Sequence[tantivy.Query], k: int, inside: tantivy.Query | None = None
+        self,
+        searcher: tantivy.Searcher,
+        terms: Sequence[tantivy.Query],
+        k: int,
+        inside: tantivy.Query | None = None,
     ) -> list[tuple[str, float]]:
         """Papers with any of the terms (and `inside`), at most `k`: ids and summed scores, best first."""
         import tantivy
@@ -145,7 +159,9 @@ class TermIndex:
             return []
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
         if inside is not None:
-            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)])
+            query = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)]
+            )
         found = searcher.search(query, limit=k, count=False).hits
         return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
 
@@ -182,7 +198,9 @@ class TermIndex:
             if not (isinstance(error, ValueError | OSError) or panicked(error)):
                 raise
             self._open_index = None
-            raise IndexBroken(f"the lexical index in {self._folder(token)} fails: {error}") from None
+            raise IndexBroken(
+                f"the lexical index in {self._folder(token)} fails: {error}"
+            ) from None
 
 
 def _schema() -> tantivy.Schema:

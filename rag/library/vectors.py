@@ -53,7 +53,13 @@ class VectorIndex:
             pass
 
     def update(
-        self, token: str, seen: int, generation: int, gone: Sequence[str], ids: Sequence[str], vectors: Vectors
+        self,
+        token: str,
+        seen: int,
+        generation: int,
+        gone: Sequence[str],
+        ids: Sequence[str],
+        vectors: Vectors,
     ) -> None:
         """Take passages out, then put passages in or over their former selves.
 
@@ -73,12 +79,19 @@ class VectorIndex:
         with self._open(token, generation) as collection:
             return int(collection.count())
 
-    def nearest(self, token: str, generation: int, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def nearest(
+        self, token: str, generation: int, vector: Vectors, k: int
+    ) -> list[tuple[str, float]]:
         """The `k` nearest passages to a unit vector of shape (d,): ids and cosines, best first."""
         with self._open(token, generation) as collection:
-            found = collection.query(query_embeddings=vector.reshape(1, -1), n_results=k, include=["distances"])
+            found = collection.query(
+                query_embeddings=vector.reshape(1, -1), n_results=k, include=["distances"]
+            )
         distances = found["distances"] or [[]]
-        return [(one, 1.0 - distance) for one, distance in zip(found["ids"][0], distances[0], strict=True)]
+        return [
+            (one, 1.0 - distance)
+            for one, distance in zip(found["ids"][0], distances[0], strict=True)
+        ]
 
     def discard_others(self, token: str) -> None:
         """Delete the folders of all other tokens."""
@@ -93,7 +106,9 @@ class VectorIndex:
             self._owner.close()
 
     @contextmanager
-    def _open(self, token: str, generation: int, *, create: bool = False, writes: bool = False) -> Iterator[Collection]:
+    def _open(
+        self, token: str, generation: int, *, create: bool = False, writes: bool = False
+    ) -> Iterator[Collection]:
         from chromadb.errors import ChromaError
 
         folder = self._root / token
@@ -110,7 +125,10 @@ class VectorIndex:
                 mark.unlink(missing_ok=True)
             # Chroma's Rust core raises its own errors, and ValueErrors and RuntimeErrors for damaged folders.
             except BaseException as error:
-                if not (isinstance(error, ChromaError | ValueError | RuntimeError | OSError) or panicked(error)):
+                if not (
+                    isinstance(error, ChromaError | ValueError | RuntimeError | OSError)
+                    or panicked(error)
+                ):
                     mark.unlink(missing_ok=True)
                     raise
                 self._owner.close()

@@ -135,7 +135,9 @@ class Counters:
     def __init__(self, config: LLMConfig, endpoint: Endpoint | None = None) -> None:
         self._config = config
         self._endpoint = endpoint or Remote(config.base_url, config.api_key)
-        self._own = config.engine == "llama.cpp"  # a GGUF file has its tokenizer inside, and no other
+        self._own = (
+            config.engine == "llama.cpp"
+        )  # a GGUF file has its tokenizer inside, and no other
         self._exact = None if self._own else self._try(_Tokenizer)
         self._fetched = self._own
 
@@ -181,5 +183,7 @@ def fit(counter: Counter, build: Callable[[int], Sequence[Message]], most: int, 
         middle = (fits + over) // 2
         fits, over = (middle, over) if counter.count(build(middle)) <= budget else (fits, middle)
     if not fits:
-        raise LLMError(f"not one sentence fits the {budget} tokens left for the prompt; raise llm.context")
+        raise LLMError(
+            f"not one sentence fits the {budget} tokens left for the prompt; raise llm.context"
+        )
     return fits

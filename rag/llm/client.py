@@ -94,7 +94,11 @@ class LLM:
     @property
     def name(self) -> str:
         """The model's name as readers see it; of a file, without its folders."""
-        return Path(self.config.model).name if self.config.model.endswith(".gguf") else self.config.model
+        return (
+            Path(self.config.model).name
+            if self.config.model.endswith(".gguf")
+            else self.config.model
+        )
 
     @property
     def dialect(self) -> Dialect:
@@ -131,7 +135,9 @@ class LLM:
         Empty where the server gives none. Raises LLMError.
         """
         likeliest: Mapping[str, float] = {}
-        for item in _twice(lambda: self._once(messages, {"logprobs": True, "top_logprobs": _LIKELIEST}, 1)):
+        for item in _twice(
+            lambda: self._once(messages, {"logprobs": True, "top_logprobs": _LIKELIEST}, 1)
+        ):
             if isinstance(item, _Likeliest) and not likeliest:
                 likeliest = item.logprobs
         return likeliest
@@ -178,13 +184,19 @@ class LLM:
         for _ in probe.stream([Message("user", "Are you there?")]):
             pass
 
-    def _once(self, messages: Sequence[Message], form: dict[str, Any], max_tokens: int) -> Generator[_Item, None, None]:
+    def _once(
+        self, messages: Sequence[Message], form: dict[str, Any], max_tokens: int
+    ) -> Generator[_Item, None, None]:
         from llama_index.core.llms import ChatMessage
         from llama_index.llms.openai_like import OpenAILike
 
         config = self.config
-        timeout = httpx.Timeout(config.read_seconds, connect=min(_CONNECT_SECONDS, config.read_seconds))
-        body: dict[str, Any] = {"chat_template_kwargs": config.template_options} if config.template_options else {}
+        timeout = httpx.Timeout(
+            config.read_seconds, connect=min(_CONNECT_SECONDS, config.read_seconds)
+        )
+        body: dict[str, Any] = (
+            {"chat_template_kwargs": config.template_options} if config.template_options else {}
+        )
         body |= form
         chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
         finish, counts = None, (None, None)
@@ -205,7 +217,10 @@ class LLM:
                 temperature=config.temperature,
                 http_client=http,
             )
-            options: dict[str, Any] = {"seed": config.seed, "stream_options": {"include_usage": True}}
+            options: dict[str, Any] = {
+                "seed": config.seed,
+                "stream_options": {"include_usage": True},
+            }
             for one in llm.stream_chat(chat, extra_body=body, timeout=timeout, **options):
                 chunk: Any = one.raw
                 if chunk.choices:
@@ -214,7 +229,11 @@ class LLM:
                     counts = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                 if progress := (chunk.model_extra or {}).get("prompt_progress"):
                     yield Reading(progress["processed"], progress["total"])
-                if found := chunk.choices and chunk.choices[0].logprobs and chunk.choices[0].logprobs.content:
+                if (
+                    found := chunk.choices
+                    and chunk.choices[0].logprobs
+                    and chunk.choices[0].logprobs.content
+                ):
                     yield _Likeliest({top.token: top.logprob for top in found[0].top_logprobs})
                 if one.delta:
                     yield one.delta
@@ -232,9 +251,13 @@ class LLM:
             kind = _Refused if error.status_code in (400, 422) else LLMError
             raise kind(self._refused(url, error.status_code, error.message)) from None
         except (openai.APITimeoutError, httpx.TimeoutException):
-            raise LLMError(f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)") from None
+            raise LLMError(
+                f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)"
+            ) from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
-            gone = f"the LLM server {url} can't be reached or broke off ({error.__cause__ or error})"
+            gone = (
+                f"the LLM server {url} can't be reached or broke off ({error.__cause__ or error})"
+            )
             raise _Unsaid(f"{gone}; {self.endpoint.advice}") from None
         except openai.APIError as error:
             raise LLMError(f"{url} failed while answering: {_short(error.message)}") from None
@@ -246,7 +269,11 @@ class LLM:
             return f"{url} refused the key; set RAG_LLM__API_KEY"
         if status == 404:
             known = ", ".join(self._served(url))
-            mend = f"it serves {known}; set llm.model" if known else "set llm.model to the name it is served by"
+            mend = (
+                f"it serves {known}; set llm.model"
+                if known
+                else "set llm.model to the name it is served by"
+            )
             return f"{url} serves no model {self.config.model!r}; {mend}"
         if status == 400 and re.search(r"context|too long|maximum.*length", said):
             return f"the prompt is longer than the server's context; lower llm.context to it: {_short(said)}"
@@ -258,7 +285,9 @@ class LLM:
         """The names that the server answers to, none where it does not tell."""
         headers = {"Authorization": f"Bearer {self.endpoint.key}"} if self.endpoint.key else {}
         try:
-            reply = httpx.get(f"{url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS)
+            reply = httpx.get(
+                f"{url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS
+            )
             return [str(one["id"]) for one in reply.raise_for_status().json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return []

@@ -98,7 +98,9 @@ class FromJson:
             return ()
         try:
             # A string that has begun is a part that has begun, and lets the one before it out.
-            return self._form.parts(from_json(self._held, allow_partial="trailing-strings" if partial else False))
+            return self._form.parts(
+                from_json(self._held, allow_partial="trailing-strings" if partial else False)
+            )
         except ValueError:
             return ()
 

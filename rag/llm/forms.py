@@ -20,7 +20,20 @@ _QUESTION = 160  # characters
 _TEXT = 400  # characters of a sentence where a JSON schema binds, which can't count words
 
 # A sentence ends at its stop: inside, a stop belongs to a number or to one of these.
-_ABBREVIATIONS = ("al.", "e.g.", "i.e.", "vs.", "cf.", "Fig.", "Figs.", "Eq.", "Eqs.", "Sec.", "Tab.", "approx.")
+_ABBREVIATIONS = (
+    "al.",
+    "e.g.",
+    "i.e.",
+    "vs.",
+    "cf.",
+    "Fig.",
+    "Figs.",
+    "Eq.",
+    "Eqs.",
+    "Sec.",
+    "Tab.",
+    "approx.",
+)
 _ABBREVIATION = " | ".join(f'"{one}"' for one in _ABBREVIATIONS)
 # Control characters and line breaks would break what the reader sees, brackets would look like marks.
 _CONTROL = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
@@ -74,9 +87,22 @@ def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES, end: s
         f"root ::= {allowed}cited {more}\n"
         f'cited ::= sentence mark{{1,{_MARKS}}}\n{_SENTENCE}mark ::= "[" ({marks}) "]"\n'
     )
-    mark = {"type": "integer", "minimum": 1, "maximum": passages, "enum": list(range(1, passages + 1))}
-    cited = {"text": _string(_TEXT), "marks": {"type": "array", "items": mark, "minItems": 1, "maxItems": _MARKS}}
-    rows = {"type": "array", "items": _object(cited), "minItems": 0 if refusal else 1, "maxItems": sentences}
+    mark = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": passages,
+        "enum": list(range(1, passages + 1)),
+    }
+    cited = {
+        "text": _string(_TEXT),
+        "marks": {"type": "array", "items": mark, "minItems": 1, "maxItems": _MARKS},
+    }
+    rows = {
+        "type": "array",
+        "items": _object(cited),
+        "minItems": 0 if refusal else 1,
+        "maxItems": sentences,
+    }
     hint = 'Write JSON: {"sentences": [{"text": "...", "marks": [1]}]}; if they do not answer it: {"sentences": []}'
 
     def parts(value: Any) -> Sequence[str]:
@@ -96,7 +122,9 @@ def list_form(passages: int) -> Form:
     hint = 'Write JSON: {"lines": ["...", "..."]}, one sentence for each number, in their order'
 
     def parts(value: Any) -> Sequence[str]:
-        return [f"- {text} [{number}]" for number, text in enumerate(_texts(value, "lines"), start=1)]
+        return [
+            f"- {text} [{number}]" for number, text in enumerate(_texts(value, "lines"), start=1)
+        ]
 
     return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
 
@@ -122,7 +150,13 @@ def questions_form(number: int) -> Form:
     grammar = f'root ::= {lines}\nquestion ::= first char{{3,{_QUESTION - 2}}} "?"\n{_LINE}'
     rows = {"type": "array", "items": _string(_QUESTION), "minItems": number, "maxItems": number}
     hint = 'Write JSON: {"questions": ["...?"]}'
-    return Form(grammar, _object({"questions": rows}), hint, lambda value: _texts(value, "questions"), joint="\n")
+    return Form(
+        grammar,
+        _object({"questions": rows}),
+        hint,
+        lambda value: _texts(value, "questions"),
+        joint="\n",
+    )
 
 
 def query_form(orders: Collection[str], fields: Collection[str]) -> Form:
@@ -153,7 +187,11 @@ def query_form(orders: Collection[str], fields: Collection[str]) -> Form:
 
 def choice_form(choices: Sequence[str]) -> Form:
     """One of these words and nothing else."""
-    return _one("root ::= " + " | ".join(f'"{choice}"' for choice in choices) + "\n", "choice", {"enum": list(choices)})
+    return _one(
+        "root ::= " + " | ".join(f'"{choice}"' for choice in choices) + "\n",
+        "choice",
+        {"enum": list(choices)},
+    )
 
 
 def _marked(row: Mapping[str, Any], passages: int) -> str:
@@ -168,13 +206,24 @@ def _as_json(grammar: str, properties: Mapping[str, Any]) -> Form:
 
 def _one(grammar: str, name: str, schema: Mapping[str, Any]) -> Form:
     """A form of a single text."""
-    return Form(grammar, _object({name: schema}), f'Write JSON: {{"{name}": "..."}}', lambda value: _texts(value, name))
+    return Form(
+        grammar,
+        _object({name: schema}),
+        f'Write JSON: {{"{name}": "..."}}',
+        lambda value: _texts(value, name),
+    )
 
 
 def _texts(value: Any, name: str) -> Sequence[str]:
     """The texts below a name, as far as they have come."""
     found = value.get(name) if isinstance(value, dict) else None
-    return [str(one) for one in found] if isinstance(found, list) else [] if found is None else [str(found)]
+    return (
+        [str(one) for one in found]
+        if isinstance(found, list)
+        else []
+        if found is None
+        else [str(found)]
+    )
 
 
 def _string(characters: int) -> dict[str, Any]:

@@ -60,9 +60,18 @@ class LocalServer:
     """
 
     def __init__(
-        self, path: Path, config: LLMConfig, *, port: int = 0, key: str | None = None, log_file: Path | None = None
+        self,
+        path: Path,
+        config: LLMConfig,
+        *,
+        port: int = 0,
+        key: str | None = None,
+        log_file: Path | None = None,
     ) -> None:
-        self.path, self.log_file = path, log_file or platformdirs.user_log_path(APP) / "llama.cpp.log"
+        self.path, self.log_file = (
+            path,
+            log_file or platformdirs.user_log_path(APP) / "llama.cpp.log",
+        )
         self.key = secrets.token_urlsafe(24) if key is None else key
         self._config, self._port = config, port
         self._guard = threading.Lock()
@@ -148,7 +157,11 @@ class LocalServer:
                 current.set_result(self._start())
             except BaseException as error:
                 # Whoever waits for the same start hears of it too, an interrupt included.
-                failed = error if isinstance(error, LLMError) else LLMError("the start of llama.cpp was interrupted")
+                failed = (
+                    error
+                    if isinstance(error, LLMError)
+                    else LLMError("the start of llama.cpp was interrupted")
+                )
                 current.set_exception(failed)
                 raise
         return current.result()
@@ -160,7 +173,9 @@ class LocalServer:
             with self.log_file.open("ab") as out:
                 process = _launch(out)
         except OSError as error:
-            raise LLMError(f"llama.cpp does not start: {error.filename or ''} {error.strerror}") from None
+            raise LLMError(
+                f"llama.cpp does not start: {error.filename or ''} {error.strerror}"
+            ) from None
         with self._guard:
             self._process = process
             closed = self._closed
@@ -269,7 +284,9 @@ def _launch(out: Any) -> subprocess.Popen[str]:
     line = [sys.executable, "-P", str(Path(llamacpp.__file__).resolve())]
     # A process group of its own, so that Ctrl-C reaches only us and what was asked ends in order.
     group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
-    return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True, **group)
+    return subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True, **group
+    )
 
 
 def _said(process: subprocess.Popen[str], settings: dict[str, Any]) -> str | None:

@@ -96,7 +96,9 @@ def named(name: str) -> GGUF:
     for model in MODELS:
         if model.name == name:
             return model
-    raise ModelError(f"there is no language model {name!r}; known are {', '.join(one.name for one in MODELS)}")
+    raise ModelError(
+        f"there is no language model {name!r}; known are {', '.join(one.name for one in MODELS)}"
+    )
 
 
 # --- which one writes
@@ -134,7 +136,9 @@ def runs_here() -> bool:
 
 
 def _with_writer(config: Config, writer: str) -> Config:
-    return config.model_copy(update={"answer": config.answer.model_copy(update={"synthesizer": writer})})
+    return config.model_copy(
+        update={"answer": config.answer.model_copy(update={"synthesizer": writer})}
+    )
 
 
 def _best(cache: Path) -> str:
@@ -150,7 +154,9 @@ def default(say: Callable[[str], None]) -> GGUF:
         say(f"{LARGE.name} wants 12 GB of memory; this is a small model: check its sentences")
         return SMALL
     if not hub.reachable():
-        say(f"the model hub, which holds {LARGE.name}, can't be reached; this is a small model: check its sentences")
+        say(
+            f"the model hub, which holds {LARGE.name}, can't be reached; this is a small model: check its sentences"
+        )
         return SMALL
     return LARGE
 
@@ -172,7 +178,9 @@ def pull(model: GGUF, cache: Path, progress: Progress) -> Path:
                 _fetch(model, arrival, target, progress)
                 shutil.rmtree(arrival)
     except OSError as error:
-        raise ModelError(f"{model.name} can't be kept in {cache}: {error.strerror or error}") from None
+        raise ModelError(
+            f"{model.name} can't be kept in {cache}: {error.strerror or error}"
+        ) from None
     return target
 
 
@@ -185,7 +193,9 @@ def _fetch(model: GGUF, arrival: Path, target: Path, progress: Progress) -> None
         except ModelError as error:
             log.info("%s: %s", source, error)
             failures.append(f"{source}: {error}")
-    raise ModelError(f"can't fetch {model.name} ({'; '.join(failures)}); the same command goes on where it stopped")
+    raise ModelError(
+        f"can't fetch {model.name} ({'; '.join(failures)}); the same command goes on where it stopped"
+    )
 
 
 _Get = Callable[[GGUF, Path, Path], None]

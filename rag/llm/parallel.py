@@ -34,7 +34,8 @@ def complete_all(
     pool = ThreadPoolExecutor(llm.config.parallel, thread_name_prefix="llm")
     try:
         tasks = {
-            pool.submit(_tried, llm, prompt, form, max_tokens, closed): number for number, prompt in enumerate(prompts)
+            pool.submit(_tried, llm, prompt, form, max_tokens, closed): number
+            for number, prompt in enumerate(prompts)
         }
         for task in as_completed(tasks):
             yield tasks[task], task.result()
@@ -44,7 +45,11 @@ def complete_all(
 
 
 def complete(
-    llm: LLM, prompt: Sequence[Message], form: Form | None, max_tokens: int, closed: Event | None = None
+    llm: LLM,
+    prompt: Sequence[Message],
+    form: Form | None,
+    max_tokens: int,
+    closed: Event | None = None,
 ) -> Completion:
     """All that the model writes to a prompt. Raises LLMError; also where `closed` is set before the end."""
     text = ""
@@ -73,7 +78,9 @@ def complete_fitting(
     `longest` is another limit of the prompt, in tokens. Raises LLMError.
     """
     room = prompt_room(llm.config, max_tokens)
-    return complete(llm, build(fit(counter, build, most, min(room, longest or room))), form, max_tokens)
+    return complete(
+        llm, build(fit(counter, build, most, min(room, longest or room))), form, max_tokens
+    )
 
 
 def _tried(

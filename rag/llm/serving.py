@@ -57,18 +57,30 @@ def command_line(config: LLMConfig, extra: Sequence[str] = ()) -> list[str]:
         line += ["--quantization", config.quantization]
     if config.ngram_tokens:
         # Answers copy from their context: words that follow the last few in the prompt are tried first.
-        guess = {"method": "ngram", "num_speculative_tokens": config.ngram_tokens, "prompt_lookup_max": 4}
+        guess = {
+            "method": "ngram",
+            "num_speculative_tokens": config.ngram_tokens,
+            "prompt_lookup_max": 4,
+        }
         line += ["--speculative-config", json.dumps(guess)]
     return [*line, *extra]
 
 
 def cards() -> list[Card]:
     """The GPUs that nvidia-smi tells of; none where it does not run."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    query = [
+        "nvidia-smi",
+        "--query-gpu=name,memory.total,memory.free",
+        "--format=csv,noheader,nounits",
+    ]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
-        rows = [row.split(",") for row in told.splitlines()]
-        return [Card(name.strip(), int(total) / 1024, int(free) / 1024) for name, total, free in rows]
+        listed = subprocess.run(
+            query, capture_output=True, text=True, check=True, timeout=30
+        ).stdout
+        rows = [row.split(",") for row in listed.splitlines()]
+        return [
+            Card(name.strip(), int(total) / 1024, int(free) / 1024) for name, total, free in rows
+        ]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
 
@@ -81,7 +93,9 @@ def check_cards(config: LLMConfig, found: Sequence[Card]) -> None:
             " elsewhere, or add --force where your vLLM needs none"
         )
     if len(found) < config.tensor_parallel:
-        raise LLMError(f"llm.tensor_parallel wants {config.tensor_parallel} GPUs and there are {len(found)}")
+        raise LLMError(
+            f"llm.tensor_parallel wants {config.tensor_parallel} GPUs and there are {len(found)}"
+        )
     tightest = min(found[: config.tensor_parallel], key=lambda card: card.free)
     if tightest.free < config.gpu_gigabytes:
         raise LLMError(
@@ -103,7 +117,9 @@ def serve(line: Sequence[str], config: LLMConfig, log: Path, say: Say) -> None:
             say(f"ready at {config.base_url}; Ctrl-C stops it")
         process.wait()
         if not asked:
-            raise LLMError(f"vLLM ended by itself (status {process.returncode}): {_reason(log)} (all of it: {log})")
+            raise LLMError(
+                f"vLLM ended by itself (status {process.returncode}): {_reason(log)} (all of it: {log})"
+            )
     say("stopped")
 
 
@@ -113,7 +129,12 @@ def _running(line: Sequence[str], config: LLMConfig, out: Any) -> Iterator[subpr
     own = {"VLLM_API_KEY": config.api_key} if config.api_key else {}
     # A process group to stop it as a whole; a session of its own would let the kernel starve whoever asks on few cores.
     process = subprocess.Popen(
-        line, env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+        line,
+        env={**os.environ, **own},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
+        process_group=0,
     )
     try:
         yield process
@@ -155,14 +176,14 @@ def _wait_until_healthy(
     process: subprocess.Popen[bytes], config: LLMConfig, log: Path, say: Say, asked: Sequence[int]
 ) -> bool:
     """Whether it became healthy, before it ended or was asked to stop."""
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     url = f"{config.base_url.rstrip('/').removesuffix('/v1')}/health"
     while process.poll() is None and not asked:
         if _healthy(url):
             return True
-        if time.monotonic() - told > _SAY_SECONDS:
-            told = time.monotonic()
-            say(f"{told - started:.0f} s: {_last(log)}")
+        if time.monotonic() - reported > _SAY_SECONDS:
+            reported = time.monotonic()
+            say(f"{reported - started:.0f} s: {_last(log)}")
         time.sleep(0.2)
     return False
 
@@ -182,7 +203,9 @@ def address(config: LLMConfig) -> tuple[str, int]:
     except ValueError:
         raise LLMError(f"llm.base_url = {config.base_url!r} is no address") from None
     if parts.scheme != "http" or host not in _LOCAL:
-        raise LLMError(f"llm.base_url = {config.base_url} is not on this machine (http://127.0.0.1:8000/v1 would be)")
+        raise LLMError(
+            f"llm.base_url = {config.base_url} is not on this machine (http://127.0.0.1:8000/v1 would be)"
+        )
     return host, port
 
 
@@ -199,7 +222,9 @@ def _program(config: LLMConfig) -> str:
 def refuse_taken(host: str, port: int) -> None:
     """Raises LLMError where something listens there."""
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+        with socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ):
             return
     except OSError as error:
         taken = f"port {port} of {host} can't be had ({os.strerror(error.errno or 0)})"
@@ -209,7 +234,11 @@ def refuse_taken(host: str, port: int) -> None:
 def _reason(log: Path) -> str:
     """The line of the log that says why: the last that names an error other than the one that points back to it."""
     lines = _lines(log)
-    errors = [line for line in lines if re.search(r"[A-Za-z]Error\b|\berror:", line) and "root cause" not in line]
+    errors = [
+        line
+        for line in lines
+        if re.search(r"[A-Za-z]Error\b|\berror:", line) and "root cause" not in line
+    ]
     return _short((errors or lines or ["its log is empty"])[-1])
 
 
@@ -218,7 +247,11 @@ def _last(log: Path) -> str:
 
 
 def _lines(log: Path) -> list[str]:
-    return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return [
+        line
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.strip()
+    ]
 
 
 def _short(line: str) -> str:

@@ -25,13 +25,17 @@ class _Server:
 
     def __init__(self, section: str, base_url: str, model: str, api_key: str) -> None:
         if not _is_server(base_url):
-            raise ConfigError(f"{section}.base_url must be the URL of a server, such as http://127.0.0.1:8000/v1")
+            raise ConfigError(
+                f"{section}.base_url must be the URL of a server, such as http://127.0.0.1:8000/v1"
+            )
         if not (api_key.isascii() and api_key.isprintable()):
             raise ConfigError(f"{section}.api_key holds characters that no HTTP header can carry")
         self.model, self._base_url = model, base_url.rstrip("/")
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(timeout=_SECONDS, headers=headers)
-        weakref.finalize(self, self._client.close)  # whoever holds a model need not know that it has connections
+        weakref.finalize(
+            self, self._client.close
+        )  # whoever holds a model need not know that it has connections
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Post texts to /embeddings: a vector each, shape (len(texts), d). Raises ModelError."""
@@ -48,9 +52,13 @@ class _Server:
             reply = self._client.post(url, json={"model": self.model, **body})
             reply.raise_for_status()
             answer = reply.json()
-            found: Any = answer.get("results", answer.get("data")) if isinstance(answer, dict) else answer
+            found: Any = (
+                answer.get("results", answer.get("data")) if isinstance(answer, dict) else answer
+            )
             rows = sorted(found, key=lambda row: row["index"])
-            values = np.array([row.get(f"relevance_{name}", row.get(name)) for row in rows], dtype=np.float32)
+            values = np.array(
+                [row.get(f"relevance_{name}", row.get(name)) for row in rows], dtype=np.float32
+            )
         except httpx.HTTPStatusError as error:
             said = " ".join(error.response.text.split())[:200]
             raise ModelError(f"{url} answered {error.response.status_code}: {said}") from None
@@ -59,7 +67,9 @@ class _Server:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ModelError(f"{url} did not answer as an OpenAI-compatible server") from None
         if values.ndim != axes or len(values) != texts:
-            raise ModelError(f"{url} gave {len(values)} {'vectors' if axes == 2 else 'scores'} for {texts} texts")
+            raise ModelError(
+                f"{url} gave {len(values)} {'vectors' if axes == 2 else 'scores'} for {texts} texts"
+            )
         if not np.isfinite(values).all():
             raise ModelError(f"{url} gave a value that is not a number")
         return values
@@ -75,7 +85,9 @@ class ApiEmbedder(OneSpace):
     def identity(self) -> EmbedderIdentity:
         """What the vectors depend on: all that a server tells is the model's name and the dimension."""
         dimension = self._server.vectors(["dimension"]).shape[1]
-        return EmbedderIdentity(f"api:{self._server.model}", "server", self._max_tokens, dimension, "server", "api")
+        return EmbedderIdentity(
+            f"api:{self._server.model}", "server", self._max_tokens, dimension, "server", "api"
+        )
 
     def count(self, text: str) -> int:
         """An upper estimate of the tokens that the server's model reads."""

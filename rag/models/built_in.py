@@ -38,7 +38,12 @@ class MiniLM(OneSpace):
     """
 
     def __init__(
-        self, cache: Path, folder: str, precision: Precision, max_tokens: int, progress: Progress | None = None
+        self,
+        cache: Path,
+        folder: str,
+        precision: Precision,
+        max_tokens: int,
+        progress: Progress | None = None,
     ) -> None:
         _check_limit(max_tokens, _LONGEST, MINILM.name)
         graph = _minilm_graph(cache, folder, precision, progress)
@@ -69,13 +74,22 @@ class Pair:
     """
 
     def __init__(
-        self, cache: Path, folder: str, precision: Precision, max_tokens: int, progress: Progress | None = None
+        self,
+        cache: Path,
+        folder: str,
+        precision: Precision,
+        max_tokens: int,
+        progress: Progress | None = None,
     ) -> None:
         self._sentences = MiniLM(cache, folder, precision, max_tokens, progress)
         files = _bge_files(cache, folder, progress)
-        self._passages = Encoder(files / "model_quantized.onnx", files / "tokenizer.json", "cls", _DIMENSION)
+        self._passages = Encoder(
+            files / "model_quantized.onnx", files / "tokenizer.json", "cls", _DIMENSION
+        )
         self._asked_tokens = self._passages.count(_ASKED) - self._passages.count("")
-        _check_limit(max_tokens, _LONGEST - self._asked_tokens, f"{BGE_SMALL.name}, beside its instruction,")
+        _check_limit(
+            max_tokens, _LONGEST - self._asked_tokens, f"{BGE_SMALL.name}, beside its instruction,"
+        )
         self._beside = ThreadPoolExecutor(2, "bge")
         alone = self._sentences.identity
         self.identity = EmbedderIdentity(
@@ -103,14 +117,18 @@ class Pair:
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
         """Vectors to compare with passages', and with sentences'; ModelError for a text of too many tokens."""
         asked = [f"{_ASKED}{text}" for text in texts]
-        for_passages = self._beside.submit(self._passages.encode, asked, self.identity.max_tokens + self._asked_tokens)
+        for_passages = self._beside.submit(
+            self._passages.encode, asked, self.identity.max_tokens + self._asked_tokens
+        )
         for_sentences = self._sentences.embed(texts)
         return for_passages.result(), for_sentences
 
 
 def _check_limit(max_tokens: int, longest: int, model: str) -> None:
     if max_tokens > longest:
-        raise ModelError(f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}")
+        raise ModelError(
+            f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}"
+        )
 
 
 def _weights(model: WeightFiles) -> str:
@@ -118,7 +136,9 @@ def _weights(model: WeightFiles) -> str:
     return model.files[0].sha256
 
 
-def _minilm_graph(cache: Path, folder: str, precision: Precision, progress: Progress | None) -> Path:
+def _minilm_graph(
+    cache: Path, folder: str, precision: Precision, progress: Progress | None
+) -> Path:
     """The path of the ONNX file in the cache, written once a machine, and by one process: others wait for it."""
     home = cache / MINILM.name
     graph = home / f"{precision}-{BUILDER}.onnx"
@@ -154,4 +174,6 @@ def _alone_in(home: Path) -> Iterator[None]:
         with FileLock(home / "lock"):
             yield
     except OSError as error:
-        raise ModelError(f"the embedder can't be kept in {home}: {error.strerror or error}") from None
+        raise ModelError(
+            f"the embedder can't be kept in {home}: {error.strerror or error}"
+        ) from None

@@ -23,7 +23,9 @@ class Encoder:
     Raises ModelError for files that can't be used.
     """
 
-    def __init__(self, graph: Path, tokenizer: Path, pooling: Literal["mean", "cls"], dimension: int) -> None:
+    def __init__(
+        self, graph: Path, tokenizer: Path, pooling: Literal["mean", "cls"], dimension: int
+    ) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -34,11 +36,15 @@ class Encoder:
         # Within a text threads would wait for each other at every step, or spin and slow down whatever else runs.
         options.intra_op_num_threads = 1
         try:
-            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(graph), options, providers=["CPUExecutionProvider"]
+            )
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # noqa: BLE001 - both libraries raise bare exceptions for a damaged file
             reason = str(error).splitlines()[0]
-            raise ModelError(f"the embedder in {graph.parent} is damaged; delete that folder ({reason})") from None
+            raise ModelError(
+                f"the embedder in {graph.parent} is damaged; delete that folder ({reason})"
+            ) from None
         # The files as published cut at 128 or 512 tokens, and pad.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()

@@ -62,10 +62,14 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def node(self, op: str, name: str, inputs: list[str], domain: str = "", **attributes: Any) -> str:
+    def node(
+        self, op: str, name: str, inputs: list[str], domain: str = "", **attributes: Any
+    ) -> str:
         from onnx import helper
 
-        self.nodes.append(helper.make_node(op, inputs, [name], name=name, domain=domain, **attributes))
+        self.nodes.append(
+            helper.make_node(op, inputs, [name], name=name, domain=domain, **attributes)
+        )
         return name
 
     def rows(self, name: str, table: NDArray[np.float32], indices: str) -> str:
@@ -87,7 +91,9 @@ class _ByteGraph(_Graph):
         levels = self.weight(f"{name}.levels", np.rint(table / scales).astype(np.int8))
         picked = self.node("Gather", f"{name}.picked", [levels, indices])
         picked = self.node("Cast", f"{name}.cast", [picked], to=TensorProto.FLOAT)
-        factors = self.node("Gather", f"{name}.factors", [self.weight(f"{name}.scales", scales), indices])
+        factors = self.node(
+            "Gather", f"{name}.factors", [self.weight(f"{name}.scales", scales), indices]
+        )
         return self.node("Mul", name, [picked, factors])
 
     def product(self, name: str, source: str, matrix: NDArray[np.float32]) -> str:
@@ -99,8 +105,18 @@ class _ByteGraph(_Graph):
         scales = _scales(padded)
         # onnxruntime takes unsigned bytes with their zero in the middle.
         levels = (np.rint(padded / scales) + 128).astype(np.uint8)
-        inputs = [source, self.weight(f"{name}.levels", levels), self.weight(f"{name}.scales", scales.reshape(-1))]
-        sizes = {"K": inner, "N": outer, "bits": 8, "block_size": _BLOCK, "accuracy_level": _INT8_ACTIVATIONS}
+        inputs = [
+            source,
+            self.weight(f"{name}.levels", levels),
+            self.weight(f"{name}.scales", scales.reshape(-1)),
+        ]
+        sizes = {
+            "K": inner,
+            "N": outer,
+            "bits": 8,
+            "block_size": _BLOCK,
+            "accuracy_level": _INT8_ACTIVATIONS,
+        }
         return self.node("MatMulNBits", name, inputs, domain=_MICROSOFT, **sizes)
 
 
@@ -124,7 +140,11 @@ def _model(weights: Mapping[str, NDArray[np.float32]], shape: BertShape, graph: 
         graph.nodes,
         "bert",
         [_port("input_ids", TensorProto.INT64, 2), _port("attention_mask", TensorProto.INT64, 2)],
-        [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["batch", "tokens", dimension])],
+        [
+            helper.make_tensor_value_info(
+                "hidden", TensorProto.FLOAT, ["batch", "tokens", dimension]
+            )
+        ],
         graph.weights,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
@@ -148,14 +168,18 @@ def _embeddings(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], shape
     rows = graph.node("Slice", "position_rows", [table, start, size])
     total = graph.node("Add", "embedded", [looked_up, rows])
     scale, bias = _norm(graph, weights, "embeddings.LayerNorm")
-    return graph.node("LayerNormalization", "embeddings_norm", [total, scale, bias], epsilon=shape.layer_norm_eps)
+    return graph.node(
+        "LayerNormalization", "embeddings_norm", [total, scale, bias], epsilon=shape.layer_norm_eps
+    )
 
 
 _TYPES = "embeddings.token_type_embeddings.weight"
 
 
 def _norm(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], name: str) -> Iterator[str]:
-    return iter([graph.weight(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias")])
+    return iter(
+        [graph.weight(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias")]
+    )
 
 
 def _layer(
@@ -172,7 +196,9 @@ def _layer(
         graph.product(f"{at}.{name}", hidden, weights[f"{at}.attention.self.{name}.weight"].T)
         for name in ("query", "key", "value")
     )
-    biases = np.concatenate([weights[f"{at}.attention.self.{name}.bias"] for name in ("query", "key", "value")])
+    biases = np.concatenate(
+        [weights[f"{at}.attention.self.{name}.bias"] for name in ("query", "key", "value")]
+    )
     attended = graph.node(
         "MultiHeadAttention",
         f"{at}.attended",
@@ -189,9 +215,13 @@ def _layer(
     return _skip_norm(graph, weights, shape, f"{at}.output", outer, hidden)
 
 
-def _dense(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], name: str, source: str) -> str:
+def _dense(
+    graph: _Graph, weights: Mapping[str, NDArray[np.float32]], name: str, source: str
+) -> str:
     product = graph.product(f"{name}.product", source, weights[f"{name}.weight"].T)
-    return graph.node("Add", f"{name}.sum", [product, graph.weight(f"{name}.b", weights[f"{name}.bias"])])
+    return graph.node(
+        "Add", f"{name}.sum", [product, graph.weight(f"{name}.b", weights[f"{name}.bias"])]
+    )
 
 
 def _skip_norm(

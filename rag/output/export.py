@@ -82,7 +82,10 @@ def link(paper: Paper) -> str | None:
     """Where the paper can be read on the web: its URL, or that of its arXiv id or DOI."""
     if paper.url and re.match(r"https?://[^/\s]", paper.url, re.IGNORECASE):
         return quote(paper.url, safe=":/?#@!$&'()*+,;=%~-._")
-    return next((_LINKS[one.kind] + quote(one.value) for one in paper.external_ids if one.kind in _LINKS), None)
+    return next(
+        (_LINKS[one.kind] + quote(one.value) for one in paper.external_ids if one.kind in _LINKS),
+        None,
+    )
 
 
 def _answer(one: Exported) -> Answer:
@@ -92,7 +95,11 @@ def _answer(one: Exported) -> Answer:
 def _row(one: Exported) -> dict[str, object]:
     answer = _answer(one)
     row = {**answer_row(answer), "sources": [paper_row(hit.paper) for hit in answer.sources]}
-    kept = {"asked": one.asked, "good": one.good, "word": one.word} if isinstance(one, KeptTurn) else {}
+    kept = (
+        {"asked": one.asked, "good": one.good, "word": one.word}
+        if isinstance(one, KeptTurn)
+        else {}
+    )
     return {**row, **kept}
 
 
@@ -143,12 +150,16 @@ def _marks(citations: Iterable[Citation]) -> str:
 def _escaped(text: str) -> str:
     """Text on one line that Markdown and HTML show as it is."""
     escaped = _MARKUP.sub(lambda match: f"\\{match[0]}", _plain(text))
-    return _LIST.sub(lambda match: f"\\{match[0]}" if match[0] in "-+=" else f"{match[0]}\\", escaped)
+    return _LIST.sub(
+        lambda match: f"\\{match[0]}" if match[0] in "-+=" else f"{match[0]}\\", escaped
+    )
 
 
 def _plain(text: str) -> str:
     """Text on one line, without control characters."""
-    return " ".join("".join(one if unicodedata.category(one) != "Cc" else " " for one in text).split())
+    return " ".join(
+        "".join(one if unicodedata.category(one) != "Cc" else " " for one in text).split()
+    )
 
 
 # -- BibTeX --------------------------------------------------------------------------------------------------------
@@ -205,4 +216,7 @@ def _key(paper: Paper) -> str:
 def _latex(text: str) -> str:
     parts = _FORMULA.split(_plain(text))
     # Odd parts are formulas.
-    return "".join(part if n % 2 else "".join(_LATEX.get(one, one) for one in part) for n, part in enumerate(parts))
+    return "".join(
+        part if n % 2 else "".join(_LATEX.get(one, one) for one in part)
+        for n, part in enumerate(parts)
+    )

@@ -7,7 +7,17 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Notice, Paper, Statement
+from rag.records import (
+    Answer,
+    CatalogFact,
+    Citation,
+    Evidence,
+    Hit,
+    LedgerEntry,
+    Notice,
+    Paper,
+    Statement,
+)
 
 _WIDEST = 100
 MOST_LISTED = 20
@@ -43,11 +53,13 @@ def _runs(marks: Sequence[int]) -> str:
             runs[-1].append(mark)
         else:
             runs.append([mark])
-    return ", ".join(f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}] to [{run[-1]}]" for run in runs)
+    return ", ".join(
+        f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}] to [{run[-1]}]" for run in runs
+    )
 
 
 def notice_lines(notice: Notice) -> Iterator[str]:
-    """What the reader must be told beside the answer."""
+    """What the reader must know besides the answer."""
     yield from _wrapped(f"Note: {notice.text}", hang="  ")
 
 
@@ -64,7 +76,9 @@ def source_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
         yield from _wrapped(facts(hit.paper), indent="    ")
         for citation in citations:
             for evidence in citation.evidence:
-                yield from _wrapped(f"[{citation.mark}] {_evidence(evidence)}", indent="    ", hang="    ")
+                yield from _wrapped(
+                    f"[{citation.mark}] {_evidence(evidence)}", indent="    ", hang="    "
+                )
 
 
 def rest_line(papers: int) -> str:
@@ -72,11 +86,11 @@ def rest_line(papers: int) -> str:
     return f"... and {papers} more; --all prints them"
 
 
-def perhaps_lines(answer: Answer) -> Iterator[str]:
+def near_miss_lines(answer: Answer) -> Iterator[str]:
     """The papers just below the line, where there are any."""
-    if answer.perhaps:
-        yield f"Perhaps also, of {answer.looked_at} papers"
-    for hit in answer.perhaps:
+    if answer.near_misses:
+        yield f"Possibly related, of {answer.looked_at} papers"
+    for hit in answer.near_misses:
         yield from _wrapped(f"- {hit.paper.title}", hang="  ")
 
 
@@ -107,7 +121,9 @@ def hit_lines(hit: Hit) -> Iterator[str]:
     """A hit with its passage and the stages that found it."""
     yield from _wrapped(f"{hit.rank}. {hit.paper.title}", hang="   ")
     found = ", ".join(f"{one.stage} {one.score:.2f}" for one in hit.found_by)
-    yield from _wrapped(f"{facts(hit.paper)} · {hit.paper.id} · score {hit.score:.2f} ({found})", indent="   ")
+    yield from _wrapped(
+        f"{facts(hit.paper)} · {hit.paper.id} · score {hit.score:.2f} ({found})", indent="   "
+    )
     yield from _wrapped(textwrap.shorten(hit.text, 240, placeholder=" …"), indent="   ")
 
 
@@ -117,7 +133,11 @@ def paper_lines(paper: Paper) -> Iterator[str]:
     yield from _wrapped(f"{paper.id} · {facts(paper)}")
     if paper.authors:
         yield from _wrapped(", ".join(paper.authors))
-    for name in [*(f"{one.kind}:{one.value}" for one in paper.external_ids), paper.url, ", ".join(paper.categories)]:
+    for name in [
+        *(f"{one.kind}:{one.value}" for one in paper.external_ids),
+        paper.url,
+        ", ".join(paper.categories),
+    ]:
         if name:
             yield name
     yield ""
@@ -130,7 +150,9 @@ def paper_lines(paper: Paper) -> Iterator[str]:
 
 def facts(paper: Paper) -> str:
     """Date, authors or their number, organisation and where from, in one line."""
-    return " · ".join(part for part in (_date(paper), _people(paper), paper.organisation, _where(paper)) if part)
+    return " · ".join(
+        part for part in (_date(paper), _people(paper), paper.organisation, _where(paper)) if part
+    )
 
 
 def failure_line(entry: LedgerEntry) -> str:
@@ -148,12 +170,16 @@ def refusal_lines(answer: Answer) -> Iterator[str]:
 def _date(paper: Paper) -> str:
     if paper.published is None:
         return paper.printed_date or "no date"
-    return f"{paper.published} (year inferred)" if paper.published.inferred else str(paper.published)
+    return (
+        f"{paper.published} (year inferred)" if paper.published.inferred else str(paper.published)
+    )
 
 
 def _people(paper: Paper) -> str:
     if paper.authors:
-        return ", ".join(paper.authors[:3]) + (f" and {len(paper.authors) - 3} more" if len(paper.authors) > 3 else "")
+        return ", ".join(paper.authors[:3]) + (
+            f" and {len(paper.authors) - 3} more" if len(paper.authors) > 3 else ""
+        )
     if paper.author_count is None:
         return ""
     return f"{paper.author_count} author{'s' if paper.author_count != 1 else ''}"

@@ -13,7 +13,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from rag.llm import LLM, Counters, Form, Message, complete_fitting, line_form, query_form, questions_form
+from rag.llm import (
+    LLM,
+    Counters,
+    Form,
+    Message,
+    complete_fitting,
+    line_form,
+    query_form,
+    questions_form,
+)
 from rag.prompts import fill
 from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
 from rag.records import Field as Fact
@@ -59,11 +68,11 @@ class Reader:
     counters: Counters
 
     def standalone(self, question: str, history: Sequence[Turn]) -> str | None:
-        """The question as it would be asked without the turns before it, the last of which are told as far as fits.
+        """The question as it would be asked without the turns before it, the last of which are given as far as they fit.
 
         None where the model comes to no end.
         """
-        lines = [line for turn in history for line in _told(turn)]
+        lines = [line for turn in history for line in _lines_of(turn)]
         build = partial(_with_turns, question, lines)
         said = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
         return said and " ".join(said.split())
@@ -84,16 +93,23 @@ class Reader:
         """So many questions that papers may answer, after this one; whether they do is not checked."""
         build = partial(_with_papers, question, papers, number)
         said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
-        lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in (said or "").splitlines())
+        lines = (
+            re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip()
+            for line in (said or "").splitlines()
+        )
         return [line for line in lines if line.endswith("?") and len(line) <= _LONGEST][:number]
 
-    def _written(self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form) -> str | None:
+    def _written(
+        self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form
+    ) -> str | None:
         """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
-        written = complete_fitting(self.llm, self.counters.best(), build, most, form, _TOKENS, longest)
+        written = complete_fitting(
+            self.llm, self.counters.best(), build, most, form, _TOKENS, longest
+        )
         return written.text if written.ended.finish == "stop" else None
 
 
-def _told(turn: Turn) -> Iterator[str]:
+def _lines_of(turn: Turn) -> Iterator[str]:
     """An earlier turn line by line, as it may be cut."""
     first, *rest = turn.text.splitlines() or [""]
     yield f"{'Reader' if turn.role == 'user' else 'Answer'}: {first}"
@@ -101,13 +117,17 @@ def _told(turn: Turn) -> Iterator[str]:
 
 
 def _with_turns(question: str, lines: Sequence[str], most: int) -> list[Message]:
-    told = "\n".join(lines[len(lines) - most :])
-    return [Message("user", fill("standalone", conversation=told, question=question))]
+    turns = "\n".join(lines[len(lines) - most :])
+    return [Message("user", fill("standalone", conversation=turns, question=question))]
 
 
 def _with_papers(question: str, papers: Sequence[Paper], number: int, most: int) -> list[Message]:
-    passages = "\n\n".join(f"{paper.title}\n{' '.join(paper.abstract.split())}" for paper in papers[:most])
-    return [Message("user", fill("next_questions", passages=passages, question=question, number=number))]
+    passages = "\n\n".join(
+        f"{paper.title}\n{' '.join(paper.abstract.split())}" for paper in papers[:most]
+    )
+    return [
+        Message("user", fill("next_questions", passages=passages, question=question, number=number))
+    ]
 
 
 def _query(read: _Read, organisations: Collection[str]) -> CatalogQuery:
@@ -116,7 +136,9 @@ def _query(read: _Read, organisations: Collection[str]) -> CatalogQuery:
     conditions = tuple(_conditions(read, {name.casefold(): name for name in organisations}))
     if order:
         order = Order(order.field, order.descending, read.number)
-    return CatalogQuery(read.topic.strip(), conditions, order, tuple(dict.fromkeys(read.asked)), read.counted)
+    return CatalogQuery(
+        read.topic.strip(), conditions, order, tuple(dict.fromkeys(read.asked)), read.counted
+    )
 
 
 def _conditions(read: _Read, organisations: dict[str, str]) -> Iterator[Condition]:

@@ -14,7 +14,18 @@ from dataclasses import dataclass, replace
 from rag.query.spelling import correct
 from rag.records import Turn
 
-_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_WORDS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+)
 _DIGITS = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th", "10th")
 _THING = r"(?:one|paper|article|work|study|result|method|approach)"
 _THEM = r"(?:them|these|those)(?: (?:papers|ones|works))?"
@@ -26,7 +37,8 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _MARK = re.compile(
-    r"(?:\b(?:paper|source|number|mark) )?\[(\d{1,3})\]|\b(?:paper|source) (?:number )?(\d{1,2})\b", re.IGNORECASE
+    r"(?:\b(?:paper|source|number|mark) )?\[(\d{1,3})\]|\b(?:paper|source) (?:number )?(\d{1,2})\b",
+    re.IGNORECASE,
 )
 _PAIR = re.compile(r"\bthe (former|latter)(?: (?:one|paper))?\b", re.IGNORECASE)
 _SOME = re.compile(
@@ -37,9 +49,7 @@ _SOME = re.compile(
     re.IGNORECASE,
 )
 # "Is it possible to ..." points to nothing.
-_FACTS_OF_IT = (
-    r"(?: (?:is|was))?(?: (?:possible|true|known|better|worth|enough|hard|easy|necessary|important|takes?))\b"
-)
+_FACTS_OF_IT = r"(?: (?:is|was))?(?: (?:possible|true|known|better|worth|enough|hard|easy|necessary|important|takes?))\b"
 _IT = re.compile(
     rf"\bits\b|\bit\b(?!{_FACTS_OF_IT})|\b(?:this|that|the|the same) {_THING}\b(?! (?:on|about|that|which|with|for|of))"
     r"|\b(?:this|that)(?=\s*(?:\?|$|,)| (?:is|was|were|does|did|works?|published)\b)",
@@ -99,7 +109,9 @@ class Standalone:
 
     def corrected(self, word: str, meant: str) -> Standalone:
         """With a misspelt word replaced."""
-        shown, asked, topic = (correct(text, word, meant) for text in (self.shown, self.asked, self.topic))
+        shown, asked, topic = (
+            correct(text, word, meant) for text in (self.shown, self.asked, self.topic)
+        )
         return replace(self, shown=shown, asked=asked, topic=topic)
 
 
@@ -139,7 +151,11 @@ def leans(question: str) -> bool:
     if _GOES_ON.match(question) and not _OPENS.match(question):
         return True
     # "How fast?" has no subject, "What is GLOW?" has one.
-    return len(question.split()) <= _FEW_WORDS and question.rstrip().endswith("?") and question[1:].islower()
+    return (
+        len(question.split()) <= _FEW_WORDS
+        and question.rstrip().endswith("?")
+        and question[1:].islower()
+    )
 
 
 def _back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:
@@ -173,7 +189,9 @@ def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
         # What pointed is no word to search for.
         asked = f"{question[: match.start()]}it{question[match.end() :]}"
         return Standalone(shown, asked, "", (identity,), f"only “{title}”")
-    if len(titles) > 1 and (_SOME.search(question) or (_THEY.search(question) and _FACTS.search(question))):
+    if len(titles) > 1 and (
+        _SOME.search(question) or (_THEY.search(question) and _FACTS.search(question))
+    ):
         scope = f"only the {len(titles)} papers of the last answer"
         return Standalone(f"{question} ({scope})", question, "", tuple(titles), scope)
     return None
@@ -199,7 +217,11 @@ def _one_of(question: str, papers: Sequence[_Named]) -> tuple[_Named, re.Match[s
         return papers[match[1].lower() == "latter"], match
     if match := _ORDINAL.search(question):
         word = match[1].lower()
-        place = len(papers) - 1 if word == "last" else (_WORDS if word in _WORDS else _DIGITS).index(word)
+        place = (
+            len(papers) - 1
+            if word == "last"
+            else (_WORDS if word in _WORDS else _DIGITS).index(word)
+        )
         return (papers[place], match) if place < len(papers) else None
     return None
 

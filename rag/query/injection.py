@@ -9,7 +9,7 @@ _LEADS = r"^\W*(?:(?:and|then|now|please|first|also|but|ok(?:ay)?|so)\W+)*"
 _OVERRIDES = re.compile(
     rf"{_LEADS}(?:"
     r"(?:ignore|disregard|forget|override|bypass)\b.*\b(?:above|previous|prior|earlier|before|instructions?|rules?|prompt"
-    r"|documents?|papers|everything|told)\b"
+    r"|documents?|papers|everything|t(?:old))\b"
     r"|(?:system|assistant|developer|admin)(?: (?:override|message|prompt|note|command))?:"
     r"|(?:new|updated|further|important) (?:system |developer )?(?:instructions?|rules?|orders?)\b"
     r"|from now on\b|you are now\b"

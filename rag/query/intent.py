@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_THINGS = r"(?:papers?|articles?|works?|methods?|approaches|studies|techniques|alternatives|reading list)"
+_THINGS = (
+    r"(?:papers?|articles?|works?|methods?|approaches|studies|techniques|alternatives|reading list)"
+)
 _PAPERS = re.compile(
     rf"\b(?:which|what|any|all|list|show|find|give)\b[^?.]{{0,40}}\b{_THINGS}\b"
     rf"|\b{_THINGS}\b[^?.]{{0,20}}\b(?:on|about|that|for|to|which)\b"
@@ -30,7 +32,8 @@ _WHICH = re.compile(
     re.IGNORECASE,
 )
 _BESIDE = re.compile(
-    r"\b(?:between|or|each|other|another|same|similar|similarit(?:y|ies)|better|are|with)\b", re.IGNORECASE
+    r"\b(?:between|or|each|other|another|same|similar|similarit(?:y|ies)|better|are|with)\b",
+    re.IGNORECASE,
 )
 # Words that a question on a paper as a whole is made of: "what is the second one about?", "how does it work?".
 _WHOLE = frozenset(

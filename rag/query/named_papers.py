@@ -16,7 +16,10 @@ _MOST = 8  # names that are looked up: a question with more is about something e
 _CONSIDERED = 20  # papers that share most words with a name, or with a question
 _USERS = 3  # papers that may have a name beside the one that made it: more, and it is a common word
 # How an abstract says that a name is its own.
-_OWN, _WORKS = r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')", r"(?:algorithm|method|approach|framework|estimator)\b"
+_OWN, _WORKS = (
+    r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')",
+    r"(?:algorithm|method|approach|framework|estimator)\b",
+)
 _MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
 
 
@@ -33,7 +36,9 @@ def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[st
     return found
 
 
-def named(library: Library, question: str, *, spelt_out: bool = True, at_least: int = 0) -> dict[str, str]:
+def named(
+    library: Library, question: str, *, spelt_out: bool = True, at_least: int = 0
+) -> dict[str, str]:
     """The names in a question that are each one paper's, with its id, in the question's order.
 
     Names of several words count where they are looked for `spelt_out`; none is looked up where there are fewer than
@@ -62,7 +67,9 @@ def called(library: Library, name: str) -> str | None:
     """The one paper that a name means: the one that bears it, or has it in its title alone of all."""
     near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
     alone = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
-    titled = [paper.id for paper in library.catalog.papers(near).values() if alone.search(paper.title)]
+    titled = [
+        paper.id for paper in library.catalog.papers(near).values() if alone.search(paper.title)
+    ]
     return _named(library, name) or (titled[0] if len(titled) == 1 else None)
 
 
@@ -78,7 +85,11 @@ def _spelt_out(library: Library, question: str) -> dict[str, str]:
     for paper in library.catalog.papers(near).values():
         name, colon, _ = paper.title.partition(":")
         case = re.IGNORECASE if " " in name else re.NOFLAG
-        if colon and name[0].isupper() and (match := re.search(rf"\b{re.escape(name)}\b", question, case)):
+        if (
+            colon
+            and name[0].isupper()
+            and (match := re.search(rf"\b{re.escape(name)}\b", question, case))
+        ):
             found[match[0]] = paper.id
     return found
 
@@ -91,5 +102,9 @@ def _bearer(name: str, papers: Sequence[Paper]) -> str | None:
     users = [paper for paper in papers if re.search(alone, paper.text)]
     bearers = [paper.id for paper in users if first.match(paper.title)]
     if not bearers and len(users) <= _USERS:
-        bearers = [paper.id for paper in users if re.search(alone, paper.title) or made.search(paper.abstract)]
+        bearers = [
+            paper.id
+            for paper in users
+            if re.search(alone, paper.title) or made.search(paper.abstract)
+        ]
     return bearers[0] if len(bearers) == 1 else None

@@ -41,7 +41,9 @@ def correct(question: str, word: str, meant: str) -> str:
 
 def _known(embedder: Embedder, word: str) -> bool:
     """Whether the embedder has the word in one piece, as it has those of everyday language, or it is in the list."""
-    return embedder.count(word) - embedder.count("") <= 1 or any(form in _english() for form in _forms(word.lower()))
+    return embedder.count(word) - embedder.count("") <= 1 or any(
+        form in _english() for form in _forms(word.lower())
+    )
 
 
 def _forms(word: str) -> Iterator[str]:
@@ -64,7 +66,17 @@ def _nearest(library: Library, word: str, term: str) -> str | None:
     papers = library.catalog.papers(library.similar(term, distance, _LOOKED_AT))
     found: Counter[str] = Counter()
     for paper in papers.values():
-        found.update({one for one in _WORD.findall(paper.text.lower()) if abs(len(one) - len(word)) <= distance})
-    likeness = {one: SequenceMatcher(None, word, one, autojunk=False).ratio() for one in found if one[0] == word[0]}
+        found.update(
+            {
+                one
+                for one in _WORD.findall(paper.text.lower())
+                if abs(len(one) - len(word)) <= distance
+            }
+        )
+    likeness = {
+        one: SequenceMatcher(None, word, one, autojunk=False).ratio()
+        for one in found
+        if one[0] == word[0]
+    }
     close = [one for one, ratio in likeness.items() if ratio >= _LIKE and analyse(one) != [term]]
     return max(close, key=lambda one: (round(likeness[one], 2), found[one], one), default=None)

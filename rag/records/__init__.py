@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
+
+from rag.resources import renamed
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
@@ -264,7 +267,10 @@ class Statement:
     def marked(self) -> str:
         """The sentence as it stands in the answer, with its marks."""
         # A space after every few lets a long row of marks be wrapped.
-        marks = "".join(f"[{one.mark}]" + (" " if n % 5 == 0 else "") for n, one in enumerate(self.citations, start=1))
+        marks = "".join(
+            f"[{one.mark}]" + (" " if n % 5 == 0 else "")
+            for n, one in enumerate(self.citations, start=1)
+        )
         said = f"{self.text} {marks}".rstrip()
         if self.doubts:
             said += f" (check: {'; '.join(self.doubts)})"
@@ -294,9 +300,9 @@ class Answer:
     """An answer with everything needed to check it.
 
     `statements` are the sentences of `text` one by one, none in a refusal. `refusal` is None, or the reason why the
-    papers don't tell; `told` is how likely it is (0 to 1) that they do.
+    papers don't tell; `answerability` is how likely it is (0 to 1) that they do.
     `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
-    of the configuration that answered, `notices` what the reader must be told beside the answer, `perhaps` papers
+    of the configuration that answered, `notices` what the reader must know besides the answer, `near_misses` papers
     just below the line where papers were asked for, `made_by` the model and the prompts that wrote it, "" where no
     model did, `scope` what the reader had restricted it to, `excluded` the papers that a language model's screening
     left out.
@@ -309,16 +315,25 @@ class Answer:
     hits: tuple[Hit, ...] = ()
     filters: tuple[str, ...] = ()
     refusal: str | None = None
-    told: float = 1.0
+    answerability: float = 1.0
     looked_at: int = 0
     notices: tuple[str, ...] = ()
-    perhaps: tuple[Hit, ...] = ()
+    near_misses: tuple[Hit, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
     config: str = ""
     made_by: str = ""
     statements: tuple[Statement, ...] = ()
     scope: Scope = Scope()
     excluded: tuple[Excluded, ...] = ()
+
+    def __getattr__(self, name: str) -> object:
+        """Return a field by the name that it had in an earlier version, with a warning."""
+        if new := renamed("answer").get(name):
+            warnings.warn(
+                f"Answer.{name} is now called Answer.{new}", DeprecationWarning, stacklevel=2
+            )
+            return getattr(self, new)
+        raise AttributeError(f"an Answer has no attribute {name!r}")
 
     @property
     def sources(self) -> tuple[Hit, ...]:
@@ -372,7 +387,9 @@ class Order:
         many = f"{self.number} with the " if self.number > 1 else ""
         place = f"{_PLACES[self.place]} " if self.place > 1 else ""
         if self.field == "published":
-            return many.removesuffix("with the ") + place + ("newest" if self.descending else "oldest")
+            return (
+                many.removesuffix("with the ") + place + ("newest" if self.descending else "oldest")
+            )
         name = FIELD_NAMES[self.field].removeprefix("number of ")
         return f"{many}{place}{'most' if self.descending else 'fewest'} {name}"
 
@@ -418,7 +435,11 @@ class CatalogQuery:
     @property
     def filters(self) -> tuple[str, ...]:
         """What narrows the papers, in words."""
-        return (*map(str, self.conditions), *map(_not, self.without), *([str(self.order)] if self.order else []))
+        return (
+            *map(str, self.conditions),
+            *map(_not, self.without),
+            *([str(self.order)] if self.order else []),
+        )
 
     def less(self, filters: Collection[str]) -> CatalogQuery:
         """Without the filters of these words; what asked for nothing else then asks for the papers there are."""
@@ -429,7 +450,14 @@ class CatalogQuery:
         return left if left or left.topic or left == self else replace(left, counted=True)
 
     def __bool__(self) -> bool:
-        return bool(self.conditions or self.order or self.asked or self.counted or self.tally or self.averaged)
+        return bool(
+            self.conditions
+            or self.order
+            or self.asked
+            or self.counted
+            or self.tally
+            or self.averaged
+        )
 
 
 def _not(name: str) -> str:
@@ -475,7 +503,7 @@ class SourcesFound:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event: something the reader must be told beside the answer, such as a degraded mode."""
+    """An event: something the reader must know besides the answer, such as a degraded mode."""
 
     text: str
 
@@ -502,7 +530,7 @@ class Judged:
     its no, as a natural logarithm.
     """
 
-    told: float
+    answerability: float
     calibrated: float
     yes: float
 

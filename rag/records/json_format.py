@@ -15,7 +15,19 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from rag.errors import InputError
-from rag.records import Answer, CatalogFact, Citation, Evidence, Hit, LedgerEntry, Paper, Statement, TextSpan, Turn
+from rag.records import (
+    Answer,
+    CatalogFact,
+    Citation,
+    Evidence,
+    Hit,
+    LedgerEntry,
+    Paper,
+    Statement,
+    TextSpan,
+    Turn,
+)
+from rag.resources import renamed
 
 
 def paper_row(paper: Paper) -> dict[str, Any]:
@@ -50,26 +62,29 @@ def hit_row(hit: Hit) -> dict[str, Any]:
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:
-    """An answer as `rag ask --json` prints it."""
-    return {
+    """Return an answer as `rag ask --json` prints it; keys that were renamed stand there by both names."""
+    row: dict[str, Any] = {
         "question": answer.question,
         "standalone_question": answer.standalone_question,
         "text": answer.text,
         "refusal": answer.refusal,
-        "told": round(answer.told, 4),
+        "answerability": round(answer.answerability, 4),
         "citations": [citation_row(citation) for citation in answer.citations],
         "statements": [statement_row(statement) for statement in answer.statements],
         "hits": [hit_row(hit) for hit in answer.hits],
         "filters": list(answer.filters),
         "looked_at": answer.looked_at,
         "notices": list(answer.notices),
-        "perhaps": [{"paper_id": hit.paper.id, "title": hit.paper.title} for hit in answer.perhaps],
+        "near_misses": [
+            {"paper_id": hit.paper.id, "title": hit.paper.title} for hit in answer.near_misses
+        ],
         "timings": dict(answer.usage),
         "config": answer.config,
         "made_by": answer.made_by,
         "scope": asdict(answer.scope),
         "excluded": [asdict(one) for one in answer.excluded],
     }
+    return row | {old: row[new] for old, new in renamed("answer").items()}
 
 
 def statement_row(statement: Statement) -> dict[str, Any]:
@@ -114,6 +129,8 @@ def kept_row(answer: Answer) -> dict[str, Any]:
 def answer_from(row: Any) -> Answer:
     """The answer of `kept_row`; keys that are not known are left out. Raises InputError where the row is damaged."""
     try:
+        if isinstance(row, dict):  # kept by an earlier version
+            row = {renamed("answer").get(key, key): value for key, value in row.items()}
         return _kept().validate_json(json.dumps(row), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -138,7 +155,10 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
         return [given]
     if isinstance(given, Answer):
         refused = given.refusal is not None
-        return [Turn("user", given.question), Turn("assistant", given.text, given.citations, refused)]
+        return [
+            Turn("user", given.question),
+            Turn("assistant", given.text, given.citations, refused),
+        ]
     if not isinstance(given, Mapping):
         raise InputError(f"history, turn {number}: must be an object with role and text")
     role, text = given.get("role"), given.get("text")
@@ -147,7 +167,9 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
     try:
         citations = tuple(_citation(row) for row in given.get("citations") or ())
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"history, turn {number}: citations must be as `rag ask --json` prints them") from None
+        raise InputError(
+            f"history, turn {number}: citations must be as `rag ask --json` prints them"
+        ) from None
     # A lone surrogate can be neither embedded nor printed.
     clean = text.encode("utf-8", "replace").decode("utf-8")
     refused = bool(given.get("refused") or given.get("refusal"))
@@ -172,7 +194,13 @@ def turn_row(turn: Turn) -> dict[str, Any]:
 
 def _citation(row: Mapping[str, Any]) -> Citation:
     evidence = tuple(_evidence(one) for one in row.get("evidence", ()))
-    return Citation(int(row["mark"]), str(row["paper_id"]), str(row.get("title", "")), evidence, row.get("support"))
+    return Citation(
+        int(row["mark"]),
+        str(row["paper_id"]),
+        str(row.get("title", "")),
+        evidence,
+        row.get("support"),
+    )
 
 
 def _evidence(row: Mapping[str, Any]) -> Evidence:

@@ -77,9 +77,15 @@ def search(
     """
     asked = question_vectors(embedder, question)
     # A filter may leave none of the usual number of candidates, so it is applied to as many as there may be.
-    depth = config.candidates if among is None else max(config.candidates, library.catalog.count("passages"))
+    depth = (
+        config.candidates
+        if among is None
+        else max(config.candidates, library.catalog.count("passages"))
+    )
     found = {paper for paper, _ in library.matching(question, depth)}
-    passages = library.catalog.passages(identity for identity, _ in library.nearest(asked.of_passages, depth))
+    passages = library.catalog.passages(
+        identity for identity, _ in library.nearest(asked.of_passages, depth)
+    )
     found |= {passage.paper_id for passage in passages.values()}
     if among is not None:
         found &= set(among)
@@ -97,28 +103,43 @@ def search(
     for rank, row in enumerate(order, start=1):
         own = parts[scores.ids[row]]
         best = own.passages[int((own.passage_vectors @ asked.of_passages).argmax())]
-        hits.append(Hit(papers[scores.ids[row]], best, float(fused[row]), rank, _found(scores, row)))
+        hits.append(
+            Hit(papers[scores.ids[row]], best, float(fused[row]), rank, _found(scores, row))
+        )
         evidence.append(Evidence(own, own.sentence_vectors @ asked.of_sentences))
     return SearchResult(tuple(hits), tuple(evidence), looked_at)
 
 
 def _score(
-    parts: Mapping[str, PaperParts], by_words: Mapping[str, float], by_letters: Mapping[str, float], asked: Asked
+    parts: Mapping[str, PaperParts],
+    by_words: Mapping[str, float],
+    by_letters: Mapping[str, float],
+    asked: Asked,
 ) -> _Scores:
     ids = sorted(parts)
     return _Scores(
         ids,
         np.array([by_words.get(identity, np.nan) for identity in ids]),
         np.array([by_letters.get(identity, np.nan) for identity in ids]),
-        np.array([float((parts[identity].passage_vectors @ asked.of_passages).max()) for identity in ids]),
-        np.array([_best_sentences(parts[identity].sentence_vectors @ asked.of_sentences) for identity in ids]),
+        np.array(
+            [float((parts[identity].passage_vectors @ asked.of_passages).max()) for identity in ids]
+        ),
+        np.array(
+            [
+                _best_sentences(parts[identity].sentence_vectors @ asked.of_sentences)
+                for identity in ids
+            ]
+        ),
     )
 
 
 def question_vectors(embedder: Embedder, question: str) -> Asked:
     """The question's unit vectors, each of shape (d,); a long question's are the means over its pieces."""
     parts = pieces(question, embedder.count, embedder.identity.max_tokens)
-    means = (normalise(vectors.mean(axis=0, keepdims=True))[0] for vectors in embedder.embed_questions(parts))
+    means = (
+        normalise(vectors.mean(axis=0, keepdims=True))[0]
+        for vectors in embedder.embed_questions(parts)
+    )
     return Asked(*means)
 
 

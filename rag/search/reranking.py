@@ -30,7 +30,9 @@ class Searcher:
         """
         if self.reranker is None:
             return search(self.library, self.embedder, question, self.config, k, among)
-        result = search(self.library, self.embedder, question, self.config, max(k, self.reranker.papers), among)
+        result = search(
+            self.library, self.embedder, question, self.config, max(k, self.reranker.papers), among
+        )
         return reranked(self.reranker, question, result).first(k)
 
 

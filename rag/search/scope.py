@@ -24,7 +24,9 @@ def within(catalog: Catalog, scope: Scope) -> frozenset[str] | None:
     chosen = {_known(catalog, identity) for identity in scope.papers}
     sources = catalog.sources() if scope.sources else {}
     files = _folded(scope.sources, sources, "file")
-    seen = {paper for name, papers in sources.items() if name.casefold() in files for paper in papers}
+    seen = {
+        paper for name, papers in sources.items() if name.casefold() in files for paper in papers
+    }
     organisations = _folded(scope.organisations, catalog.organisations(), "organisation")
     return frozenset(
         paper.id
@@ -57,15 +59,23 @@ def _folded(names: Sequence[str], known: Collection[str], what: str) -> set[str]
     there = {name.casefold(): name for name in known}
     for name in names:
         if name.casefold() not in there:
-            nearest = sorted(there, key=lambda one: (-_likeness(name.casefold(), one), one))[:_NEAREST]
-            mend = f"the nearest are {', '.join(there[one] for one in nearest)}" if nearest else "it knows none"
+            nearest = sorted(there, key=lambda one: (-_likeness(name.casefold(), one), one))[
+                :_NEAREST
+            ]
+            mend = (
+                f"the nearest are {', '.join(there[one] for one in nearest)}"
+                if nearest
+                else "it knows none"
+            )
             raise InputError(f"the library knows no {what} {name!r}; {mend}")
     return {name.casefold() for name in names}
 
 
 def _likeness(name: str, other: str) -> float:
     """How alike two names are, above 1 where one holds the other."""
-    return SequenceMatcher(None, name, other, autojunk=False).ratio() + (name in other or other in name)
+    return SequenceMatcher(None, name, other, autojunk=False).ratio() + (
+        name in other or other in name
+    )
 
 
 def _known(catalog: Catalog, identity: str) -> str:

@@ -22,11 +22,17 @@ def similar(library: Library, identity: str, k: int) -> tuple[Hit, ...]:
     nearest = library.nearest(mean, _SPARE + 10 * k)
     with library.catalog.snapshot():
         passages = library.catalog.passages(one for one, _ in nearest)
-        best = {passages[one].paper_id: (one, cosine) for one, cosine in reversed(nearest) if one in passages}
+        best = {
+            passages[one].paper_id: (one, cosine)
+            for one, cosine in reversed(nearest)
+            if one in passages
+        }
         best.pop(paper.id, None)
         order = sorted(best, key=lambda one: (-best[one][1], one))[:k]
         papers = library.catalog.papers(order)
     return tuple(
-        Hit(papers[one], passages[best[one][0]], best[one][1], rank, (Found("dense", best[one][1]),))
+        Hit(
+            papers[one], passages[best[one][0]], best[one][1], rank, (Found("dense", best[one][1]),)
+        )
         for rank, one in enumerate(order, start=1)
     )

@@ -66,13 +66,17 @@ def _body(path: Path, page: Sequence[Line]) -> int:
         raise SourceError(str(path), "the file is empty")
     heading = head.index(_HEADING) if _HEADING in head[:_HEADER_LINES] else None
     if heading is None:
-        raise SourceError(str(path), f"not a saved Daily Papers page: its first lines hold no {_HEADING!r}")
+        raise SourceError(
+            str(path), f"not a saved Daily Papers page: its first lines hold no {_HEADING!r}"
+        )
     for index, text in enumerate(head[heading + 1 :], start=heading + 1):
         if _DATE.fullmatch(text):
             return index + 1
         if text == _SEPARATOR:
             break
-    raise SourceError(str(path), f"not a saved Daily Papers page: no date follows {_HEADING!r}", heading + 1)
+    raise SourceError(
+        str(path), f"not a saved Daily Papers page: no date follows {_HEADING!r}", heading + 1
+    )
 
 
 def _blocks(page: Sequence[Line], body: int) -> list[_Block]:
@@ -118,7 +122,11 @@ def _entries(path: Path, blocks: Sequence[_Block], year: int | None) -> Iterator
         start = index
         index += 1
         if not blocks[start].footer:
-            while index < len(blocks) and not blocks[index].footer and not _starts_entry(blocks, start, index):
+            while (
+                index < len(blocks)
+                and not blocks[index].footer
+                and not _starts_entry(blocks, start, index)
+            ):
                 index += 1
             index += index < len(blocks) and blocks[index].footer is not None
         line = blocks[start].line

@@ -98,7 +98,9 @@ def _names(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = row.get(key) or []
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError(f"{key!r} must be a list of texts")
-    return tuple(name.encode("utf-8", "replace").decode("utf-8").strip() for name in value if name.strip())
+    return tuple(
+        name.encode("utf-8", "replace").decode("utf-8").strip() for name in value if name.strip()
+    )
 
 
 def _number(row: Mapping[str, Any], key: str) -> int | None:

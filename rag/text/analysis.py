@@ -26,6 +26,11 @@ def analyzer() -> tantivy.TextAnalyzer:
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     builder = TextAnalyzerBuilder(Tokenizer.simple())
-    for step in (Filter.remove_long(60), Filter.lowercase(), Filter.ascii_fold(), Filter.stopword("english")):
+    for step in (
+        Filter.remove_long(60),
+        Filter.lowercase(),
+        Filter.ascii_fold(),
+        Filter.stopword("english"),
+    ):
         builder = builder.filter(step)
     return builder.filter(Filter.stemmer("english")).build()

@@ -26,8 +26,36 @@ Count = Callable[[str], int]
 # What Punkt's newspaper training does not know of papers.
 _ABBREVIATIONS = frozenset(
     [
-        *("al", "e.g", "i.e", "cf", "vs", "viz", "approx", "resp", "w.r.t", "w.l.o.g", "i.i.d", "a.k.a"),
-        *("fig", "figs", "eq", "eqs", "sec", "secs", "tab", "ref", "refs", "app", "thm", "prop", "lem", "def"),
+        *(
+            "al",
+            "e.g",
+            "i.e",
+            "cf",
+            "vs",
+            "viz",
+            "approx",
+            "resp",
+            "w.r.t",
+            "w.l.o.g",
+            "i.i.d",
+            "a.k.a",
+        ),
+        *(
+            "fig",
+            "figs",
+            "eq",
+            "eqs",
+            "sec",
+            "secs",
+            "tab",
+            "ref",
+            "refs",
+            "app",
+            "thm",
+            "prop",
+            "lem",
+            "def",
+        ),
         *("dept", "univ", "no", "vol", "pp", "ed", "eds"),
     ]
 )
@@ -43,7 +71,9 @@ def _punkt() -> Any:
 
     package = importlib.util.find_spec("llama_index.core")
     if package is None or not package.submodule_search_locations:
-        raise ModelError("splitting into sentences needs llama-index-core: pip install llama-index-core")
+        raise ModelError(
+            "splitting into sentences needs llama-index-core: pip install llama-index-core"
+        )
     bundled = str(Path(package.submodule_search_locations[0]) / "_static" / "nltk_cache")
     if bundled not in nltk.data.path:
         nltk.data.path.insert(0, bundled)
@@ -61,10 +91,14 @@ def sentences(paper: Paper) -> tuple[Sentence, ...]:
             spans[-1] = (spans[-1][0], offset + end)
         else:
             spans.append((offset + start, offset + end))
-    return tuple(Sentence(paper.id, start, end) for start, end in spans if paper.text[start:end].strip())
+    return tuple(
+        Sentence(paper.id, start, end) for start, end in spans if paper.text[start:end].strip()
+    )
 
 
-def passages(paper: Paper, parts: Sequence[Sentence], count: Count, limit: int) -> tuple[Passage, ...]:
+def passages(
+    paper: Paper, parts: Sequence[Sentence], count: Count, limit: int
+) -> tuple[Passage, ...]:
     """Whole sentences of the abstract, packed so that title and passage stay within `limit` tokens together.
 
     A sentence that is longer than a passage is split between words. A paper without an abstract is one passage:
@@ -82,8 +116,12 @@ def passages(paper: Paper, parts: Sequence[Sentence], count: Count, limit: int) 
             packed[-1] = (packed[-1][0], end)
         else:
             packed.append((start, end))
-    packed = packed or [_within(0, len(paper.title), lambda start, end: count(paper.text[start:end]) <= limit)]
-    return tuple(Passage(f"{paper.id}:{n}", paper.id, start, end) for n, (start, end) in enumerate(packed))
+    packed = packed or [
+        _within(0, len(paper.title), lambda start, end: count(paper.text[start:end]) <= limit)
+    ]
+    return tuple(
+        Passage(f"{paper.id}:{n}", paper.id, start, end) for n, (start, end) in enumerate(packed)
+    )
 
 
 def passage_text(paper: Paper, passage: Passage, count: Count, limit: int) -> str:
@@ -123,7 +161,10 @@ def _pieces(text: str, start: int, stop: int, fits: Fits) -> Iterator[tuple[int,
     while start < stop:
         end = _within(start, stop, fits, text)[1]
         if end < stop:
-            log.info("a text is longer than the embedder reads; split after %r", text[max(start, end - 30) : end])
+            log.info(
+                "a text is longer than the embedder reads; split after %r",
+                text[max(start, end - 30) : end],
+            )
         yield start, end
         start = end
         while start < stop and text[start].isspace():
@@ -135,6 +176,8 @@ def _within(start: int, end: int, fits: Fits, text: str = "") -> tuple[int, int]
     if fits(start, end):
         return start, end
     # Longer texts have no fewer tokens, so the longest fitting end is found by bisection.
-    last = start + bisect_right(range(start + 1, end), False, key=lambda stop: not fits(start, stop))
+    last = start + bisect_right(
+        range(start + 1, end), False, key=lambda stop: not fits(start, stop)
+    )
     gap = max((text.rfind(space, start + 1, last + 1) for space in " \n\t"), default=-1)
     return start, gap if gap > start else max(last, start + 1)

@@ -41,10 +41,13 @@ def excerpt(one: Paper, *rows: int) -> Excerpt:
 
 def found(papers: Sequence[Paper], cosines: Sequence[Sequence[float]]) -> SearchResult:
     """A search that found these papers, with each sentence's cosine, the title's first."""
-    evidence = [Evidence(parts_of(one), np.array(row, np.float32)) for one, row in zip(papers, cosines, strict=True)]
+    evidence = [
+        Evidence(parts_of(one), np.array(row, np.float32))
+        for one, row in zip(papers, cosines, strict=True)
+    ]
     return SearchResult(tuple(map(hit, papers)), tuple(evidence), len(papers))
 
 
-def assessed(*relevance: float, told: float = 1.0, covered: bool = False) -> Assessment:
+def assessed(*relevance: float, answerability: float = 1.0, covered: bool = False) -> Assessment:
     """What was judged of a search's hits."""
-    return Assessment(np.array(relevance), told, NOTHING_ASKED, covered=covered)
+    return Assessment(np.array(relevance), answerability, NOTHING_ASKED, covered=covered)

@@ -35,13 +35,17 @@ def test_another_calibration_gives_other_answers(ask, demo, tmp_path) -> None:
     usual = demo.ask(QUESTION)
     assert ask(shipped("calibration.json")).text == usual.text
     partly = "How do density ratios help to explore with robots?"  # no paper has all of its words, which alone would do
-    declined = ask(changed(tmp_path / "nothing-told.json", "told", bias=-100), partly)
+    declined = ask(
+        changed(tmp_path / "nothing-answerability.json", "answerability", bias=-100), partly
+    )
     assert usual.refusal is None
     assert demo.ask(partly).refusal is None
     assert declined.refusal
-    assert declined.told < 1e-6
+    assert declined.answerability < 1e-6
     flat = ask(changed(tmp_path / "all-alike.json", "relevance", weights=[0, 0, 0, 0], bias=0))
-    assert len({one.paper_id for one in flat.citations}) > len({one.paper_id for one in usual.citations})
+    assert len({one.paper_id for one in flat.citations}) > len(
+        {one.paper_id for one in usual.citations}
+    )
 
 
 @pytest.mark.parametrize(

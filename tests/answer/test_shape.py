@@ -8,7 +8,9 @@ from rag.answer.shape import Shape, shape_of
 from rag.config import load_config
 from tests.answer.made import assessed
 
-CONFIG = load_config().answer.model_copy(update={"relevance": 0.5, "share_of_best": 0.2, "odds_of_best": 0.05})
+CONFIG = load_config().answer.model_copy(
+    update={"relevance": 0.5, "share_of_best": 0.2, "odds_of_best": 0.05}
+)
 HOW = "How do agents explore?"
 LIST = "Which papers study exploration?"
 COMPARISON = "How do GLOW and MEMO differ?"

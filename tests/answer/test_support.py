@@ -36,7 +36,11 @@ def test_a_score_of_any_texts_is_from_0_to_1(sentence: str, evidence: list[str])
     assert all(number in sentence for number in support.missing_numbers)
 
 
-@given(st.lists(TEXT, max_size=5).flatmap(lambda texts: st.tuples(st.just(texts), st.permutations(texts))))
+@given(
+    st.lists(TEXT, max_size=5).flatmap(
+        lambda texts: st.tuples(st.just(texts), st.permutations(texts))
+    )
+)
 def test_the_order_of_the_evidence_does_not_matter(orders: tuple[list[str], list[str]]) -> None:
     one, other = (words.score("A cab lowers no 5% cab.", texts) for texts in orders)
     assert one.score == other.score
@@ -68,7 +72,10 @@ def test_nothing_supports_nothing() -> None:
 
 def test_texts_longer_than_the_embedder_reads_are_scored() -> None:
     long = " ".join(f"word{number}" for number in range(200))
-    assert words.score(f"{long} more", [long]).score > words.score(f"{long} more", ["Statins lower risks."]).score
+    assert (
+        words.score(f"{long} more", [long]).score
+        > words.score(f"{long} more", ["Statins lower risks."]).score
+    )
 
 
 def test_only_the_sentences_that_share_most_terms_are_embedded() -> None:
@@ -102,7 +109,11 @@ def test_a_flipped_direction_lowers_the_score(real: Assistant) -> None:
 def test_other_evidence_supports_less_and_the_best_is_found(real: Assistant) -> None:
     claim = "Vitamin D does not lower mortality."
     assert real.support(claim, EVIDENCE).best == 1
-    assert real.support(claim, EVIDENCE[1]).score > 0.5 > real.support(claim, "Bananas are cheap in May.").score
+    assert (
+        real.support(claim, EVIDENCE[1]).score
+        > 0.5
+        > real.support(claim, "Bananas are cheap in May.").score
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,7 +150,11 @@ def test_directions() -> None:
 
 def test_split_minds_abbreviations_and_lines() -> None:
     text = "As Smith et al. Show, e.g. Figure 3 of J. Doe is right. 12 mice lived!\nThe end"
-    assert split(text) == ["As Smith et al. Show, e.g. Figure 3 of J. Doe is right.", "12 mice lived!", "The end"]
+    assert split(text) == [
+        "As Smith et al. Show, e.g. Figure 3 of J. Doe is right.",
+        "12 mice lived!",
+        "The end",
+    ]
 
 
 def test_a_cross_encoder_takes_the_best_of_each_text_and_of_all_together() -> None:
@@ -149,14 +164,19 @@ def test_a_cross_encoder_takes_the_best_of_each_text_and_of_all_together() -> No
     assert crossed.score("bananas and aspirin", evidence).score == pytest.approx(2 / 3)
     assert crossed.score("Statins help nobody", ["Statins help nobody"]) == Support(1.0, 0, ())
     assert crossed.score("12 cats", evidence) == Support(0.0, 0, ("12",))
-    assert crossed.score("", evidence) == crossed.score("cats", [" ", "."]) == Support(0.0, None, ())
+    assert (
+        crossed.score("", evidence) == crossed.score("cats", [" ", "."]) == Support(0.0, None, ())
+    )
 
 
 def test_a_cross_encoder_reads_long_evidence_in_pieces() -> None:
     crossed = SupportScorer(WordEmbedder(), WordCrossEncoder(max_tokens=32))
     long = " ".join(f"word{number}" for number in range(200))
     assert crossed.score("word199 word198", ["nothing", long]) == Support(1.0, 1, ())
-    with pytest.raises(ModelError, match=r"^a sentence of 203 tokens leaves too little of support\.max_tokens \(32\)"):
+    with pytest.raises(
+        ModelError,
+        match=r"^a sentence of 203 tokens leaves too little of support\.max_tokens \(32\)",
+    ):
         crossed.score(long, ["nothing"])
 
 
@@ -185,4 +205,6 @@ def test_known_vectors_change_nothing_and_are_not_made_again(demo) -> None:
         said = "Density ratios make online learning need fewer samples."
         with_known = SupportScorer(embedder).score(said, texts, known)
         assert embedder.given == [said]
-        assert with_known.score == pytest.approx(SupportScorer(demo.embedder).score(said, texts).score, abs=1e-3)
+        assert with_known.score == pytest.approx(
+            SupportScorer(demo.embedder).score(said, texts).score, abs=1e-3
+        )

@@ -53,40 +53,68 @@ def test_an_answer_with_its_sources(rag, demo_home) -> None:
 
 
 def test_an_answer_within_a_scope_is_exported(rag, demo_home, tmp_path) -> None:
-    ran = rag("ask", "--home", demo_home, "--from-year", 2024, "--export", tmp_path / "a.md", QUESTION)
+    ran = rag(
+        "ask", "--home", demo_home, "--from-year", 2024, "--export", tmp_path / "a.md", QUESTION
+    )
     assert ran.code == 0
     assert "only papers since 2024" in ran.out
     assert "[1]" in (tmp_path / "a.md").read_text()
-    one_line(rag("ask", "--home", demo_home, "--json", "--paper", "p-x", QUESTION), "no paper 'p-x'")
+    one_line(
+        rag("ask", "--home", demo_home, "--json", "--paper", "p-x", QUESTION), "no paper 'p-x'"
+    )
     years = ("--from-year", 2025, "--to-year", 2013)
     one_line(rag("ask", "--home", demo_home, *years, QUESTION), "since 2025 and until 2013")
-    one_line(rag("ask", "--home", demo_home, "--source", "samples", QUESTION), "the nearest are sample.jsonl")
+    one_line(
+        rag("ask", "--home", demo_home, "--source", "samples", QUESTION),
+        "the nearest are sample.jsonl",
+    )
 
 
 @pytest.mark.parametrize("option", ["--save", "--export"])
-def test_where_an_answer_is_kept_is_looked_at_before_it_is_made(rag, demo_home, tmp_path, monkeypatch, option) -> None:
-    monkeypatch.setattr("rag.assistant.Assistant.ask", lambda *_, **__: pytest.fail("the answer was made"))
-    monkeypatch.setattr("rag.assistant.Assistant.ask_stream", lambda *_, **__: pytest.fail("the answer was made"))
+def test_where_an_answer_is_kept_is_looked_at_before_it_is_made(
+    rag, demo_home, tmp_path, monkeypatch, option
+) -> None:
+    monkeypatch.setattr(
+        "rag.assistant.Assistant.ask", lambda *_, **__: pytest.fail("the answer was made")
+    )
+    monkeypatch.setattr(
+        "rag.assistant.Assistant.ask_stream", lambda *_, **__: pytest.fail("the answer was made")
+    )
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "file").touch()
-    places = {"folder.json": "it is a folder", "none/a.json": "there is no folder", "file/a.json": "there is no folder"}
+    places = {
+        "folder.json": "it is a folder",
+        "none/a.json": "there is no folder",
+        "file/a.json": "there is no folder",
+    }
     for place, why in places.items():
         one_line(rag("ask", "--home", demo_home, option, tmp_path / place, QUESTION), why)
-    one_line(rag("ask", "--home", demo_home, option, f"{'x' * 300}.json", QUESTION), "name too long")
+    one_line(
+        rag("ask", "--home", demo_home, option, f"{'x' * 300}.json", QUESTION), "name too long"
+    )
     monkeypatch.setattr("os.access", lambda *_: False)
-    one_line(rag("ask", "--home", demo_home, option, tmp_path / "a.json", QUESTION), "writing there is not allowed")
+    one_line(
+        rag("ask", "--home", demo_home, option, tmp_path / "a.json", QUESTION),
+        "writing there is not allowed",
+    )
 
 
 def test_an_answer_is_not_kept_in_place_of_another(rag, demo_home, tmp_path) -> None:
     (tmp_path / "there.json").write_text("mine")
-    one_line(rag("ask", "--home", demo_home, "--save", tmp_path / "there.json", QUESTION), "already; name another")
+    one_line(
+        rag("ask", "--home", demo_home, "--save", tmp_path / "there.json", QUESTION),
+        "already; name another",
+    )
     both = ("--save", tmp_path / "a.json", "--export", tmp_path / "a.json")
     one_line(rag("ask", "--home", demo_home, *both, QUESTION), "name two files")
     assert (tmp_path / "there.json").read_text() == "mine"
 
 
 def test_no_feedback_yet(rag, demo_home, tmp_path) -> None:
-    one_line(rag("feedback", "export", tmp_path / "suite", "--home", demo_home), "there is no feedback yet")
+    one_line(
+        rag("feedback", "export", tmp_path / "suite", "--home", demo_home),
+        "there is no feedback yet",
+    )
 
 
 def test_a_long_list_is_cut_and_says_so(rag, demo_home) -> None:
@@ -115,11 +143,15 @@ def test_an_answer_for_programs(rag, demo_home) -> None:
     } <= set(answer)
     assert answer["refusal"] is None
     assert answer["filters"] == []
-    shown = json.loads(rag("show", "--home", demo_home, "--json", answer["citations"][0]["paper_id"]).out)
+    shown = json.loads(
+        rag("show", "--home", demo_home, "--json", answer["citations"][0]["paper_id"]).out
+    )
     for evidence in answer["citations"][0]["evidence"]:
         assert shown["text"][evidence["start"] : evidence["end"]] == evidence["text"]
     assert set(answer["citations"][0]) == {"mark", "paper_id", "title", "support", "evidence"}
-    refused = json.loads(rag("ask", "--home", demo_home, "--json", "What is the best pizza recipe?").out)
+    refused = json.loads(
+        rag("ask", "--home", demo_home, "--json", "What is the best pizza recipe?").out
+    )
     assert refused["refusal"]
     assert refused["citations"] == []
 
@@ -129,29 +161,48 @@ def test_a_search_for_programs(rag, demo_home) -> None:
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert set(hits[0]) == {"paper_id", "title", "score", "rank", "found_by", "passage"}
     assert set(hits[0]["passage"]) == {"text", "start", "end"}
-    few = json.loads(rag("search", "--home", demo_home, "--json", "--budget", 200, "density ratios").out)
+    few = json.loads(
+        rag("search", "--home", demo_home, "--json", "--budget", 200, "density ratios").out
+    )
     assert 0 < len(few) < 10
 
 
 def test_the_papers_for_programs(rag, daily_home, gold_papers) -> None:
-    rows = [json.loads(line) for line in rag("papers", "--home", daily_home, "--json").out.splitlines()]
+    rows = [
+        json.loads(line) for line in rag("papers", "--home", daily_home, "--json").out.splitlines()
+    ]
     facts = {
-        (r["title"], r["printed_date"], r["author_count"], r["organisation"], r["comments"], tuple(r["pages"]))
+        (
+            r["title"],
+            r["printed_date"],
+            r["author_count"],
+            r["organisation"],
+            r["comments"],
+            tuple(r["pages"]),
+        )
         for r in rows
     }
     assert len(rows) == 270
     assert facts == {
-        (g["title"], g["date"], g["n_authors"], g["org"], g["comments"], tuple(g["pages"])) for g in gold_papers
+        (g["title"], g["date"], g["n_authors"], g["org"], g["comments"], tuple(g["pages"]))
+        for g in gold_papers
     }
     dated = {row["title"]: row for row in rows}
-    assert all(row["year_inferred"] == (", " not in (row["printed_date"] or ", ")) for row in dated.values())
+    assert all(
+        row["year_inferred"] == (", " not in (row["printed_date"] or ", "))
+        for row in dated.values()
+    )
 
 
 def test_ingest_status_show_remove_rebuild(rag, tmp_path, write_papers, model_cache) -> None:
     home = tmp_path / "home"
-    path = write_papers("a.jsonl", {"title": "Density Ratios", "abstract": "They are useful."}, {"title": "Cats"})
+    path = write_papers(
+        "a.jsonl", {"title": "Density Ratios", "abstract": "They are useful."}, {"title": "Cats"}
+    )
     assert "2 added" in rag("ingest", "--home", home, path).out
-    assert json.loads(rag("ingest", "--home", home, "--json", path).out)["counts"] == {"unchanged": 2}
+    assert json.loads(rag("ingest", "--home", home, "--json", path).out)["counts"] == {
+        "unchanged": 2
+    }
     status = json.loads(rag("status", "--home", home, "--json", "--ledger").out)
     assert (status["papers"], status["failures"]) == (2, [])
     assert status["indexes"] == {"terms": "current", "vectors": "current"}
@@ -168,9 +219,13 @@ def test_ingest_status_show_remove_rebuild(rag, tmp_path, write_papers, model_ca
 def test_history_of_earlier_turns(rag, demo_home, tmp_path) -> None:
     history = tmp_path / "history.json"
     history.write_text(
-        json.dumps([{"role": "user", "text": "What is GLOW?"}, {"role": "assistant", "text": "A method."}])
+        json.dumps(
+            [{"role": "user", "text": "What is GLOW?"}, {"role": "assistant", "text": "A method."}]
+        )
     )
-    answer = json.loads(rag("ask", "--home", demo_home, "--json", "--history", history, "And HyGLOW?").out)
+    answer = json.loads(
+        rag("ask", "--home", demo_home, "--json", "--history", history, "And HyGLOW?").out
+    )
     assert answer["standalone_question"] == "What is GLOW? And HyGLOW?"
     history.write_text("{")
     one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is no JSON")
@@ -197,7 +252,9 @@ def test_the_demo(rag, tmp_path, model_cache) -> None:
 
 def test_page_year(rag, tmp_path, pages, model_cache) -> None:
     path = tmp_path / "page.txt"
-    path.write_text("".join((pages / "000_201827135a7b7849.txt").read_text().splitlines(keepends=True)[:12]))
+    path.write_text(
+        "".join((pages / "000_201827135a7b7849.txt").read_text().splitlines(keepends=True)[:12])
+    )
     path.write_text(path.read_text() + "A\n\nText.\n\n• 2 authors\n·\nMay 2\n")
     rag("ingest", "--home", tmp_path / "home", "--page-year", 2019, path)
     [row] = rag("papers", "--home", tmp_path / "home", "--json").out.splitlines()
@@ -227,7 +284,15 @@ def test_bad_input_is_one_line(rag, demo_home, arguments, said) -> None:
 
 
 def test_no_library_yet(rag, tmp_path) -> None:
-    for command in (["ask", "x"], ["search", "x"], ["papers"], ["status"], ["rebuild"], ["chat"], ["show", "x"]):
+    for command in (
+        ["ask", "x"],
+        ["search", "x"],
+        ["papers"],
+        ["status"],
+        ["rebuild"],
+        ["chat"],
+        ["show", "x"],
+    ):
         one_line(rag(*command, "--home", tmp_path / "none"), "begin with: rag ingest FOLDER")
 
 
@@ -236,10 +301,15 @@ def test_unknown_variables_and_keys(rag, monkeypatch) -> None:
     one_line(rag("status"), "unknown variable RAG_HOEM: did you mean RAG_HOME?")
 
 
-def test_a_missing_calibration_is_told_before_anything_is_asked(rag, demo_home, monkeypatch) -> None:
+def test_a_missing_calibration_is_told_before_anything_is_asked(
+    rag, demo_home, monkeypatch
+) -> None:
     monkeypatch.setenv("RAG_ANSWER__CALIBRATION", "/does/not/exist.json")
     for command in (["ask", "--home", demo_home, QUESTION], ["eval", "--home", demo_home]):
-        one_line(rag(*command), "the calibration /does/not/exist.json can't be read: No such file or directory")
+        one_line(
+            rag(*command),
+            "the calibration /does/not/exist.json can't be read: No such file or directory",
+        )
 
 
 def test_a_file_that_fails_is_one_line_and_status_1(rag, tmp_path) -> None:
@@ -270,9 +340,19 @@ def test_places_of_unknown_users(rag) -> None:
 
 
 def test_a_terminal_that_knows_no_umlaut(demo_home) -> None:
-    command = [sys.executable, "-m", "rag", "ask", "--home", str(demo_home), "What is the best pizza recipe?"]
+    command = [
+        sys.executable,
+        "-m",
+        "rag",
+        "ask",
+        "--home",
+        str(demo_home),
+        "What is the best pizza recipe?",
+    ]
     environment = {"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin"}
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, encoding="latin-1")
+    ran = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, encoding="latin-1"
+    )
     assert "Traceback" not in ran.stderr
 
 
@@ -280,9 +360,16 @@ def test_a_history_that_is_nonsense(rag, demo_home, tmp_path) -> None:
     history = tmp_path / "history.json"
     history.write_text("[" * 100_000)
     one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is no JSON")
-    history.write_text('[{"role": "user", "text": "\\ud800 GLOW"}, {"role": "user", "text": "' + "x " * 500_000 + '"}]')
+    history.write_text(
+        '[{"role": "user", "text": "\\ud800 GLOW"}, {"role": "user", "text": "'
+        + "x " * 500_000
+        + '"}]'
+    )
     assert rag("ask", "--home", demo_home, "--history", history, "And then?").code == 0
 
 
 def test_a_budget_that_nothing_fits(rag, demo_home) -> None:
-    one_line(rag("search", "--home", demo_home, "--budget", "5", "density"), "not even the first passage fits 5 tokens")
+    one_line(
+        rag("search", "--home", demo_home, "--budget", "5", "density"),
+        "not even the first passage fits 5 tokens",
+    )

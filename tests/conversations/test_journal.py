@@ -41,7 +41,10 @@ def test_a_conversation_is_kept(journal, tmp_path) -> None:
     assert journal.add("ann", talk, answer("two?")) == 2
     again = Journal(tmp_path / "home")
     turns = again.turns("ann", talk)
-    assert [(turn.number, turn.answer) for turn in turns] == [(1, answer("one?")), (2, answer("two?"))]
+    assert [(turn.number, turn.answer) for turn in turns] == [
+        (1, answer("one?")),
+        (2, answer("two?")),
+    ]
     assert turns[0].asked < turns[1].asked
     assert turns[0].asked.endswith("+00:00")
     [seen] = again.conversations("ann")
@@ -104,7 +107,9 @@ def test_turns_are_taken_back_but_stay_in_the_file(journal) -> None:
     assert journal.conversations("ann", "three?") == ()
     assert journal.conversations("ann")[0].turns == 2
     with closing(sqlite3.connect(journal.path)) as db:
-        assert db.execute("SELECT count(*) FROM turns WHERE replaced IS NOT NULL").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM turns WHERE replaced IS NOT NULL").fetchone() == (
+            2,
+        )
 
 
 def test_rename_and_delete(journal) -> None:
@@ -121,16 +126,24 @@ def test_rename_and_delete(journal) -> None:
 def test_judgements(journal) -> None:
     talk = journal.start("ann", "t")
     journal.add("ann", talk, answer("one?"))
-    journal.add("ann", talk, answer("and it?", standalone_question="one? and it?", refusal="no paper is"))
+    journal.add(
+        "ann", talk, answer("and it?", standalone_question="one? and it?", refusal="no paper is")
+    )
     journal.add("ann", talk, answer("scoped?", scope=Scope(first_year=2020)))
     journal.judge("ann", talk, 1, True)
     journal.judge("ann", talk, 2, False, "it is there")
     journal.judge("ann", talk, 3, True)
     turns = journal.turns("ann", talk)
-    assert [(turn.good, turn.word) for turn in turns] == [(True, ""), (False, "it is there"), (True, "")]
+    assert [(turn.good, turn.word) for turn in turns] == [
+        (True, ""),
+        (False, "it is there"),
+        (True, ""),
+    ]
     first, second, third = journal.feedback()
     assert first == Feedback("one?", True, "", ("p-1",), None, turns[0].asked)
-    assert second == Feedback("and it?", False, "it is there", ("p-1",), "no paper is", turns[1].asked, ("one?",))
+    assert second == Feedback(
+        "and it?", False, "it is there", ("p-1",), "no paper is", turns[1].asked, ("one?",)
+    )
     assert third.scoped
     journal.judge("ann", talk, 1, None)
     journal.cut("ann", talk, 3)
@@ -139,8 +152,12 @@ def test_judgements(journal) -> None:
         journal.judge("ann", talk, 9, True)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(user=st.text(), title=st.text(st.characters()), question=st.text(st.characters(), max_size=40))
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    user=st.text(), title=st.text(st.characters()), question=st.text(st.characters(), max_size=40)
+)
 def test_any_text_is_kept(tmp_path, user, title, question) -> None:
     journal = Journal(tmp_path / "any")
     talk = journal.start(user, title)
@@ -152,7 +169,9 @@ def test_any_text_is_kept(tmp_path, user, title, question) -> None:
     assert talk in {one.id for one in journal.conversations(user, question)}
 
 
-@pytest.mark.parametrize("content", [b"this is no database, " * 40, b"SQLite format 3\0" + b"\xff" * 4000])
+@pytest.mark.parametrize(
+    "content", [b"this is no database, " * 40, b"SQLite format 3\0" + b"\xff" * 4000]
+)
 def test_a_damaged_file_is_named_and_left(journal, content) -> None:
     journal.path.parent.mkdir()
     journal.path.write_bytes(content)
@@ -219,7 +238,9 @@ for number in range(int(sys.argv[3])):
 
 def writer(journal: Journal, user: str, turns: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(journal.path.parent), user, str(turns)]
-    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 @pytest.mark.crash

@@ -12,7 +12,10 @@ CITED = st.lists(st.tuples(st.sampled_from("abc"), EVIDENCE), max_size=4)
 
 def answered(cited, numbering):
     """A turn whose statement cites these, as a synthesizer marks it."""
-    citations = tuple(Citation(mark, paper, paper, evidence) for mark, (paper, evidence) in enumerate(cited, start=1))
+    citations = tuple(
+        Citation(mark, paper, paper, evidence)
+        for mark, (paper, evidence) in enumerate(cited, start=1)
+    )
     return Turn("assistant", "", numbering.numbered(Statement("Said.", citations)).citations)
 
 

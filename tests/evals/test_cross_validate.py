@@ -17,7 +17,11 @@ from evals.suites.suite import Loaded
 from rag.errors import InputError
 from rag.resources import shipped
 
-CASES = [Case(f"{kind}-{n}", kind, "?") for kind, count in (("fact", 30), ("unanswerable", 12)) for n in range(count)]
+CASES = [
+    Case(f"{kind}-{n}", kind, "?")
+    for kind, count in (("fact", 30), ("unanswerable", 12))
+    for n in range(count)
+]
 
 
 def test_folds_cover_all_cases_once_and_each_type_evenly() -> None:
@@ -37,24 +41,49 @@ def test_folds_are_those_of_the_ids_and_the_seed() -> None:
 def observed(case: Case, flip: bool = False) -> Observed:
     """What a question might show: its last digit decides, so that both models find something to learn."""
     rng = np.random.default_rng(sum(case.id.encode()))
-    told = (int(case.id[-1]) % 2 == 0) != flip
-    relevant = rng.random(6) < (0.5 if told else 0.1)
-    relevant[:2] = told, False
-    return Observed(case.id, case.type, rng.normal(relevant[:, None], 1, (6, 4)), relevant, rng.random((1, 4)), told)
+    answerability = (int(case.id[-1]) % 2 == 0) != flip
+    relevant = rng.random(6) < (0.5 if answerability else 0.1)
+    relevant[:2] = answerability, False
+    return Observed(
+        case.id,
+        case.type,
+        rng.normal(relevant[:, None], 1, (6, 4)),
+        relevant,
+        rng.random((1, 4)),
+        answerability,
+    )
 
 
 def test_a_fold_is_fitted_on_the_other_folds_only() -> None:
     where = folds(CASES)
-    dealt = Dealt(Loaded("mine", CASES, lambda _: None, "", 0), where, [observed(case) for case in CASES])
+    dealt = Dealt(
+        Loaded("mine", CASES, lambda _: None, "", 0), where, [observed(case) for case in CASES]
+    )
     other = replace(dealt, observed=[observed(case, flip=where[case.id] == 0) for case in CASES])
-    before, after = ([calibrate(training([one], fold), {}) for fold in range(FOLDS)] for one in (dealt, other))
-    assert [one["told"]["rows"] for one in before] == [len(CASES) - list(where.values()).count(n) for n in range(FOLDS)]
+    before, after = (
+        [calibrate(training([one], fold), {}) for fold in range(FOLDS)] for one in (dealt, other)
+    )
+    assert [one["answerability"]["rows"] for one in before] == [
+        len(CASES) - list(where.values()).count(n) for n in range(FOLDS)
+    ]
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, *[False] * (FOLDS - 1)]
 
 
 GLOW = "Harnessing Density Ratios for Online Reinforcement Learning"
-TOLD = ["density ratios", "How does GLOW explore?", "coverage in reinforcement learning", "offline data", "exploration"]
-NOT_TOLD = ["pizza recipes", "a leaking tap", "the weather in Rome", "how are cows milked?", "who won the match?"]
+ANSWERABLE = [
+    "density ratios",
+    "How does GLOW explore?",
+    "coverage in reinforcement learning",
+    "offline data",
+    "exploration",
+]
+NOT_ANSWERABLE = [
+    "pizza recipes",
+    "a leaking tap",
+    "the weather in Rome",
+    "how are cows milked?",
+    "who won the match?",
+]
 
 
 @pytest.fixture
@@ -64,8 +93,14 @@ def suite(tmp_path, model_cache, monkeypatch) -> Path:
     (folder / "papers").mkdir(parents=True)
     few = shipped("sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
     (folder / "papers" / "few.jsonl").write_text("".join(few), encoding="utf-8")
-    rows = [{"id": f"a{n}", "type": "fact", "question": one, "relevant": {GLOW: 2}} for n, one in enumerate(TOLD)]
-    rows += [{"id": f"u{n}", "type": "unanswerable", "question": one} for n, one in enumerate(NOT_TOLD)]
+    rows = [
+        {"id": f"a{n}", "type": "fact", "question": one, "relevant": {GLOW: 2}}
+        for n, one in enumerate(ANSWERABLE)
+    ]
+    rows += [
+        {"id": f"u{n}", "type": "unanswerable", "question": one}
+        for n, one in enumerate(NOT_ANSWERABLE)
+    ]
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)
     return folder
@@ -73,12 +108,23 @@ def suite(tmp_path, model_cache, monkeypatch) -> Path:
 
 def test_every_case_is_answered_once_by_a_calibration_that_has_not_seen_it(suite, tmp_path) -> None:
     usual, held_out = cross_validate([str(suite)], tmp_path / "out", home=tmp_path / "home")
-    told, before = ({row.case: row.value for row in run.rows if row.measure == "told"} for run in (held_out, usual))
-    assert len([row for row in held_out.rows if row.measure == "told"]) == len(TOLD + NOT_TOLD)
-    assert told.keys() == before.keys()
-    assert told != before
-    assert len({path.read_bytes() for path in (tmp_path / "out").glob("calibration-*.json")}) == FOLDS
-    assert {one.measure for one in beside(usual, held_out)} >= {"nDCG@10", "abstention AUROC", "answered wrongly"}
+    answerability, before = (
+        {row.case: row.value for row in run.rows if row.measure == "answerability"}
+        for run in (held_out, usual)
+    )
+    assert len([row for row in held_out.rows if row.measure == "answerability"]) == len(
+        ANSWERABLE + NOT_ANSWERABLE
+    )
+    assert answerability.keys() == before.keys()
+    assert answerability != before
+    assert (
+        len({path.read_bytes() for path in (tmp_path / "out").glob("calibration-*.json")}) == FOLDS
+    )
+    assert {one.measure for one in beside(usual, held_out)} >= {
+        "nDCG@10",
+        "abstention AUROC",
+        "answered wrongly",
+    }
     assert held_out.data == usual.data
     with pytest.raises(InputError, match="give another --out"):
         cross_validate([str(suite)], tmp_path / "out", home=tmp_path / "home", seed=1)
@@ -92,7 +138,9 @@ def test_every_case_is_answered_once_by_a_calibration_that_has_not_seen_it(suite
     ],
 )
 def test_bad_input_is_one_line(arguments, said) -> None:
-    ran = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 1
     assert said in ran.stderr
     assert ran.stderr.count("\n") == 1, ran.stderr

@@ -27,8 +27,14 @@ def separable() -> list[Heard]:
     made = []
     for answerable in (True, False):
         for _ in range(EACH):
-            told, yes = chance.uniform(0.6, 0.95), chance.uniform(1.0, 5.0)
-            made.append(Heard(told if answerable else 1 - told, yes if answerable else -yes, answerable))
+            answerability, yes = chance.uniform(0.6, 0.95), chance.uniform(1.0, 5.0)
+            made.append(
+                Heard(
+                    answerability if answerable else 1 - answerability,
+                    yes if answerable else -yes,
+                    answerable,
+                )
+            )
     return made
 
 
@@ -36,7 +42,7 @@ def record(folder: Path, questions: list[Heard]) -> Path:
     """A run's folder with these signs, and a case that the model was not asked."""
     recorder = Recorder(folder, {"suites": {"made": {"data": "x"}}})
     for number, one in enumerate(questions):
-        values = dict(zip(NAMES, (one.told, one.yes, float(one.answerable)), strict=True))
+        values = dict(zip(NAMES, (one.answerability, one.yes, float(one.answerable)), strict=True))
         recorder.add("made", f"q{number}", "fact", Outcome(values, {}))
     recorder.add("made", "unasked", "fact", Outcome({NAMES[0]: 0.5, NAMES[2]: 1.0}, {}))
     return folder
@@ -51,18 +57,26 @@ def test_signs_that_separate_the_questions_give_a_threshold_between_them() -> No
     assert entry["AUROC of each alone"] == dict.fromkeys(ANSWERABILITY_FEATURES, 1.0)
     assert entry["questions"] == {"answerable": EACH, "unanswerable": EACH}
     model = Answerability(Logistic(tuple(entry["weights"]), entry["bias"]), entry["threshold"])
-    said = [(one.answerable, model.probability(one.told, one.yes)) for one in questions]
+    said = [(one.answerable, model.probability(one.answerability, one.yes)) for one in questions]
     worst = max(probability for answerable, probability in said if not answerable)
-    assert worst < model.threshold < np.median([probability for answerable, probability in said if answerable])
+    assert (
+        worst
+        < model.threshold
+        < np.median([probability for answerable, probability in said if answerable])
+    )
 
 
 def test_signs_that_say_nothing_give_figures_of_chance() -> None:
     """Every pair of signs is there once with each answer, so that all scores are tied."""
-    questions = [Heard(one.told, one.yes, answer) for one in separable() for answer in (True, False)]
+    questions = [
+        Heard(one.answerability, one.yes, answer) for one in separable() for answer in (True, False)
+    ]
     assert fitted(questions)["AUROC of each alone"] == dict.fromkeys(ANSWERABILITY_FEATURES, 0.5)
 
 
-def test_the_signs_of_a_run_are_read_in_its_order_without_what_the_model_was_not_asked(tmp_path) -> None:
+def test_the_signs_of_a_run_are_read_in_its_order_without_what_the_model_was_not_asked(
+    tmp_path,
+) -> None:
     questions = separable()
     assert list(heard(record(tmp_path / "run", questions))) == questions
 
@@ -88,4 +102,6 @@ def test_signs_from_several_runs_are_fitted_together(tmp_path, capsys) -> None:
 
 def test_a_folder_that_is_no_run_is_named(tmp_path) -> None:
     with pytest.raises(InputError, match="is no run"):
-        fit_answerability.main([str(tmp_path), "--name", "mine", "--out", str(tmp_path / "new.json")])
+        fit_answerability.main(
+            [str(tmp_path), "--name", "mine", "--out", str(tmp_path / "new.json")]
+        )

@@ -59,11 +59,19 @@ def data(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "data" / "pubmedqa"
     folder.mkdir(parents=True)
     queries = [
-        {"id": f"q{n}", "text": f"Is this question {n}?", "answer": said, "long_answer": "So be it.", "split": "test"}
+        {
+            "id": f"q{n}",
+            "text": f"Is this question {n}?",
+            "answer": said,
+            "long_answer": "So be it.",
+            "split": "test",
+        }
         for n, said in enumerate(VERDICTS)
     ]
     write(folder / "queries.jsonl", [*queries, queries[0] | {"id": "q9", "split": "train"}])
-    abstracts = [{"id": str(n), "title": "", "text": f"Abstract {n}.\u2029It ends."} for n in range(10)]
+    abstracts = [
+        {"id": str(n), "title": "", "text": f"Abstract {n}.\u2029It ends."} for n in range(10)
+    ]
     write(folder / "corpus.jsonl", abstracts)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_PROFILE", "gpu")
@@ -82,17 +90,23 @@ def ask(data, monkeypatch):
         with serving(act) as server:
             server.tokens = 50
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
-            return evals.run([str(suite)], home=data.parent / "home", data=data, **options), server.requests
+            return evals.run(
+                [str(suite)], home=data.parent / "home", data=data, **options
+            ), server.requests
 
     return run
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 def value(run, measure: str, type_: str = "all") -> float:
-    [found] = [one.estimate for one in figures(run.rows) if (one.measure, one.type) == (measure, type_)]
+    [found] = [
+        one.estimate for one in figures(run.rows) if (one.measure, one.type) == (measure, type_)
+    ]
     assert found.low <= found.value <= found.high
     return found.value
 
@@ -108,9 +122,15 @@ def test_many_are_asked_at_once_and_stand_in_the_order_of_the_suite(ask) -> None
     run, requests = ask(model)
     assert model.most == AT_ONCE
     assert [number(one) for one in model.answered] != sorted(number(one) for one in model.answered)
-    assert list(dict.fromkeys(row.case for row in run.rows)) == [f"q{n}" for n in range(len(VERDICTS))]
+    assert list(dict.fromkeys(row.case for row in run.rows)) == [
+        f"q{n}" for n in range(len(VERDICTS))
+    ]
     assert [case for _, case in run.seen] == [f"q{n}" for n in range(len(VERDICTS))]
-    assert (value(run, "accuracy"), value(run, "macro-F1"), value(run, "invalid")) == (1.0, 1.0, 0.0)
+    assert (value(run, "accuracy"), value(run, "macro-F1"), value(run, "invalid")) == (
+        1.0,
+        1.0,
+        0.0,
+    )
     assert value(run, "completion tokens p90") == 3
     assert requests[-1]["structured_outputs"] == {"grammar": 'root ::= "yes" | "no" | "maybe"\n'}
     assert run.info["suites"]["pubmedqa"]["asked"] == len(VERDICTS)
@@ -118,8 +138,19 @@ def test_many_are_asked_at_once_and_stand_in_the_order_of_the_suite(ask) -> None
 
 def test_verdicts_without_a_form_are_read_leniently(ask, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__FORM", "none")
-    replies = ["**Yes**, it does", "The answer is no.", "Hard to say", "yes", "no", "maybe", "yes or no", "YES"]
-    run, requests = ask(Model(lambda asked: says(replies[number(asked)]) if "question" in asked else says("yes")))
+    replies = [
+        "**Yes**, it does",
+        "The answer is no.",
+        "Hard to say",
+        "yes",
+        "no",
+        "maybe",
+        "yes or no",
+        "YES",
+    ]
+    run, requests = ask(
+        Model(lambda asked: says(replies[number(asked)]) if "question" in asked else says("yes"))
+    )
     assert "structured_outputs" not in requests[-1]
     assert value(run, "invalid") == 1 / 8
     assert value(run, "accuracy") == 7 / 8
@@ -141,10 +172,15 @@ def test_the_model_judges_claims_too(ask, data) -> None:
         (data / name).mkdir()
         write(data / name / "examples.jsonl", examples)
     said = ["supported", "not told", "supported", "hm"]
-    model = Model(lambda asked: says(said[number(asked)]) if "question" in asked else says("yes"), together=4)
+    model = Model(
+        lambda asked: says(said[number(asked)]) if "question" in asked else says("yes"), together=4
+    )
     run, _ = ask(model, "attribution")
     assert model.most == AT_ONCE
-    assert (value(run, "judge accuracy", "scifact"), value(run, "invalid", "scifact")) == (0.5, 0.25)
+    assert (value(run, "judge accuracy", "scifact"), value(run, "invalid", "scifact")) == (
+        0.5,
+        0.25,
+    )
     assert 0 <= value(run, "support AUROC", "scifact") <= 1
 
 
@@ -171,12 +207,16 @@ def test_a_question_that_fails_is_a_row_and_not_the_end(ask) -> None:
     run, _ = ask(Model(reply))
     [failed] = errors(run.rows)
     assert (failed.case, failed.error.partition("/v1 ")[2]) == ("q3", "answered 500: it burns")
-    assert {row.case for row in run.rows if row.value is not None} == {f"q{n}" for n in range(8)} - {"q3"}
+    assert {row.case for row in run.rows if row.value is not None} == {
+        f"q{n}" for n in range(8)
+    } - {"q3"}
 
 
 def test_a_server_that_is_not_there_ends_the_run_before_it_begins(data, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__BASE_URL", "http://127.0.0.1:9/v1")
-    with pytest.raises(LLMError, match=r"^the LLM server .* can't be reached .*see that the server is up$"):
+    with pytest.raises(
+        LLMError, match=r"^the LLM server .* can't be reached .*see that the server is up$"
+    ):
         evals.run(["pubmedqa"], data=data)
     assert not Path("runs").exists()
 
@@ -186,7 +226,9 @@ def test_a_server_that_goes_away_ends_the_run_which_goes_on_later(ask) -> None:
         return hangs_up if len(dying.answered) >= 3 else says("yes")
 
     dying = Model(dies)
-    with pytest.raises(LLMError, match=r"^pubmedqa stopped at \d of 8 cases, .* goes on there: .* can't be reached"):
+    with pytest.raises(
+        LLMError, match=r"^pubmedqa stopped at \d of 8 cases, .* goes on there: .* can't be reached"
+    ):
         ask(dying)
     [folder] = Path("runs").iterdir()
     kept = {case for _, case in evals.read(folder).seen}
@@ -222,18 +264,30 @@ def test_an_interrupted_run_asks_no_more_and_goes_on_later(ask, monkeypatch) -> 
 
 
 def test_damaged_data_is_one_clear_line(ask, data) -> None:
-    write(data / "pubmedqa" / "queries.jsonl", [{"id": "q1", "text": "?", "answer": "perhaps", "split": "test"}])
+    write(
+        data / "pubmedqa" / "queries.jsonl",
+        [{"id": "q1", "text": "?", "answer": "perhaps", "split": "test"}],
+    )
     with pytest.raises(InputError, match="are not PubMedQA's questions"):
         ask(says("yes"))
 
 
-def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_path, model_cache) -> None:
+def test_written_answers_are_measured_and_failures_are_not_covered_up(
+    ask, tmp_path, model_cache
+) -> None:
     mine = tmp_path / "mine"
     (mine / "papers").mkdir(parents=True)
     few = shipped("sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
     (mine / "papers" / "few.jsonl").write_text("".join(few), encoding="utf-8")
-    asked = ["What makes density ratios useful online?", "How does GLOW explore?", "Why does GLOW use density ratios?"]
-    rows = [{"id": f"q{n}", "question": question, "relevant": {GLOW: 2}} for n, question in enumerate(asked)]
+    asked = [
+        "What makes density ratios useful online?",
+        "How does GLOW explore?",
+        "Why does GLOW use density ratios?",
+    ]
+    rows = [
+        {"id": f"q{n}", "question": question, "relevant": {GLOW: 2}}
+        for n, question in enumerate(asked)
+    ]
     write(mine / "questions.jsonl", rows)
 
     def reply(prompt):
@@ -246,7 +300,12 @@ def test_written_answers_are_measured_and_failures_are_not_covered_up(ask, tmp_p
 
     run, _ = ask(Model(reply), mine)
     assert [row.case for row in errors(run.rows)] == ["q1"]
-    for measure in ("citation precision", "citation recall", "flagged sentences", "declined by the model"):
+    for measure in (
+        "citation precision",
+        "citation recall",
+        "flagged sentences",
+        "declined by the model",
+    ):
         assert value(run, measure) == 0.5
     assert value(run, "prompt tokens p50") == 7
     assert 0 < value(run, "answer seconds p50") <= value(run, "answer seconds p99")

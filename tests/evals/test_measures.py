@@ -34,7 +34,9 @@ def test_retrieval_by_hand() -> None:
 
 
 def says(text: str, *support: float, doubts: tuple[str, ...] = ()) -> Statement:
-    return Statement(text, tuple(Citation(1, "p", "Title", (), one) for one in support), doubts=doubts)
+    return Statement(
+        text, tuple(Citation(1, "p", "Title", (), one) for one in support), doubts=doubts
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,14 +66,23 @@ def test_what_the_model_wrote_is_told_from_the_papers_own_words() -> None:
     assert not measures.quoted(replace(own, text="The first one."))
     usage = {"total_ms": 1.0}
     answer = Answer(
-        "q", "q", "a", statements=(own, replace(own, text="It is."), says("No mark.")), usage=usage, made_by="m"
+        "q",
+        "q",
+        "a",
+        statements=(own, replace(own, text="It is."), says("No mark.")),
+        usage=usage,
+        made_by="m",
     )
     found = measures.written(answer, supported=0.5)
     assert (found["written sentences"], found["whole and marked"]) == (2, 0.5)
 
 
 def test_written_answers_by_hand() -> None:
-    statements = (says("a", 0.9, 0.2), says("b", 0.4, doubts=("weak support, 0.40",)), says("c", doubts=("no source",)))
+    statements = (
+        says("a", 0.9, 0.2),
+        says("b", 0.4, doubts=("weak support, 0.40",)),
+        says("c", doubts=("no source",)),
+    )
     usage = {"total_ms": 1500.0, "prompt_tokens": 700}
     answer = Answer("?", "?", "a b c", statements=statements, made_by="m, prompts f", usage=usage)
     assert measures.written(answer, 0.5) == {
@@ -85,7 +96,10 @@ def test_written_answers_by_hand() -> None:
         "whole and marked": 0,
     }
     declined = Answer("?", "?", "", refusal="no", made_by="m, prompts f", usage={"total_ms": 1.0})
-    assert measures.written(declined, 0.5) == {"declined by the model": 1.0, "answer seconds": 0.001}
+    assert measures.written(declined, 0.5) == {
+        "declined by the model": 1.0,
+        "answer seconds": 0.001,
+    }
     assert measures.written(Answer("?", "?", "a", statements=statements, usage=usage), 0.5) == {}
 
 
@@ -98,7 +112,12 @@ def test_macro_f1_by_hand() -> None:
 def test_retrieval_that_finds_nothing() -> None:
     assert set(measures.retrieval([], {"a": 2}).values()) == {0.0}
     assert "R(rel=2)@10" not in measures.retrieval([], {"a": 1})
-    assert measures.retrieval(["b"] * 0 + [f"x{n}" for n in range(60)] + ["a"], {"a": 1}, deep=True)["R@100"] == 1.0
+    assert (
+        measures.retrieval(["b"] * 0 + [f"x{n}" for n in range(60)] + ["a"], {"a": 1}, deep=True)[
+            "R@100"
+        ]
+        == 1.0
+    )
 
 
 PAPERS = st.sampled_from("abcdefghijklmnop")
@@ -108,8 +127,16 @@ JUDGED = st.dictionaries(PAPERS, st.sampled_from([1, 2]), min_size=1, max_size=6
 
 @given(st.lists(st.tuples(RANKINGS, JUDGED), min_size=1, max_size=5))
 def test_means_agree_with_ir_measures_over_whole_runs(queries) -> None:
-    qrels = [ir_measures.Qrel(str(n), p, g) for n, (_, judged) in enumerate(queries) for p, g in judged.items()]
-    run = [ir_measures.ScoredDoc(str(n), p, -r) for n, (ranked, _) in enumerate(queries) for r, p in enumerate(ranked)]
+    qrels = [
+        ir_measures.Qrel(str(n), p, g)
+        for n, (_, judged) in enumerate(queries)
+        for p, g in judged.items()
+    ]
+    run = [
+        ir_measures.ScoredDoc(str(n), p, -r)
+        for n, (ranked, _) in enumerate(queries)
+        for r, p in enumerate(ranked)
+    ]
     own = [measures.retrieval(ranked, judged) for ranked, judged in queries]
     for name in ("nDCG@10", "RR", "AP", "R@5"):
         theirs = ir_measures.calc_aggregate([ir_measures.parse_measure(name)], qrels, run)
@@ -126,7 +153,12 @@ def test_a_point_is_covered_from_80_percent_of_a_quote() -> None:
 
 
 def test_any_one_quote_covers_its_point_and_points_without_quotes_are_left_out() -> None:
-    pieces = [gold("First sentence."), gold("Second one."), gold("Second one.", 1), gold("not in the paper", 2)]
+    pieces = [
+        gold("First sentence."),
+        gold("Second one."),
+        gold("Second one.", 1),
+        gold("not in the paper", 2),
+    ]
     assert measures.evidence_recall(pieces, [cite(7, 22)], TEXTS) == 0.5
     assert measures.unquoted_points(4, pieces, TEXTS) == 2
     assert measures.evidence_recall([gold("not in the paper")], [cite(7, 22)], TEXTS) is None
@@ -142,7 +174,10 @@ def test_a_catalog_fact_covers_by_its_field() -> None:
 
 def test_a_quoted_title_is_covered_by_the_catalogs_title() -> None:
     fact = CatalogFact("title", "Title", "Title")
-    assert measures.evidence_recall([gold("Title")], [Citation(1, "p", "Title", (fact,))], TEXTS) == 1.0
+    assert (
+        measures.evidence_recall([gold("Title")], [Citation(1, "p", "Title", (fact,))], TEXTS)
+        == 1.0
+    )
 
 
 def test_a_quoted_footer_stands_for_the_facts_it_prints() -> None:
@@ -154,7 +189,10 @@ def test_a_quoted_footer_stands_for_the_facts_it_prints() -> None:
         ("published", "Apr 20, 2017", 1),
         ("comments", "2", 1),
     ]
-    assert [(one.field, one.value) for one in _facts(Gold("p", 0, quote="openbmb OpenBMB\n·\nDec 5, 2024 2"))] == [
+    assert [
+        (one.field, one.value)
+        for one in _facts(Gold("p", 0, quote="openbmb OpenBMB\n·\nDec 5, 2024 2"))
+    ] == [
         ("organisation", "openbmb OpenBMB"),
         ("published", "Dec 5, 2024"),
         ("comments", "2"),
@@ -165,7 +203,9 @@ def test_a_quoted_footer_stands_for_the_facts_it_prints() -> None:
 def test_evidence_precision_counts_characters_once() -> None:
     # 22 characters cited (7 to 29), 15 of them in the quote; the second citation adds none.
     cited = [cite(7, 29), cite(7, 22, mark=2)]
-    assert measures.evidence_precision([gold("First sentence.")], cited, TEXTS) == pytest.approx(15 / 22)
+    assert measures.evidence_precision([gold("First sentence.")], cited, TEXTS) == pytest.approx(
+        15 / 22
+    )
     assert measures.evidence_precision([gold("First sentence.")], [], TEXTS) is None
 
 
@@ -175,7 +215,10 @@ def test_evidence_precision_counts_characters_once() -> None:
         # Point 1 has the terms glow, explore, density, ratio: two of them are half. Point 2 has four and two numbers.
         ("GLOW explores.", 1 / 2),
         ("GLOW is new.", 0.0),
-        ("GLOW explores with density ratios. Its accuracy is 84.5% with 3 layers of a network.", 1.0),
+        (
+            "GLOW explores with density ratios. Its accuracy is 84.5% with 3 layers of a network.",
+            1.0,
+        ),
         # The words of point 2 and one of its two numbers; 0.845 is 84.5%.
         ("The accuracy is 0.845 with many layers.", 1 / 2),
         ("The accuracy is 84.6% with many layers.", 0.0),
@@ -185,7 +228,10 @@ def test_evidence_precision_counts_characters_once() -> None:
     ],
 )
 def test_a_point_is_made_by_half_of_its_terms_and_half_of_its_numbers(text, share) -> None:
-    points = ["GLOW explores by density ratios.", "An accuracy of 84.5% with 3 layers of the network."]
+    points = [
+        "GLOW explores by density ratios.",
+        "An accuracy of 84.5% with 3 layers of the network.",
+    ]
     assert measures.points_covered(points, text) == share
 
 
@@ -199,7 +245,9 @@ def test_without_points_there_is_no_share() -> None:
 
 
 def test_cited_papers_by_hand() -> None:
-    found = measures.cited_papers([cite(7, 9), cite(9, 11, paper="x"), cite(7, 8, paper="r")], {"p": 2, "q": 2, "r": 1})
+    found = measures.cited_papers(
+        [cite(7, 9), cite(9, 11, paper="x"), cite(7, 8, paper="r")], {"p": 2, "q": 2, "r": 1}
+    )
     assert found == {"cited-paper precision": pytest.approx(2 / 3), "cited-paper recall": 0.5}
     assert measures.cited_papers([], {"p": 1}) == {}
     assert measures.cited_sentences([cite(7, 9), cite(9, 11)]) == 2
@@ -227,7 +275,9 @@ def test_metadata_answers(text, papers, right) -> None:
 def test_mark_validity() -> None:
     good = cite(7, 22)
     assert measures.mark_validity("First sentence. [1]", [good], TEXTS) == 1.0
-    assert measures.mark_validity("First sentence. [1] More. [2]", [good], TEXTS) == pytest.approx(2 / 3)
+    assert measures.mark_validity("First sentence. [1] More. [2]", [good], TEXTS) == pytest.approx(
+        2 / 3
+    )
     wrong = Citation(1, "p", "Title", (TextSpan(7, 22, "Worst sentence."),))
     assert measures.mark_validity("Worst sentence. [1]", [wrong], TEXTS) == 0.5
     assert measures.mark_validity("Nothing.", [], TEXTS) is None
@@ -242,16 +292,22 @@ def test_auroc_by_hand() -> None:
 def test_best_f1_by_hand() -> None:
     scores = np.array([0.9, 0.8, 0.8, 0.1])
     # Thresholds: top 1: P 1, R 1/2; top 3 (the tie can't be parted): P 2/3, R 1; all: P 1/2, R 1.
-    assert measures.best_f1(scores, np.array([True, False, True, False])) == pytest.approx(2 * (2 / 3) / (2 / 3 + 1))
+    assert measures.best_f1(scores, np.array([True, False, True, False])) == pytest.approx(
+        2 * (2 / 3) / (2 / 3 + 1)
+    )
 
 
 def test_calibration_error_by_hand() -> None:
     scores, labels = np.array([0.95, 0.95, 0.15, 1.0]), np.array([True, False, False, True])
     # Bin 0.9 to 1: mean score 0.9667, 2 of 3 true; bin 0.1 to 0.2: 0.15, none true.
-    assert measures.calibration_error(scores, labels) == pytest.approx(0.75 * 0.3 + 0.25 * 0.15, abs=1e-4)
+    assert measures.calibration_error(scores, labels) == pytest.approx(
+        0.75 * 0.3 + 0.25 * 0.15, abs=1e-4
+    )
 
 
 def test_risk_coverage_by_hand() -> None:
-    coverage, risk = measures.risk_coverage(np.array([0.2, 0.9, 0.5]), np.array([True, False, True]))
+    coverage, risk = measures.risk_coverage(
+        np.array([0.2, 0.9, 0.5]), np.array([True, False, True])
+    )
     assert coverage.tolist() == pytest.approx([1 / 3, 2 / 3, 1])
     assert risk.tolist() == pytest.approx([0, 1 / 2, 2 / 3])

@@ -11,7 +11,9 @@ TEXTS = {
     "p-cats": "Cats\n\nCats sleep in the sun all day. They purr at night.",
     "p-dogs": "Dogs\n\nDogs bark at the moon every night.",
 }
-CASE = Case("c", "fact", "Where do cats sleep?", relevant={"p-cats": 2}, points=("Cats sleep in the sun",))
+CASE = Case(
+    "c", "fact", "Where do cats sleep?", relevant={"p-cats": 2}, points=("Cats sleep in the sun",)
+)
 
 
 def test_each_sentence_has_the_papers_of_its_marks() -> None:
@@ -25,7 +27,9 @@ def test_each_sentence_has_the_papers_of_its_marks() -> None:
 
 
 def test_two_sources_of_one_paper_are_one_citation() -> None:
-    assert cited_sentences("They purr [1][2].", ["p-cats", "p-cats"]) == [("They purr.", ("p-cats",))]
+    assert cited_sentences("They purr [1][2].", ["p-cats", "p-cats"]) == [
+        ("They purr.", ("p-cats",))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,10 @@ def test_two_sources_of_one_paper_are_one_citation() -> None:
     [
         ("", True),
         ("I cannot answer this question due to insufficient information.", True),
-        ("The provided sources do not mention any FID on CIFAR-10. They report one on ImageNet.", True),
+        (
+            "The provided sources do not mention any FID on CIFAR-10. They report one on ImageNet.",
+            True,
+        ),
         ("There is no information on this in the sources.", True),
         ("None of the sources specify the number of authors.", True),
         ("Cats sleep in the sun. It is not known why.", False),
@@ -51,7 +58,9 @@ def measured(case: Case, text: str, *sources: str) -> dict[str, float]:
 
 
 def test_an_answer_is_measured_by_its_sentences() -> None:
-    found = measured(CASE, "Cats sleep in the sun all day [1]. Dogs bark at the moon every night [1].", *TEXTS)
+    found = measured(
+        CASE, "Cats sleep in the sun all day [1]. Dogs bark at the moon every night [1].", *TEXTS
+    )
     assert found["answer points"] == 1
     assert found["cited-paper precision"] == 1
     assert found["citation precision"] == found["citation recall"] == 0.5
@@ -61,7 +70,11 @@ def test_an_answer_is_measured_by_its_sentences() -> None:
 
 def test_a_mark_on_a_paper_beside_the_question_costs_precision() -> None:
     found = measured(CASE, "Cats sleep in the sun all day [1][2].", *TEXTS)
-    assert (found["cited-paper precision"], found["citation precision"], found["citation recall"]) == (0.5, 0.5, 1.0)
+    assert (
+        found["cited-paper precision"],
+        found["citation precision"],
+        found["citation recall"],
+    ) == (0.5, 0.5, 1.0)
 
 
 def test_a_refusal_makes_no_point() -> None:

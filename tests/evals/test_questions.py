@@ -23,4 +23,6 @@ def test_they_are_read(request, library, file, answerable, unanswerable) -> None
     papers = request.getfixturevalue(library).papers()
     cases = read_cases(FOLDER / file, Names(papers))
     assert Counter(case.answerable for case in cases) == {True: answerable, False: unanswerable}
-    assert len({case.question for case in cases if not case.turns}) == sum(not case.turns for case in cases)
+    assert len({case.question for case in cases if not case.turns}) == sum(
+        not case.turns for case in cases
+    )

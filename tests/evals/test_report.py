@@ -18,13 +18,39 @@ HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 def run(tmp_path_factory):
     """A small run with all kinds of figures, a failed case and a hostile question."""
     folder = tmp_path_factory.mktemp("run") / "made"
-    suites = {"demo": {"data": "d", "cases": 7, "papers": 3}, "attribution": {"data": "e", "cases": 4, "papers": 0}}
-    info = {"name": "laptop", "fingerprint": "f", "suites": suites, "config": {"fingerprint": "c"}, "code": "k"}
-    recorder = Recorder(folder, {**info, "versions": {"python": "3"}, "started": "now", "finished": None})
+    suites = {
+        "demo": {"data": "d", "cases": 7, "papers": 3},
+        "attribution": {"data": "e", "cases": 4, "papers": 0},
+    }
+    info = {
+        "name": "laptop",
+        "fingerprint": "f",
+        "suites": suites,
+        "config": {"fingerprint": "c"},
+        "code": "k",
+    }
+    recorder = Recorder(
+        folder, {**info, "versions": {"python": "3"}, "started": "now", "finished": None}
+    )
     for number in range(3):
-        values = {"nDCG@10": number / 2, "told": 0.5 + number / 10, "answerable": 1.0, "latency ms": 10.0 + number}
-        recorder.add("demo", f"t{number}", "topical", Outcome(values, {"question": HOSTILE, "answer": HOSTILE}))
-        values = {"answered wrongly": number % 2, "told": 0.1 * number, "answerable": 0.0, "latency ms": 9.0}
+        values = {
+            "nDCG@10": number / 2,
+            "answerability": 0.5 + number / 10,
+            "answerable": 1.0,
+            "latency ms": 10.0 + number,
+        }
+        recorder.add(
+            "demo",
+            f"t{number}",
+            "topical",
+            Outcome(values, {"question": HOSTILE, "answer": HOSTILE}),
+        )
+        values = {
+            "answered wrongly": number % 2,
+            "answerability": 0.1 * number,
+            "answerable": 0.0,
+            "latency ms": 9.0,
+        }
         recorder.add("demo", f"u{number}", "unanswerable", Outcome(values, {"question": "?"}))
     recorder.add("demo", "broken", "topical", "the model broke")
     for number in range(4):
@@ -64,12 +90,18 @@ def test_it_opens_without_a_word_on_the_console(report, tmp_path, scheme) -> Non
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs chromium")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
-    )
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
     dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
     shot = tmp_path / "report.png"
-    command = [chromium, *flags.split(), *dark, f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}"]
-    ran = subprocess.run([*command, report.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+    command = [
+        chromium,
+        *flags.split(),
+        *dark,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--screenshot={shot}",
+    ]
+    ran = subprocess.run(
+        [*command, report.as_uri()], capture_output=True, text=True, check=True, timeout=60
+    )
     assert shot.stat().st_size > 10_000
     assert "CONSOLE" not in ran.stderr

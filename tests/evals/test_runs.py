@@ -18,9 +18,19 @@ from rag.resources import shipped
 
 GLOW = "Harnessing Density Ratios for Online Reinforcement Learning"
 QUESTIONS = [
-    {"id": "q1", "type": "topical", "question": "which papers study density ratios in RL?", "relevant": {GLOW: 2}},
+    {
+        "id": "q1",
+        "type": "topical",
+        "question": "which papers study density ratios in RL?",
+        "relevant": {GLOW: 2},
+    },
     {"id": "q2", "type": "fact", "question": "How does GLOW explore?", "relevant": {GLOW: 2}},
-    {"id": "q3", "type": "unanswerable", "question": "What is the best pizza recipe?", "relevant": {}},
+    {
+        "id": "q3",
+        "type": "unanswerable",
+        "question": "What is the best pizza recipe?",
+        "relevant": {},
+    },
 ]
 
 
@@ -79,7 +89,9 @@ def test_a_run_that_was_broken_off_goes_on(suite, monkeypatch) -> None:
         file.write('{"suite": "half a li')
     made = run(suite)
     assert made.folder == folder
-    assert asked == [row["question"] for row in [QUESTIONS[0], QUESTIONS[1], QUESTIONS[1], QUESTIONS[2]]]
+    assert asked == [
+        row["question"] for row in [QUESTIONS[0], QUESTIONS[1], QUESTIONS[1], QUESTIONS[2]]
+    ]
     assert steady(made) == steady(run(suite, out="other"))
 
 
@@ -94,7 +106,11 @@ def test_a_failing_case_is_a_row_and_not_the_end(suite, monkeypatch) -> None:
     monkeypatch.setattr(Assistant, "ask", fails)
     made = run(suite)
     assert [(row.case, row.error) for row in errors(made.rows)] == [("q2", "the model broke")]
-    assert {one.estimate.n for one in figures(made.rows) if one.measure == "nDCG@10" and one.type == "all"} == {1}
+    assert {
+        one.estimate.n
+        for one in figures(made.rows)
+        if one.measure == "nDCG@10" and one.type == "all"
+    } == {1}
     assert "the model broke" in (made.folder / "report.html").read_text()
 
 
@@ -130,12 +146,18 @@ def test_gates(suite, tmp_path) -> None:
     [
         ([], "holds no questions"),
         ([QUESTIONS[0], QUESTIONS[0]], "line 2: the id 'q1' stands there twice"),
-        ([QUESTIONS[0] | {"relevant": {"No such paper": 2}}], "line 1: .*no such paper.* names no paper"),
+        (
+            [QUESTIONS[0] | {"relevant": {"No such paper": 2}}],
+            "line 1: .*no such paper.* names no paper",
+        ),
         ([QUESTIONS[0] | {"relevant": {GLOW: 3}}], "line 1: a grade must be 1"),
         ([QUESTIONS[0] | {"question": " "}], "line 1: 'question' must be a text"),
         ([{"id": "x", "question": "?"}, {"question": "?"}], "line 2: 'id' is missing"),
         ([QUESTIONS[0] | {"turns": ["a", "b"]}], "line 1: the last of 'turns'"),
-        ([QUESTIONS[0] | {"evidence": [{"key": GLOW, "quote": "x", "point": 0}]}], "0 answer points"),
+        (
+            [QUESTIONS[0] | {"evidence": [{"key": GLOW, "quote": "x", "point": 0}]}],
+            "0 answer points",
+        ),
     ],
 )
 def test_wrong_cases_are_told_with_their_line(tmp_path, rows, said) -> None:
@@ -146,7 +168,8 @@ def test_wrong_cases_are_told_with_their_line(tmp_path, rows, said) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("{", "line 1"), ("[]", "one JSON object"), ('{"id": NaN}', "NaN is no number")]
+    ("line", "said"),
+    [("{", "line 1"), ("[]", "one JSON object"), ('{"id": NaN}', "NaN is no number")],
 )
 def test_lines_that_are_no_cases(tmp_path, line, said) -> None:
     path = tmp_path / "questions.jsonl"
@@ -211,7 +234,16 @@ def test_the_bundled_questions_are_well_made(demo) -> None:
     texts = {paper.id: paper.text for paper in demo.papers()}
     assert len(cases) >= 60
     assert {case.type for case in cases} == {
-        *("topical", "fact", "compare", "known-item", "metadata", "unanswerable", "multi-turn", "adversarial")
+        *(
+            "topical",
+            "fact",
+            "compare",
+            "known-item",
+            "metadata",
+            "unanswerable",
+            "multi-turn",
+            "adversarial",
+        )
     }
     for case in cases:
         for piece in case.evidence:

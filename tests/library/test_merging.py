@@ -6,7 +6,13 @@ from rag.records import ExternalId, Paper, PublishedDate, Sighting
 
 def reading(source: str, **facts) -> Paper:
     sighting = Sighting(source, 1, comments=facts.pop("comments", None))
-    return Paper("p-read", facts.pop("title", "Title"), facts.pop("abstract", "Text."), sightings=(sighting,), **facts)
+    return Paper(
+        "p-read",
+        facts.pop("title", "Title"),
+        facts.pop("abstract", "Text."),
+        sightings=(sighting,),
+        **facts,
+    )
 
 
 def test_explicit_dates_beat_inferred_ones_and_finer_ones_win() -> None:
@@ -27,7 +33,10 @@ def test_explicit_dates_beat_inferred_ones_and_finer_ones_win() -> None:
 def test_named_authors_beat_a_number_and_the_newest_number_wins() -> None:
     named = reading("b", authors=("Ada", "Alan"), author_count=2)
     assert merge("p-1", [named, reading("a", author_count=5)], 0).author_count == 2
-    assert merge("p-1", [reading("a", author_count=5), reading("b", author_count=6)], 0).author_count == 6
+    assert (
+        merge("p-1", [reading("a", author_count=5), reading("b", author_count=6)], 0).author_count
+        == 6
+    )
 
 
 def test_the_newest_sighting_gives_the_counts() -> None:

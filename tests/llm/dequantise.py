@@ -54,7 +54,9 @@ def dequantise(gguf_file: Path, folder: Path, dtype: str) -> None:
     facts = {name: field.contents() for name, field in reader.fields.items() if name[:5] != "GGUF."}
     architecture = facts["general.architecture"]
     if architecture not in _CLASSES:
-        raise SystemExit(f"{gguf_file}: architecture {architecture}; known are {', '.join(_CLASSES)}")
+        raise SystemExit(
+            f"{gguf_file}: architecture {architecture}; known are {', '.join(_CLASSES)}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     names = _write_weights(reader.tensors, facts, folder, dtype)
     _write_configuration(facts, folder, dtype, tied="lm_head.weight" not in names)
@@ -106,7 +108,11 @@ def _unpermuted(name: str, values: Any, facts: dict[str, Any]) -> Any:
 
 def _write_configuration(facts: dict[str, Any], folder: Path, dtype: str, *, tied: bool) -> None:
     kind = facts["general.architecture"]
-    own = {name.removeprefix(f"{kind}."): value for name, value in facts.items() if name.startswith(f"{kind}.")}
+    own = {
+        name.removeprefix(f"{kind}."): value
+        for name, value in facts.items()
+        if name.startswith(f"{kind}.")
+    }
     tokens = facts["tokenizer.ggml.tokens"]
     last = facts["tokenizer.ggml.eos_token_id"]
     ids = {

@@ -30,10 +30,17 @@ def says(*pieces: str, finish: str | None = "stop", done: bool = True) -> Act:
     def act(handler: _Handler) -> None:
         handler.open_stream()
         for piece in pieces:
-            handler.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            handler.event(
+                {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+            )
         if finish:
             handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
-            handler.event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}})
+            handler.event(
+                {
+                    "choices": [],
+                    "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+                }
+            )
         if done:
             handler.line("[DONE]")
 
@@ -44,11 +51,15 @@ def likely(logprobs: dict[str, float]) -> Act:
     """Streams the likeliest of these tokens, with the log probabilities of all of them."""
 
     def act(handler: _Handler) -> None:
-        tops = [{"token": token, "logprob": value, "bytes": None} for token, value in logprobs.items()]
+        tops = [
+            {"token": token, "logprob": value, "bytes": None} for token, value in logprobs.items()
+        ]
         first = max(tops, key=lambda one: logprobs[str(one["token"])])
         handler.open_stream()
         said = {"index": 0, "delta": {"content": first["token"]}, "finish_reason": None}
-        handler.event({"choices": [said | {"logprobs": {"content": [first | {"top_logprobs": tops}]}}]})
+        handler.event(
+            {"choices": [said | {"logprobs": {"content": [first | {"top_logprobs": tops}]}}]}
+        )
         handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
         handler.line("[DONE]")
 
@@ -87,7 +98,9 @@ def breaks_down(*pieces: str) -> Act:
 
     def act(handler: _Handler) -> None:
         says(*pieces, finish=None, done=False)(handler)
-        handler.event({"error": {"message": "EngineCore encountered an issue", "type": "InternalServerError"}})
+        handler.event(
+            {"error": {"message": "EngineCore encountered an issue", "type": "InternalServerError"}}
+        )
 
     return act
 
@@ -97,7 +110,13 @@ def talks_on(handler: _Handler) -> None:
     handler.open_stream()
     try:
         while True:
-            handler.event({"choices": [{"index": 0, "delta": {"content": "On and on. [1] "}, "finish_reason": None}]})
+            handler.event(
+                {
+                    "choices": [
+                        {"index": 0, "delta": {"content": "On and on. [1] "}, "finish_reason": None}
+                    ]
+                }
+            )
             time.sleep(0.01)
     except OSError:
         handler.server.left.set()
@@ -150,7 +169,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def event(self, data: dict[str, Any]) -> None:
-        self.line(json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "fake", **data}))
+        self.line(
+            json.dumps(
+                {
+                    "id": "x",
+                    "object": "chat.completion.chunk",
+                    "created": 0,
+                    "model": "fake",
+                    **data,
+                }
+            )
+        )
 
     def line(self, text: str) -> None:
         self.wfile.write(f"data: {text}\n\n".encode())

@@ -104,7 +104,11 @@ class Server:
 
     def metric(self, name: str) -> float:
         """A figure of the server's own."""
-        found = re.search(rf"^vllm:{name}\{{.*\}} (\S+)$", httpx.get(f"{self.root}/metrics", timeout=10).text, re.M)
+        found = re.search(
+            rf"^vllm:{name}\{{.*\}} (\S+)$",
+            httpx.get(f"{self.root}/metrics", timeout=10).text,
+            re.M,
+        )
         assert found
         return float(found[1])
 
@@ -123,7 +127,9 @@ class Server:
 
     def _engine(self) -> int:
         for stat in Path("/proc").glob("[0-9]*/stat"):
-            pid, name, _, _, group = re.match(r"(\d+) \((.*)\) (\S) (\d+) (\d+)", stat.read_text()).groups()
+            pid, name, _, _, group = re.match(
+                r"(\d+) \((.*)\) (\S) (\d+) (\d+)", stat.read_text()
+            ).groups()
             if int(group) == self.process.pid and name.startswith("VLLM::Engine"):
                 return int(pid)
         raise AssertionError("vLLM has no engine")

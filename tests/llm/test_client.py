@@ -42,7 +42,10 @@ def test_a_stream_and_its_end() -> None:
 @pytest.mark.parametrize(
     ("act", "named"),
     [
-        (errs(401, '{"error": {"message": "Unauthorized"}}'), "refused the key; set RAG_LLM__API_KEY"),
+        (
+            errs(401, '{"error": {"message": "Unauthorized"}}'),
+            "refused the key; set RAG_LLM__API_KEY",
+        ),
         (
             errs(404, '{"error": {"message": "no such model"}}'),
             "serves no model 'Qwen/Qwen3-8B'; it serves fake; set llm.model",
@@ -53,7 +56,10 @@ def test_a_stream_and_its_end() -> None:
         (errs(500, "<html>it burns</html>", "text/html"), "answered 500"),
         (errs(200, "<html>hello</html>", "text/html"), "its end is missing"),
         (errs(200, "", "text/event-stream"), "its end is missing"),
-        (errs(200, "data: {broken\n\n", "text/event-stream"), "did not answer as an OpenAI-compatible server"),
+        (
+            errs(200, "data: {broken\n\n", "text/event-stream"),
+            "did not answer as an OpenAI-compatible server",
+        ),
         (errs(200, 'data: {"choices": null}\n\n', "text/event-stream"), "did not answer as"),
         (hangs_up, "can't be reached or broke off"),
         (stalls(), "sent nothing for 1 s"),
@@ -132,7 +138,9 @@ def obeys(field: str | None, *, strict: bool = False) -> Act:
         if strict and given.keys() - {field}:
             errs(400, '{"error": {"message": "extra fields not permitted"}}')(handler)
         elif field in given:
-            choice = re.search(r'root ::= "(.*?)"|"enum": \["(.*?)"', json.dumps(given).replace('\\"', '"'))
+            choice = re.search(
+                r'root ::= "(.*?)"|"enum": \["(.*?)"', json.dumps(given).replace('\\"', '"')
+            )
             said = choice[1] or json.dumps({"choice": choice[2]})
             says(said[:3], said[3:])(handler)
         else:
@@ -141,7 +149,9 @@ def obeys(field: str | None, *, strict: bool = False) -> Act:
     return act
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["ignoring the others", "refusing the others"])
+@pytest.mark.parametrize(
+    "strict", [False, True], ids=["ignoring the others", "refusing the others"]
+)
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_field_that_binds_is_found_once_and_used_from_then_on(field, strict) -> None:
     with serving(obeys(field, strict=strict)) as server:
@@ -214,7 +224,9 @@ def test_thinking_is_no_part_of_the_text(form) -> None:
 def test_json_that_breaks_off_gives_the_complete_sentences() -> None:
     cut = '{"sentences": [{"text": "One is here.", "marks": [1]}, {"text": "Two is'
     with serving(says(cut[:30], cut[30:], finish="length")) as server:
-        pieces = list(client(server.url, form="response_format").stream(ASKED, answer_form(2, "Not found.")))
+        pieces = list(
+            client(server.url, form="response_format").stream(ASKED, answer_form(2, "Not found."))
+        )
     assert pieces == ["One is here. [1]", Ended("length", 7, 3)]
 
 
@@ -223,9 +235,15 @@ def test_how_far_the_prompt_is_read_comes_before_the_text() -> None:
         handler.open_stream()
         for done in (8, 16):
             progress = {"total": 16, "cache": 0, "processed": done, "time_ms": 5}
-            said = {"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None}
+            said = {
+                "index": 0,
+                "delta": {"role": "assistant", "content": None},
+                "finish_reason": None,
+            }
             handler.event({"choices": [said], "prompt_progress": progress})
-        handler.event({"choices": [{"index": 0, "delta": {"content": "yes"}, "finish_reason": None}]})
+        handler.event(
+            {"choices": [{"index": 0, "delta": {"content": "yes"}, "finish_reason": None}]}
+        )
         handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         handler.line("[DONE]")
 

@@ -15,7 +15,11 @@ def read(chunks, excerpts=3):
 
 
 ANSWER = "Ratios of 0.891 help (Li et al. say). [1][3] They are bounded [2]. And last. [12][2]"
-WANTED = [("Ratios of 0.891 help (Li et al. say).", (1, 3)), ("They are bounded.", (2,)), ("And last.", (2,))]
+WANTED = [
+    ("Ratios of 0.891 help (Li et al. say).", (1, 3)),
+    ("They are bounded.", (2,)),
+    ("And last.", (2,)),
+]
 
 
 @given(st.lists(st.integers(0, len(ANSWER)), max_size=30))
@@ -26,7 +30,9 @@ def test_the_chunks_make_no_difference(cuts) -> None:
     assert (drafts.dropped, drafts.tail) == (1, "")
 
 
-@pytest.mark.parametrize("tail", ["A half sentence", "A half mark. [", "A half mark. [1", "Marks to come. "])
+@pytest.mark.parametrize(
+    "tail", ["A half sentence", "A half mark. [", "A half mark. [1", "Marks to come. "]
+)
 def test_an_unfinished_tail_is_withheld(tail) -> None:
     said, drafts = read(["Whole. [1] ", tail])
     assert [one.text for one in said] == ["Whole."]
@@ -35,12 +41,18 @@ def test_an_unfinished_tail_is_withheld(tail) -> None:
 
 def test_lists_in_one_mark_and_bullets() -> None:
     said, _ = read(["- First one [1, 2]\n- Second one [0]\n"])
-    assert [(one.text, one.excerpts) for one in said] == [("First one.", (1, 2)), ("Second one.", ())]
+    assert [(one.text, one.excerpts) for one in said] == [
+        ("First one.", (1, 2)),
+        ("Second one.", ()),
+    ]
 
 
 def test_other_brackets_are_text() -> None:
     said, _ = read(["It masks. [1] [MASK] tokens stay [2]"])
-    assert [(one.text, one.excerpts) for one in said] == [("It masks.", (1,)), ("[MASK] tokens stay.", (2,))]
+    assert [(one.text, one.excerpts) for one in said] == [
+        ("It masks.", (1,)),
+        ("[MASK] tokens stay.", (2,)),
+    ]
 
 
 def test_clauses_with_marks_of_their_own_are_one_sentence() -> None:

@@ -41,7 +41,8 @@ FORMS = {
 # -- The grammar, read as a regular expression: none of the forms needs more -----------------------------------------
 
 _TOKEN = re.compile(
-    r'(?P<text>"(?:\\.|[^"\\])*")|(?P<chars>\[(?:\\.|[^\]\\])*\])|(?P<name>[a-z][a-z0-9]*)|(?P<sign>.)', re.S
+    r'(?P<text>"(?:\\.|[^"\\])*")|(?P<chars>\[(?:\\.|[^\]\\])*\])|(?P<name>[a-z][a-z0-9]*)|(?P<sign>.)',
+    re.S,
 )
 
 
@@ -77,7 +78,12 @@ def sentences(end: str = ".!?") -> st.SearchStrategy[str]:
     word = st.from_regex(r"[A-Za-z0-9<\"-]{1,8}|4\.25|al\.", fullmatch=True)
     first = st.from_regex(r"[A-Z][a-z\"]{0,6}", fullmatch=True)
     words = st.lists(word, min_size=2, max_size=MOST_WORDS - 1)
-    return st.builds(lambda one, others, stop: " ".join([one, *others]) + stop, first, words, st.sampled_from(end))
+    return st.builds(
+        lambda one, others, stop: " ".join([one, *others]) + stop,
+        first,
+        words,
+        st.sampled_from(end),
+    )
 
 
 def cut(text: str) -> st.SearchStrategy[list[str]]:
@@ -92,7 +98,9 @@ def chunked(value: object) -> st.SearchStrategy[list[str]]:
 
 def read(form: Form, chunks: Sequence[str]) -> str:
     filters = [FromJson(form)]
-    return "".join([*(piece for chunk in chunks for piece in through(filters, iter([chunk]))), *rest(filters)])
+    return "".join(
+        [*(piece for chunk in chunks for piece in through(filters, iter([chunk]))), *rest(filters)]
+    )
 
 
 def rows_of(written: Sequence[tuple[str, list[int]]]) -> dict[str, object]:
@@ -107,7 +115,11 @@ ROW = st.tuples(sentences(), st.lists(st.integers(1, 5), min_size=1, max_size=3)
 ROWS = st.lists(ROW, min_size=1, max_size=12)
 
 
-@given(st.lists(ROW, min_size=2, max_size=12).flatmap(lambda rows: st.tuples(st.just(rows), chunked(rows_of(rows)))))
+@given(
+    st.lists(ROW, min_size=2, max_size=12).flatmap(
+        lambda rows: st.tuples(st.just(rows), chunked(rows_of(rows)))
+    )
+)
 def test_an_answer_in_json_reads_as_the_grammar_would_have_written_it(case) -> None:
     rows, chunks = case
     said = read(FORMS["answer"], chunks)
@@ -125,12 +137,24 @@ def test_an_answer_without_sentences_is_the_refusal(chunks) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "texts", "wanted"),
     [
-        ("list", "lines", st.lists(sentences(), min_size=5, max_size=5), lambda n, text: f"- {text} [{n}]"),
-        ("questions", "questions", st.lists(sentences("?"), min_size=3, max_size=3), lambda n, text: text),
+        (
+            "list",
+            "lines",
+            st.lists(sentences(), min_size=5, max_size=5),
+            lambda n, text: f"- {text} [{n}]",
+        ),
+        (
+            "questions",
+            "questions",
+            st.lists(sentences("?"), min_size=3, max_size=3),
+            lambda n, text: text,
+        ),
     ],
 )
 @given(data=st.data())
-def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, texts, wanted, data) -> None:
+def test_lines_in_json_read_as_the_grammar_would_have_written_them(
+    name, key, texts, wanted, data
+) -> None:
     form, lines = FORMS[name], [text[:150].rstrip("?") + text[-1] for text in data.draw(texts)]
     said = read(form, data.draw(chunked({key: lines})))
     assert said == "\n".join(wanted(number, text) for number, text in enumerate(lines, start=1))
@@ -139,7 +163,9 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(name, key, te
 
 
 @given(
-    st.sampled_from(["yes", "no", "not told"]).flatmap(lambda one: st.tuples(st.just(one), chunked({"choice": one})))
+    st.sampled_from(["yes", "no", "not told"]).flatmap(
+        lambda one: st.tuples(st.just(one), chunked({"choice": one}))
+    )
 )
 def test_a_choice_in_json_reads_as_the_word(case) -> None:
     said, chunks = case
@@ -152,7 +178,11 @@ def test_json_that_is_the_text_itself_needs_no_reading(name) -> None:
     assert FORMS[name].parts is None
 
 
-@given(ROWS.flatmap(lambda rows: st.tuples(st.just(rows), st.integers(0, len(json.dumps(rows_of(rows)))))))
+@given(
+    ROWS.flatmap(
+        lambda rows: st.tuples(st.just(rows), st.integers(0, len(json.dumps(rows_of(rows)))))
+    )
+)
 def test_json_that_is_cut_anywhere_gives_complete_sentences_only(case) -> None:
     rows, end = case
     written = json.dumps(rows_of(rows))
@@ -161,7 +191,10 @@ def test_json_that_is_cut_anywhere_gives_complete_sentences_only(case) -> None:
     given_up = [" ".join(whole[:number]) for number in range(len(whole) + 1)]
     assert said in given_up
     # No more than the last sentence that has come is held back.
-    come = sum(json.dumps(rows_of(rows[:number]))[:-2] in written[:end] for number in range(1, len(rows) + 1))
+    come = sum(
+        json.dumps(rows_of(rows[:number]))[:-2] in written[:end]
+        for number in range(1, len(rows) + 1)
+    )
     assert given_up.index(said) >= come - 1
 
 
@@ -177,7 +210,9 @@ def test_text_that_is_no_json_passes_as_it_is(case) -> None:
 
 def test_a_sentence_is_out_before_the_json_has_ended() -> None:
     written = FromJson(FORMS["answer"])
-    assert list(written.feed('{"sentences": [{"text": "One is here.", "marks": [1]}, {"te')) == ["One is here. [1]"]
+    assert list(written.feed('{"sentences": [{"text": "One is here.", "marks": [1]}, {"te')) == [
+        "One is here. [1]"
+    ]
     lines = FromJson(FORMS["list"])
     assert list(lines.feed('{"lines": ["One is here.", "Tw')) == ["- One is here. [1]"]
 
@@ -189,10 +224,17 @@ PLAIN = st.text("<think>/ a\n", max_size=12)
 
 def thought(chunks: Sequence[str]) -> str:
     filters = [Thinking()]
-    return "".join([*(piece for chunk in chunks for piece in through(filters, iter([chunk]))), *rest(filters)])
+    return "".join(
+        [*(piece for chunk in chunks for piece in through(filters, iter([chunk]))), *rest(filters)]
+    )
 
 
-@given(PLAIN.filter(lambda one: "</think>" not in one), PLAIN, st.sampled_from(["", "\n", " \n\n"]), st.data())
+@given(
+    PLAIN.filter(lambda one: "</think>" not in one),
+    PLAIN,
+    st.sampled_from(["", "\n", " \n\n"]),
+    st.data(),
+)
 def test_thinking_is_no_part_of_the_text_whatever_the_chunks(thinking, answer, space, data) -> None:
     chunks = data.draw(cut(f"{space}<think>{thinking}</think>{space}{answer}"))
     assert thought(chunks) == answer.lstrip()
@@ -288,7 +330,11 @@ def test_llama_cpp_compiles_every_grammar(llm_file: Path) -> None:
 
     def reply(form: Form) -> dict[str, object]:
         asked = [{"role": "user", "content": "Go on."}]
-        return dict(server.handle_chat_completions({"messages": asked, "max_tokens": 4, "grammar": form.grammar}))
+        return dict(
+            server.handle_chat_completions(
+                {"messages": asked, "max_tokens": 4, "grammar": form.grammar}
+            )
+        )
 
     for name, form in FORMS.items():
         assert "choices" in reply(form), name

@@ -115,10 +115,16 @@ def test_the_client_streams_and_the_prompt_is_counted_as_the_server_does(
     assert ended.prompt_tokens == counter.count(ASKED)
 
 
-def test_a_second_question_finds_the_fixed_part_of_the_prompt_in_the_cache(server: LocalServer) -> None:
-    passages = "\n".join(f"[{number}] Density ratios help in setting {number}." for number in range(1, 20))
+def test_a_second_question_finds_the_fixed_part_of_the_prompt_in_the_cache(
+    server: LocalServer,
+) -> None:
+    passages = "\n".join(
+        f"[{number}] Density ratios help in setting {number}." for number in range(1, 20)
+    )
     first, second = (
-        chat(server, [ASKED[0], Message("user", f"{passages}\nQuestion: {question}")], max_tokens=2)["usage"]
+        chat(
+            server, [ASKED[0], Message("user", f"{passages}\nQuestion: {question}")], max_tokens=2
+        )["usage"]
         for question in ("What helps?", "Where?")
     )
     assert first["prompt_tokens_details"]["cached_tokens"] == 0
@@ -127,16 +133,25 @@ def test_a_second_question_finds_the_fixed_part_of_the_prompt_in_the_cache(serve
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v1/models", 401), ("POST", "/v1/chat/completions", 401), ("GET", "/", 404), ("GET", "/slots", 401)],
+    [
+        ("GET", "/v1/models", 401),
+        ("POST", "/v1/chat/completions", 401),
+        ("GET", "/", 404),
+        ("GET", "/slots", 401),
+    ],
 )
-def test_without_the_key_nothing_is_answered(server: LocalServer, method: str, path: str, status: int) -> None:
+def test_without_the_key_nothing_is_answered(
+    server: LocalServer, method: str, path: str, status: int
+) -> None:
     with server.open() as url:
         reply = httpx.request(method, url.removesuffix("/v1") + path, timeout=30)
     assert reply.status_code == status
     assert reply.headers.get("access-control-allow-origin", "") == ""
 
 
-def test_a_crash_costs_the_answer_that_was_under_way_and_no_other(server: LocalServer, config: LLMConfig) -> None:
+def test_a_crash_costs_the_answer_that_was_under_way_and_no_other(
+    server: LocalServer, config: LLMConfig
+) -> None:
     stream = LLM(config, server).stream(ASKED)
     next(stream)
     os.kill(child(server), signal.SIGKILL)
@@ -147,7 +162,9 @@ def test_a_crash_costs_the_answer_that_was_under_way_and_no_other(server: LocalS
     assert isinstance(ended, Ended)
 
 
-def test_a_crash_between_two_questions_costs_nothing(server: LocalServer, config: LLMConfig) -> None:
+def test_a_crash_between_two_questions_costs_nothing(
+    server: LocalServer, config: LLMConfig
+) -> None:
     llm = LLM(config, server)
     list(llm.stream(ASKED))
     os.kill(child(server), signal.SIGKILL)
@@ -155,8 +172,12 @@ def test_a_crash_between_two_questions_costs_nothing(server: LocalServer, config
     assert isinstance(ended, Ended)
 
 
-def test_an_idle_model_leaves_memory_and_comes_back(llm_file: Path, config: LLMConfig, tmp_path: Path) -> None:
-    hasty = LocalServer(llm_file, config.model_copy(update={"keep_minutes": 0.5 / 60}), log_file=tmp_path / "log")
+def test_an_idle_model_leaves_memory_and_comes_back(
+    llm_file: Path, config: LLMConfig, tmp_path: Path
+) -> None:
+    hasty = LocalServer(
+        llm_file, config.model_copy(update={"keep_minutes": 0.5 / 60}), log_file=tmp_path / "log"
+    )
     with hasty.open():
         pid = child(hasty)
         time.sleep(1)
@@ -192,9 +213,18 @@ def test_a_file_that_is_no_model_is_named_with_the_reason(
 
 
 @pytest.mark.parametrize("how", ["end", "kill"])
-def test_the_end_of_the_parent_is_the_end_of_the_child(llm_file: Path, tmp_path: Path, how: str) -> None:
+def test_the_end_of_the_parent_is_the_end_of_the_child(
+    llm_file: Path, tmp_path: Path, how: str
+) -> None:
     """However the parent ends, its end of the pipe closes."""
-    line = [sys.executable, "-c", _HOLD, str(llm_file), str(tmp_path / "log"), "wait" if how == "kill" else "end"]
+    line = [
+        sys.executable,
+        "-c",
+        _HOLD,
+        str(llm_file),
+        str(tmp_path / "log"),
+        "wait" if how == "kill" else "end",
+    ]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())

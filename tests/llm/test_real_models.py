@@ -29,7 +29,10 @@ _QUOTED = "What follows are the papers' own sentences."
 
 def _on_both(model: str, **marks: pytest.MarkDecorator) -> list[Any]:
     """The model on both servers, with the mark of each."""
-    return [pytest.param((model, server), id=f"{model}-{server}", marks=mark) for server, mark in marks.items()]
+    return [
+        pytest.param((model, server), id=f"{model}-{server}", marks=mark)
+        for server, mark in marks.items()
+    ]
 
 
 _MODELS = [
@@ -40,7 +43,9 @@ _MODELS = [
 
 
 @pytest.fixture(scope="module", params=_MODELS)
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """What to set so that a model answers; a vLLM is up until the last test of its model."""
     model, server = request.param
     if server == "llamacpp":
@@ -50,7 +55,9 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if VLLM is None:
         pytest.skip("needs a vLLM: set PAPERS_VLLM to the path of its command")
     dtype = fast_dtype()
-    vllm = Server(dequantised(model, VLLM, dtype), dtype, tmp_path_factory.mktemp("real") / "vllm.log")
+    vllm = Server(
+        dequantised(model, VLLM, dtype), dtype, tmp_path_factory.mktemp("real") / "vllm.log"
+    )
     try:
         vllm.start()
         url = f"{vllm.root}/v1"
@@ -68,7 +75,11 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def opened(served, demo_home, monkeypatch) -> Iterator[Assistant]:
     """The sample library, answered by a real model."""
-    settings = {"ANSWER__SYNTHESIZER": "generated", "ANSWER__ON_LLM_FAILURE": "error", "LLM__MAX_TOKENS": "160"}
+    settings = {
+        "ANSWER__SYNTHESIZER": "generated",
+        "ANSWER__ON_LLM_FAILURE": "error",
+        "LLM__MAX_TOKENS": "160",
+    }
     settings["ANSWER__SUPPORTED"] = "0"  # only the form is tested here
     for name, value in (settings | served).items():
         monkeypatch.setenv(f"RAG_{name}", value)
@@ -79,7 +90,9 @@ def opened(served, demo_home, monkeypatch) -> Iterator[Assistant]:
 def questions(assistant: Assistant) -> list[str]:
     """Real questions that the papers' texts answer, most of them."""
     cases = read_cases(QUESTIONS, Names(list(assistant.papers()), None))
-    return [case.question for case in cases if case.type in ("fact", "topical", "compare", "known-item")][:_QUESTIONS]
+    return [
+        case.question for case in cases if case.type in ("fact", "topical", "compare", "known-item")
+    ][:_QUESTIONS]
 
 
 def heard(assistant: Assistant, question: str) -> tuple[list[Event], Answer]:
@@ -115,7 +128,9 @@ def test_real_questions_get_whole_sentences_with_valid_marks(opened) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_an_answer_that_is_left_frees_the_server_and_the_next_one_reads_a_cached_prompt(opened) -> None:
+def test_an_answer_that_is_left_frees_the_server_and_the_next_one_reads_a_cached_prompt(
+    opened,
+) -> None:
     question = questions(opened)[0]
     with closing(opened.ask_stream(question)) as events:
         next(event for event in events if isinstance(event, Statement))

@@ -60,11 +60,18 @@ class Serving:
 
     def __init__(self, folder: Path, program: Path | str, *flags: str, **variables: str) -> None:
         self.port, self.log = free_port(), folder / "served.log"
-        own = {"RAG_LLM__BASE_URL": f"http://127.0.0.1:{self.port}/v1", "RAG_LLM__VLLM_COMMAND": str(program)}
+        own = {
+            "RAG_LLM__BASE_URL": f"http://127.0.0.1:{self.port}/v1",
+            "RAG_LLM__VLLM_COMMAND": str(program),
+        }
         own |= SERVED
         command = [sys.executable, "-m", "rag", "llm", "serve", "--log", str(self.log), *flags]
         self.process = subprocess.Popen(
-            command, env={**os.environ, **own, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env={**os.environ, **own, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def ready(self, seconds: float = 30) -> Serving:
@@ -113,7 +120,9 @@ def test_it_serves_until_asked_to_stop_and_leaves_no_process(serve, program, how
     one.process.send_signal(how)
     code, out, err = one.ended()
     assert code == 0
-    assert out.startswith(f"{program} serve Qwen/Qwen3-8B --host 127.0.0.1 --port {one.port} --max-model-len 16384")
+    assert out.startswith(
+        f"{program} serve Qwen/Qwen3-8B --host 127.0.0.1 --port {one.port} --max-model-len 16384"
+    )
     assert err.endswith("stopped\n")
     until(lambda: not any(alive(process) for process in processes), 5)
 
@@ -142,13 +151,18 @@ def test_a_server_that_is_killed_is_told(serve, program) -> None:
 def test_a_server_that_dies_at_its_start_tells_why(serve, program) -> None:
     code, _, err = serve(program, "--force", "--", "--die").ended()
     assert code == 2
-    assert "vLLM ended by itself (status 1): ValueError: no room for the cache (all of it: " in err.splitlines()[-1]
+    assert (
+        "vLLM ended by itself (status 1): ValueError: no room for the cache (all of it: "
+        in err.splitlines()[-1]
+    )
 
 
 def test_without_the_program_the_mend_is_told(serve, tmp_path) -> None:
     code, out, err = serve(tmp_path / "none").ended()
     assert (code, out) == (2, "")
-    assert err.startswith(f"rag: there is no program {tmp_path}/none (llm.vllm_command); make vLLM's environment: ")
+    assert err.startswith(
+        f"rag: there is no program {tmp_path}/none (llm.vllm_command); make vLLM's environment: "
+    )
     assert err.count("\n") == 1
 
 
@@ -176,15 +190,24 @@ def config(**changes):
 
 
 def test_the_profile_decides_the_flags() -> None:
-    line = serving.command_line(config(tensor_parallel=4, quantization="awq", ngram_tokens=4), ["--enforce-eager"])
-    assert line[line.index("--tensor-parallel-size") :][:4] == ["--tensor-parallel-size", "4", "--quantization", "awq"]
+    line = serving.command_line(
+        config(tensor_parallel=4, quantization="awq", ngram_tokens=4), ["--enforce-eager"]
+    )
+    assert line[line.index("--tensor-parallel-size") :][:4] == [
+        "--tensor-parallel-size",
+        "4",
+        "--quantization",
+        "awq",
+    ]
     assert json.loads(line[line.index("--speculative-config") + 1])["method"] == "ngram"
     assert "--enable-prefix-caching" in line
     assert line[-1] == "--enforce-eager"
     assert "--speculative-config" not in serving.command_line(config())
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1/v1", "http://gpu.example.org:8000/v1", "http://127.0.0.1:x/v1", ""])
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/v1", "http://gpu.example.org:8000/v1", "http://127.0.0.1:x/v1", ""]
+)
 def test_only_this_machine_can_be_served_on(url) -> None:
     with pytest.raises(LLMError, match=r"llm\.base_url = "):
         serving.command_line(config(base_url=url))

@@ -49,14 +49,19 @@ def server(tmp_path_factory) -> Iterator[Server]:
     one = Server(make_model(tmp_path_factory.mktemp("served")))
     try:
         one.start()
-        list(LLM(one.config(max_tokens=16)).stream(asked(0)))  # the client's library is imported by the first
+        list(
+            LLM(one.config(max_tokens=16)).stream(asked(0))
+        )  # the client's library is imported by the first
         yield one
     finally:
         one.stop()
 
 
 def asked(number: int) -> list[Message]:
-    return [Message("system", "Answer."), Message("user", f"Question {number}: what of ratios? " + "Words. " * number)]
+    return [
+        Message("system", "Answer."),
+        Message("user", f"Question {number}: what of ratios? " + "Words. " * number),
+    ]
 
 
 def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None:
@@ -64,7 +69,9 @@ def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None
 
     def sentences(seed: int) -> int:
         drafts, shown = Drafts(PASSAGES), []
-        for piece in LLM(server.config(seed=seed, max_tokens=900, read_seconds=60.0)).stream(asked(seed % 7), form):
+        for piece in LLM(server.config(seed=seed, max_tokens=900, read_seconds=60.0)).stream(
+            asked(seed % 7), form
+        ):
             if isinstance(piece, str):
                 shown += list(drafts.feed(piece))
         shown += list(drafts.end())
@@ -83,15 +90,29 @@ def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None
 @pytest.fixture
 def served(server, monkeypatch) -> dict[str, object]:
     """Sets the variables with which any ask uses the server."""
-    settings = server.config(read_seconds=READ_SECONDS).model_dump(include=set(LLMConfig.model_fields))
-    for name in ("base_url", "model", "tokenizer", "context", "max_tokens", "temperature", "read_seconds"):
+    settings = server.config(read_seconds=READ_SECONDS).model_dump(
+        include=set(LLMConfig.model_fields)
+    )
+    for name in (
+        "base_url",
+        "model",
+        "tokenizer",
+        "context",
+        "max_tokens",
+        "temperature",
+        "read_seconds",
+    ):
         monkeypatch.setenv(f"RAG_LLM__{name.upper()}", str(settings[name]))
     monkeypatch.setenv("RAG_LLM__TEMPLATE_OPTIONS", "{}")
     monkeypatch.setenv("RAG_ANSWER__SYNTHESIZER", "generated")
     monkeypatch.setenv("RAG_LLM__ENGINE", "server")
     monkeypatch.setenv("RAG_ANSWER__ON_LLM_FAILURE", "error")
-    monkeypatch.setenv("RAG_ANSWER__SUPPORTED", "0")  # else random words, which nothing supports, are left out
-    monkeypatch.setenv("RAG_LLM__SENTENCES", "12")  # long answers, so that there is time to end them
+    monkeypatch.setenv(
+        "RAG_ANSWER__SUPPORTED", "0"
+    )  # else random words, which nothing supports, are left out
+    monkeypatch.setenv(
+        "RAG_LLM__SENTENCES", "12"
+    )  # long answers, so that there is time to end them
     return settings
 
 
@@ -107,7 +128,9 @@ class Noted(LLM):
         return super().stream(messages, form, max_tokens)
 
 
-def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(server, served, demo_home) -> None:
+def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(
+    server, served, demo_home
+) -> None:
     rows = [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
     counted = 0
     with Assistant.open(home=demo_home) as assistant:
@@ -120,7 +143,9 @@ def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(serv
             if "prompt_tokens" not in answer.usage:
                 continue  # declined, or answered from the catalog
             counted += 1
-            counts = [counter.count(prompt) for prompt in llm.sent]  # a long list takes several requests
+            counts = [
+                counter.count(prompt) for prompt in llm.sent
+            ]  # a long list takes several requests
             assert sum(counts) == answer.usage["prompt_tokens"]
             assert max(counts) <= CONTEXT - 64
             marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", answer.text)}
@@ -140,7 +165,11 @@ def test_a_screening_by_a_model_of_random_words_gives_verdicts(server, served, d
             answer = assistant.ask(LIST)
             given = re.findall(r"^\[\d+\] ", llm.sent[-1][-1].content, re.MULTILINE)
             # Where the model comes to no sentence, the quotations that follow may cite what it excluded.
-            [told] = [int(found[1]) for one in answer.notices if (found := re.search(r"and excluded (\d) of", one))]
+            [told] = [
+                int(found[1])
+                for one in answer.notices
+                if (found := re.search(r"and excluded (\d) of", one))
+            ]
             assert len(given) + told == 5
             assert all(one.reason for one in answer.excluded)
             excluded += len(answer.excluded)
@@ -162,13 +191,17 @@ def test_a_list_has_a_line_for_each_paper_in_order(server) -> None:
     assert all(one in ([], [(1,), (2,), (3,)]) for one in said)
 
 
-def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(server, served, demo_home) -> None:
+def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(
+    server, served, demo_home
+) -> None:
     history = [Turn("user", QUESTION), Turn("assistant", "Density ratios help. [1]")]
     rewritten = kept = 0
     with Assistant.open(home=demo_home) as assistant:
         papers = list(assistant.papers())[:4]
         for seed in range(8):
-            reader = Reader(LLM(server.config(seed=seed, read_seconds=60.0)), Counters(server.config()))
+            reader = Reader(
+                LLM(server.config(seed=seed, read_seconds=60.0)), Counters(server.config())
+            )
             meant = reader.standalone("and offline?", history)
             assert meant is None or (meant and not set("[]\n") & set(meant))
             rewritten += meant is not None
@@ -186,7 +219,9 @@ def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(server, s
 def test_the_server_counts_as_its_tokenizer_does(server) -> None:
     by_server = Counters(server.config(tokenizer="/nowhere")).best()
     by_tokenizer = Counters(server.config()).best()
-    assert [by_server.count(asked(n)) for n in range(20)] == [by_tokenizer.count(asked(n)) for n in range(20)]
+    assert [by_server.count(asked(n)) for n in range(20)] == [
+        by_tokenizer.count(asked(n)) for n in range(20)
+    ]
 
 
 def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
@@ -221,7 +256,9 @@ def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
     )
 
 
-def test_pubmedqa_gets_one_of_the_three_from_any_model(server, served, tmp_path, monkeypatch) -> None:
+def test_pubmedqa_gets_one_of_the_three_from_any_model(
+    server, served, tmp_path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_LLM__PARALLEL", "4")
     monkeypatch.setenv("RAG_LLM__READ_SECONDS", "60")
@@ -229,7 +266,10 @@ def test_pubmedqa_gets_one_of_the_three_from_any_model(server, served, tmp_path,
     folder.mkdir()
     asked = {"text": "Does it help?", "long_answer": "It does.", "split": "test"}
     cases = [asked | {"id": f"q{n}", "answer": ("yes", "no", "maybe")[n % 3]} for n in range(9)]
-    abstracts = [{"id": str(n), "title": "", "text": f"Of {n} patients {n % 4} were cured."} for n in range(9)]
+    abstracts = [
+        {"id": str(n), "title": "", "text": f"Of {n} patients {n % 4} were cured."}
+        for n in range(9)
+    ]
     for name, rows in (("queries", cases), ("corpus", abstracts)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = evals.run(["pubmedqa"], data=tmp_path, home="home")
@@ -269,7 +309,12 @@ def answering(assistant: Assistant) -> Iterator[object]:
 @pytest.mark.parametrize("round_", range(ROUNDS))
 @pytest.mark.parametrize(
     ("how", "engine"),
-    [(signal.SIGSTOP, False), (signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGKILL, True)],
+    [
+        (signal.SIGSTOP, False),
+        (signal.SIGTERM, False),
+        (signal.SIGKILL, False),
+        (signal.SIGKILL, True),
+    ],
     ids=["stalled", "terminated", "killed", "engine-killed"],
 )
 def test_a_server_that_goes_away_is_one_clear_error_and_comes_back(
@@ -278,7 +323,9 @@ def test_a_server_that_goes_away_is_one_clear_error_and_comes_back(
     monkeypatch.setenv("RAG_LLM__MAX_TOKENS", "1500")
     command = [sys.executable, "-m", "rag", "ask", "--home", str(demo_home), QUESTION]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
         Assistant.open(home=demo_home) as assistant,
     ):
         until(lambda: server.running() == 1, 30)
@@ -289,11 +336,15 @@ def test_a_server_that_goes_away_is_one_clear_error_and_comes_back(
         with pytest.raises(LLMError) as error:
             list(events)
         assert time.monotonic() - gone < READ_SECONDS + 2
-        out, err = process.communicate(timeout=READ_SECONDS + 5)  # with the end of a process on a busy machine
+        out, err = process.communicate(
+            timeout=READ_SECONDS + 5
+        )  # with the end of a process on a busy machine
         if how is signal.SIGSTOP:
             server.signal(signal.SIGCONT)
         for said in (str(error.value), err.strip().removeprefix("rag: ")):
-            assert re.search(r"broke off|sent nothing for 3 s|failed while answering|can't be reached", said), said
+            assert re.search(
+                r"broke off|sent nothing for 3 s|failed while answering|can't be reached", said
+            ), said
             assert "\n" not in said
         assert process.returncode == 2
         assert "Traceback" not in out + err

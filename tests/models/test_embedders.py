@@ -24,7 +24,10 @@ from tests.models.local import reply, serving
 Open = Callable[..., Embedder]
 
 MINILM = {"kind": "minilm", "model": "sentence-transformers/all-MiniLM-L6-v2"}
-ALONE = ("built_in", "minilm")  # each text runs by itself, so not even rounding depends on its neighbours
+ALONE = (
+    "built_in",
+    "minilm",
+)  # each text runs by itself, so not even rounding depends on its neighbours
 TEXTS = [
     "We study how a model of language answers a question from the text of papers.",
     "A cat.",
@@ -59,9 +62,14 @@ class Server:
         self.sizes.append(len(asked["input"]))
         model = WordEmbedder(max_tokens=256)
         if any(model.count(text) > 256 for text in asked["input"]):
-            return reply(request, 400, b'{"error": {"message": "maximum context length is 256 tokens"}}')
+            return reply(
+                request, 400, b'{"error": {"message": "maximum context length is 256 tokens"}}'
+            )
         # Twice the length, and not in order: neither is promised by the protocol.
-        rows = [{"index": at, "embedding": (2 * row).tolist()} for at, row in enumerate(model.embed(asked["input"]))]
+        rows = [
+            {"index": at, "embedding": (2 * row).tolist()}
+            for at, row in enumerate(model.embed(asked["input"]))
+        ]
         return self.send(request, {"data": rows[::-1]})
 
     @staticmethod
@@ -130,18 +138,36 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     words = sorted(
-        {word for text in TEXTS for word in "".join(c if c.isalpha() else " " for c in text.lower()).split()}
+        {
+            word
+            for text in TEXTS
+            for word in "".join(c if c.isalpha() else " " for c in text.lower()).split()
+        }
     )
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", ",", "!", *letters, *(f"##{letter}" for letter in letters)]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        ".",
+        ",",
+        "!",
+        *letters,
+        *(f"##{letter}" for letter in letters),
+    ]
     pieces += [word for word in words if word not in pieces]
-    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"} | names))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"} | names)
+    )
     torch.manual_seed(0)
     BertModel(
         BertConfig(
@@ -162,7 +188,9 @@ def open_hf(tiny_bert: Path, opened: Opener) -> Open:
     return lambda: opened(kind="transformers", folder=str(tiny_bert), max_tokens=64)
 
 
-@pytest.fixture(params=["fake", "built_in", "minilm", "api", pytest.param("hf", marks=pytest.mark.hf)])
+@pytest.fixture(
+    params=["fake", "built_in", "minilm", "api", pytest.param("hf", marks=pytest.mark.hf)]
+)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -200,13 +228,21 @@ def test_no_texts_give_no_rows(open_one: Open) -> None:
     assert vectors.dtype == np.float32
 
 
-def test_rows_keep_the_order_and_don_t_depend_on_their_neighbours(open_one: Open, kind: str) -> None:
+def test_rows_keep_the_order_and_don_t_depend_on_their_neighbours(
+    open_one: Open, kind: str
+) -> None:
     embedder = open_one()
     texts = TEXTS * 8  # more than a batch
     alone = np.concatenate([embedder.embed([text]) for text in TEXTS] * 8)
-    np.testing.assert_allclose(embedder.embed(texts), alone, rtol=0, atol=0 if kind in ALONE else 1e-5)
-    np.testing.assert_allclose(embedder.embed(texts[::-1]), alone[::-1], rtol=0, atol=0 if kind in ALONE else 1e-5)
-    assert (alone[: len(TEXTS)] @ alone[: len(TEXTS)].T < 0.9999).sum() >= len(TEXTS)  # they do differ
+    np.testing.assert_allclose(
+        embedder.embed(texts), alone, rtol=0, atol=0 if kind in ALONE else 1e-5
+    )
+    np.testing.assert_allclose(
+        embedder.embed(texts[::-1]), alone[::-1], rtol=0, atol=0 if kind in ALONE else 1e-5
+    )
+    assert (alone[: len(TEXTS)] @ alone[: len(TEXTS)].T < 0.9999).sum() >= len(
+        TEXTS
+    )  # they do differ
 
 
 def test_the_count_includes_the_special_tokens_and_grows(open_one: Open) -> None:
@@ -234,7 +270,9 @@ def test_a_text_that_is_too_long_is_not_cut(open_one: Open, kind: str) -> None:
         assert embedder.count(fits) == longest
         embedder.embed([fits])
     # The fake asserts, since no code should ever come there.
-    with pytest.raises(AssertionError if kind == "fake" else ModelError, match=r"answered 400|tokens"):
+    with pytest.raises(
+        AssertionError if kind == "fake" else ModelError, match=r"answered 400|tokens"
+    ):
         embedder.embed(["A cat.", f"{fits} cat", "cat"])
 
 
@@ -264,7 +302,11 @@ class TestBuiltIn:
             "How does a transformer read a text?",
         ]
         for_passages, for_sentences = embedder.embed_questions(asked)
-        assert (for_passages @ embedder.embed_passages(passages).T).argmax(axis=1).tolist() == [0, 1, 2]
+        assert (for_passages @ embedder.embed_passages(passages).T).argmax(axis=1).tolist() == [
+            0,
+            1,
+            2,
+        ]
         np.testing.assert_array_equal(for_sentences, embedder.embed(asked))
 
     def test_sentences_are_those_of_minilm_alone(self, opened: Opener) -> None:
@@ -285,11 +327,16 @@ class TestBuiltIn:
 
     def test_it_reads_no_more_than_the_models_have_positions(self, opened: Opener) -> None:
         assert opened(**MINILM, max_tokens=512).embed(["cat " * 510]).shape == (1, 384)
-        with pytest.raises(ModelError, match=r"max_tokens is 513, but all-MiniLM-L6-v2 reads at most 512"):
+        with pytest.raises(
+            ModelError, match=r"max_tokens is 513, but all-MiniLM-L6-v2 reads at most 512"
+        ):
             opened(**MINILM, max_tokens=513)
         longest = opened(max_tokens=504)
         assert [one.shape for one in longest.embed_questions(["cat " * 502])] == [(1, 384)] * 2
-        with pytest.raises(ModelError, match=r"is 505, but bge-small-en-v1\.5, beside its instruction, reads .* 504"):
+        with pytest.raises(
+            ModelError,
+            match=r"is 505, but bge-small-en-v1\.5, beside its instruction, reads .* 504",
+        ):
             opened(max_tokens=505)
 
     @pytest.mark.parametrize("kind", ["built-in", "minilm"])
@@ -297,7 +344,9 @@ class TestBuiltIn:
         with pytest.raises(ConfigError, match=r"set embedder\.kind to transformers"):
             opened(kind=kind, model="BAAI/bge-base-en-v1.5")
 
-    def test_both_models_from_one_folder(self, opened: Opener, model_cache: Path, tmp_path: Path) -> None:
+    def test_both_models_from_one_folder(
+        self, opened: Opener, model_cache: Path, tmp_path: Path
+    ) -> None:
         taken = opened(folder=str(model_cache), cache=str(tmp_path))
         assert taken.identity == opened().identity
         np.testing.assert_array_equal(taken.embed_passages(TEXTS), opened().embed_passages(TEXTS))
@@ -336,7 +385,9 @@ class TestApi:
 
     def test_the_key_is_sent_and_not_shown(self, server: Server, opened: Opener) -> None:
         server.key = "sk-secret"
-        assert opened(kind="api", base_url=server.url, model="m", api_key="sk-secret").embed(["x"]).shape == (1, 64)
+        assert opened(kind="api", base_url=server.url, model="m", api_key="sk-secret").embed(
+            ["x"]
+        ).shape == (1, 64)
         with pytest.raises(ModelError, match=r"answered 401: .*Incorrect API key") as raised:
             opened(kind="api", base_url=server.url, model="m", api_key="sk-wrong").embed(["x"])
         assert "sk-" not in str(raised.value)
@@ -349,10 +400,14 @@ class TestApi:
         assert key not in str(raised.value)
 
     def test_a_closing_slash_does_no_harm(self, server: Server, opened: Opener) -> None:
-        assert opened(kind="api", base_url=f"{server.url}/", model="m").embed(["x"]).shape == (1, 64)
+        assert opened(kind="api", base_url=f"{server.url}/", model="m").embed(["x"]).shape == (
+            1,
+            64,
+        )
 
     @pytest.mark.parametrize(
-        "url", ["", "127.0.0.1:8000/v1", "ftp://127.0.0.1/v1", "http://", "http:///v1", "http://a\x00b"]
+        "url",
+        ["", "127.0.0.1:8000/v1", "ftp://127.0.0.1/v1", "http://", "http:///v1", "http://a\x00b"],
     )
     def test_a_wrong_url(self, opened: Opener, url: str) -> None:
         with pytest.raises(ConfigError, match=r"embedder\.base_url must be the URL of a server"):
@@ -362,12 +417,24 @@ class TestApi:
         ("behave", "said"),
         [
             (lambda request: reply(request, 400, b"too long"), "answered 400: too long"),
-            (lambda request: reply(request, 500, b"out of\n memory"), "answered 500: out of memory"),
-            (lambda request: reply(request, 200, b"<html>Welcome</html>"), "did not answer as an OpenAI"),
+            (
+                lambda request: reply(request, 500, b"out of\n memory"),
+                "answered 500: out of memory",
+            ),
+            (
+                lambda request: reply(request, 200, b"<html>Welcome</html>"),
+                "did not answer as an OpenAI",
+            ),
             (lambda request: reply(request, 302, Location="/login"), "answered 302"),
             (lambda request: None, "can't be reached: Server disconnected"),
-            (lambda request: reply(request, 200, b"{", Content_Length="9"), "can't be reached: peer closed"),
-            (lambda request: reply(request, 200, b"x", Content_Encoding="gzip"), "did not answer as an OpenAI"),
+            (
+                lambda request: reply(request, 200, b"{", Content_Length="9"),
+                "can't be reached: peer closed",
+            ),
+            (
+                lambda request: reply(request, 200, b"x", Content_Encoding="gzip"),
+                "did not answer as an OpenAI",
+            ),
             (lambda request: Server.send(request, []), "gave 0 vectors for 2 texts"),
             (lambda request: Server.send(request, {"error": "no"}), "did not answer as an OpenAI"),
             (lambda request: Server.send(request, {"data": None}), "did not answer as an OpenAI"),
@@ -376,12 +443,22 @@ class TestApi:
             (lambda request: _rows(request, [1.0, 0.0], [1.0]), "did not answer as an OpenAI"),
             (lambda request: _rows(request, "AAAA", "AAAA"), "did not answer as an OpenAI"),
             (lambda request: _rows(request, 1.0, 2.0), "gave 2 vectors for 2 texts"),
-            (lambda request: _rows(request, [1.0, None], [0.0, 1.0]), "gave a value that is not a number"),
-            (lambda request: _rows(request, [1.0, float("nan")], [0.0, 1.0]), "gave a value that is not a number"),
+            (
+                lambda request: _rows(request, [1.0, None], [0.0, 1.0]),
+                "gave a value that is not a number",
+            ),
+            (
+                lambda request: _rows(request, [1.0, float("nan")], [0.0, 1.0]),
+                "gave a value that is not a number",
+            ),
         ],
     )
     def test_each_failure_is_one_line(
-        self, open_api: Open, server: Server, behave: Callable[[BaseHTTPRequestHandler], None], said: str
+        self,
+        open_api: Open,
+        server: Server,
+        behave: Callable[[BaseHTTPRequestHandler], None],
+        said: str,
     ) -> None:
         server.behave = behave
         with pytest.raises(ModelError) as raised:
@@ -397,7 +474,9 @@ class TestApi:
         with pytest.raises(ModelError, match=r"can't be reached: .*refused"):
             opened(kind="api", base_url=url, model="m").embed(["a"])
 
-    def test_a_slow_server(self, open_api: Open, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_slow_server(
+        self, open_api: Open, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         waited = threading.Event()
         server.behave = lambda request: waited.wait(10)
         monkeypatch.setattr(api, "_SECONDS", 0.2)
@@ -407,7 +486,9 @@ class TestApi:
 
 
 def _rows(request: BaseHTTPRequestHandler, *embeddings: Any) -> None:
-    Server.send(request, {"data": [{"index": at, "embedding": row} for at, row in enumerate(embeddings)]})
+    Server.send(
+        request, {"data": [{"index": at, "embedding": row} for at, row in enumerate(embeddings)]}
+    )
 
 
 # --- transformers
@@ -415,7 +496,9 @@ def _rows(request: BaseHTTPRequestHandler, *embeddings: Any) -> None:
 
 def test_without_torch_the_extra_is_named(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ModelError, match=r"^this embedder needs torch: pip install 'ask-the-papers\[hf\]'$"):
+    with pytest.raises(
+        ModelError, match=r"^this embedder needs torch: pip install 'ask-the-papers\[hf\]'$"
+    ):
         opened(kind="transformers", folder="anywhere")
 
 
@@ -431,7 +514,14 @@ class TestTransformers:
         ("config", "pooling"),
         [
             ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
-            ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True, "include_prompt": True}, "mean"),
+            (
+                {
+                    "pooling_mode_cls_token": False,
+                    "pooling_mode_mean_tokens": True,
+                    "include_prompt": True,
+                },
+                "mean",
+            ),
             ({"pooling_mode_cls_token": False}, "mean"),
             ({"embedding_dimension": 32, "pooling_mode": "cls", "include_prompt": True}, "cls"),
             ({"embedding_dimension": 32, "pooling_mode": "mean", "include_prompt": True}, "mean"),
@@ -447,7 +537,9 @@ class TestTransformers:
     ) -> None:
         mean = opened(kind="transformers", folder=str(copy), max_tokens=64)
         (copy / "1_Pooling").mkdir()
-        (copy / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32} | config))
+        (copy / "1_Pooling" / "config.json").write_text(
+            json.dumps({"word_embedding_dimension": 32} | config)
+        )
         if pooling is None:
             with pytest.raises(ModelError, match=r"wants the pooling .*; mean and cls are known"):
                 opened(kind="transformers", folder=str(copy), max_tokens=64)
@@ -457,23 +549,37 @@ class TestTransformers:
         assert embedder.identity.matches(mean.identity) is (pooling == "mean")
         assert np.allclose(embedder.embed(TEXTS), mean.embed(TEXTS)) is (pooling == "mean")
 
-    def test_it_agrees_with_the_graph(self, opened: Opener, tiny_bert: Path, tmp_path: Path) -> None:
+    def test_it_agrees_with_the_graph(
+        self, opened: Opener, tiny_bert: Path, tmp_path: Path
+    ) -> None:
         import onnxruntime
 
         from rag.models.embedder import normalise
         from rag.models.graph import BertShape, write_onnx
 
         embedder = opened(kind="transformers", folder=str(tiny_bert), max_tokens=64)
-        write_onnx(tiny_bert / "model.safetensors", BertShape(2, 4, 1e-12), tmp_path / "graph.onnx", int8=False)
-        session = onnxruntime.InferenceSession(str(tmp_path / "graph.onnx"), providers=["CPUExecutionProvider"])
+        write_onnx(
+            tiny_bert / "model.safetensors",
+            BertShape(2, 4, 1e-12),
+            tmp_path / "graph.onnx",
+            int8=False,
+        )
+        session = onnxruntime.InferenceSession(
+            str(tmp_path / "graph.onnx"), providers=["CPUExecutionProvider"]
+        )
         for text in TEXTS:
             row = np.array([embedder._tokenizer(text)["input_ids"]], dtype=np.int64)
             hidden = session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})[0]
-            np.testing.assert_allclose(embedder.embed([text]), normalise(hidden.mean(axis=1)), atol=1e-5)
+            np.testing.assert_allclose(
+                embedder.embed([text]), normalise(hidden.mean(axis=1)), atol=1e-5
+            )
 
     def test_the_prompts_are_the_models_own(self, opened: Opener, copy: Path) -> None:
         plain = opened(kind="transformers", folder=str(copy), max_tokens=64)
-        prompts = {"prompts": {"query": "question ", "document": "text "}, "default_prompt_name": None}
+        prompts = {
+            "prompts": {"query": "question ", "document": "text "},
+            "default_prompt_name": None,
+        }
         (copy / "config_sentence_transformers.json").write_text(json.dumps(prompts))
         embedder = opened(kind="transformers", folder=str(copy), max_tokens=64)
         texts = ["the cat", "papers answer"]
@@ -482,7 +588,9 @@ class TestTransformers:
         )
         np.testing.assert_allclose(embedder.embed(texts), embedder.embed_passages(texts), atol=1e-6)
         for asked in embedder.embed_questions(texts):
-            np.testing.assert_allclose(asked, plain.embed([f"question {one}" for one in texts]), atol=1e-6)
+            np.testing.assert_allclose(
+                asked, plain.embed([f"question {one}" for one in texts]), atol=1e-6
+            )
         assert embedder.count("cat") == plain.count("question cat")
         assert not embedder.identity.matches(plain.identity)
 
@@ -499,13 +607,17 @@ class TestTransformers:
         with pytest.raises(ModelError, match=r"max_tokens is 65, but .* reads at most 64"):
             opened(kind="transformers", folder=str(tiny_bert), max_tokens=65)
 
-    def test_a_home_folder_is_understood(self, opened: Opener, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_home_folder_is_understood(
+        self, opened: Opener, copy: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("HOME", str(copy.parent))
         assert opened(kind="transformers", folder="~/bert", max_tokens=64).identity.dimension == 32
 
     @pytest.mark.parametrize("content", [None, b"half", b"{}"])
     @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-    def test_missing_and_damaged_files(self, opened: Opener, copy: Path, name: str, content: bytes | None) -> None:
+    def test_missing_and_damaged_files(
+        self, opened: Opener, copy: Path, name: str, content: bytes | None
+    ) -> None:
         (copy / name).unlink()
         if content:
             (copy / name).write_bytes(content)
@@ -522,10 +634,24 @@ class TestTransformers:
             opened(kind="transformers", folder=str(copy), max_tokens=64)
         assert "\n" not in str(raised.value)
 
-    def test_the_built_in_model_in_torch(self, opened: Opener, model_cache: Path, tmp_path: Path) -> None:
-        shape = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
-        (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": 30522} | shape))
-        names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    def test_the_built_in_model_in_torch(
+        self, opened: Opener, model_cache: Path, tmp_path: Path
+    ) -> None:
+        shape = {
+            "hidden_size": 384,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 12,
+            "intermediate_size": 1536,
+        }
+        (tmp_path / "config.json").write_text(
+            json.dumps({"model_type": "bert", "vocab_size": 30522} | shape)
+        )
+        names = {
+            "pad_token": "[PAD]",
+            "unk_token": "[UNK]",
+            "cls_token": "[CLS]",
+            "sep_token": "[SEP]",
+        }
         kept = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512} | names
         (tmp_path / "tokenizer_config.json").write_text(json.dumps(kept))
         for name in ("model.safetensors", "tokenizer.json"):

@@ -30,7 +30,9 @@ def _norm(weights: Weights, name: str, x: Array) -> Array:
 
 def _attend(weights: Weights, at: str, x: Array) -> Array:
     size = x.shape[-1] // SHAPE.heads
-    query, key, value = (_dense(weights, f"{at}.attention.self.{part}", x) for part in ("query", "key", "value"))
+    query, key, value = (
+        _dense(weights, f"{at}.attention.self.{part}", x) for part in ("query", "key", "value")
+    )
     heads = []
     for head in range(SHAPE.heads):
         columns = slice(head * size, (head + 1) * size)
@@ -70,7 +72,9 @@ def _session(folder: Path, *, int8: bool) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
 
 
-def _run(session: onnxruntime.InferenceSession, texts: list[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+def _run(
+    session: onnxruntime.InferenceSession, texts: list[NDArray[np.int64]]
+) -> list[NDArray[np.float32]]:
     """The hidden states of texts that go in as one padded batch; the padding's own are left out."""
     ids = np.full((len(texts), max(map(len, texts))), 7, dtype=np.int64)  # the mask has to hide it
     mask = np.zeros_like(ids)
@@ -86,7 +90,9 @@ def _texts(*lengths: int) -> list[NDArray[np.int64]]:
     return [draw.integers(0, VOCABULARY, length) for length in lengths]
 
 
-@pytest.mark.parametrize("lengths", [(1,), (2,), (17,), (POSITIONS,), (5, 5, 5), (3, 11, 1), (POSITIONS, 2, 23, 1)])
+@pytest.mark.parametrize(
+    "lengths", [(1,), (2,), (17,), (POSITIONS,), (5, 5, 5), (3, 11, 1), (POSITIONS, 2, 23, 1)]
+)
 def test_the_graph_is_bert(folder: Path, weights: Weights, lengths: tuple[int, ...]) -> None:
     texts = _texts(*lengths)
     for text, hidden in zip(texts, _run(_session(folder, int8=False), texts), strict=True):
@@ -97,9 +103,15 @@ def test_the_graph_is_bert(folder: Path, weights: Weights, lengths: tuple[int, .
 def test_a_wrong_shape_is_noticed(folder: Path, weights: Weights) -> None:
     """The comparison above is sharp: other heads or another epsilon do not pass it."""
     text = _texts(12)
-    for other in (BertShape(2, 8, SHAPE.layer_norm_eps), BertShape(2, 4, 1e-12), BertShape(1, 4, SHAPE.layer_norm_eps)):
+    for other in (
+        BertShape(2, 8, SHAPE.layer_norm_eps),
+        BertShape(2, 4, 1e-12),
+        BertShape(1, 4, SHAPE.layer_norm_eps),
+    ):
         write_onnx(folder / "model.safetensors", other, folder / "other.onnx", int8=False)
-        session = onnxruntime.InferenceSession(str(folder / "other.onnx"), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(folder / "other.onnx"), providers=["CPUExecutionProvider"]
+        )
         assert np.abs(_run(session, text)[0] - bert(weights, text[0])).max() > 1e-3
 
 
@@ -121,9 +133,18 @@ def test_int8_of_the_built_in_model_keeps_its_vectors(model_cache: Path, tmp_pat
     from rag.models.built_in import MiniLM
 
     home = model_cache / "all-MiniLM-L6-v2"
-    texts = ["Attention is all you need.", "We prune 90% of a language model's weights at little loss.", "mitochondria"]
-    vectors = [MiniLM(tmp_path, str(home), precision, 256).embed(texts) for precision in ("fp32", "int8")]
-    sizes = [(tmp_path / home.name / f"{name}-{BUILDER}.onnx").stat().st_size for name in ("fp32", "int8")]
+    texts = [
+        "Attention is all you need.",
+        "We prune 90% of a language model's weights at little loss.",
+        "mitochondria",
+    ]
+    vectors = [
+        MiniLM(tmp_path, str(home), precision, 256).embed(texts) for precision in ("fp32", "int8")
+    ]
+    sizes = [
+        (tmp_path / home.name / f"{name}-{BUILDER}.onnx").stat().st_size
+        for name in ("fp32", "int8")
+    ]
     assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.995
     assert sizes[1] < 0.3 * sizes[0]
     np.testing.assert_array_equal(vectors[1], MiniLM(model_cache, "", "int8", 256).embed(texts))

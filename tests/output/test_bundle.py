@@ -22,7 +22,9 @@ def bundle(rag, demo_home, tmp_path):
 
 def test_the_same_library_gives_the_same_answer(rag, demo_home, bundle) -> None:
     saved = json.loads(bundle.read_text())
-    assert saved["passages"][0]["text"].startswith("Harnessing Density Ratios for Online Reinforcement Learning\n\n")
+    assert saved["passages"][0]["text"].startswith(
+        "Harnessing Density Ratios for Online Reinforcement Learning\n\n"
+    )
     assert "api_key" not in bundle.read_text()
     ran = rag("replay", "--home", demo_home, bundle)
     assert (ran.code, ran.out) == (0, "the same answer\n")
@@ -32,7 +34,9 @@ def test_what_differs_is_shown_cause_first(rag, demo_home, bundle, monkeypatch) 
     monkeypatch.setenv("RAG_ANSWER__SHARE_OF_BEST", "1.0")
     ran = rag("replay", "--home", demo_home, bundle)
     assert ran.code == 1
-    assert re.match(r"config: answer.share_of_best was 0\.\d+ and is 1.0\n--- the answer then\n", ran.out)
+    assert re.match(
+        r"config: answer.share_of_best was 0\.\d+ and is 1.0\n--- the answer then\n", ran.out
+    )
     assert "\n-CDR: Customizable Density Ratios" in ran.out
 
 
@@ -40,7 +44,9 @@ def test_an_answer_of_a_model(rag, demo_home, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tmp_path))
     monkeypatch.setenv("RAG_LLM__FORM", "structured_outputs")
     path, asked = tmp_path / "answer.json", "What makes density ratios useful online?"
-    with serving(says("Density ratios help. [1]"), says("Density ratios help online. [1]")) as server:
+    with serving(
+        says("Density ratios help. [1]"), says("Density ratios help online. [1]")
+    ) as server:
         server.tokens = 50
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
         assert rag("ask", "--profile", "gpu", "--home", demo_home, "--save", path, asked).code == 0
@@ -59,7 +65,16 @@ def test_a_follow_up(rag, demo_home, tmp_path) -> None:
     turns = [{"role": "user", "text": QUESTION}, {"role": "assistant", **answer}]
     (tmp_path / "turns.json").write_text(json.dumps(turns))
     saved = tmp_path / "answer.json"
-    rag("ask", "--home", demo_home, "--history", tmp_path / "turns.json", "--save", saved, "When was it published?")
+    rag(
+        "ask",
+        "--home",
+        demo_home,
+        "--history",
+        tmp_path / "turns.json",
+        "--save",
+        saved,
+        "When was it published?",
+    )
     assert rag("replay", "--home", demo_home, saved).out == "the same answer\n"
 
 
@@ -78,7 +93,9 @@ def test_what_is_no_bundle(rag, demo_home, tmp_path, text, named) -> None:
     one_line(rag("replay", "--home", demo_home, tmp_path / "x.json"), named)
 
 
-@pytest.mark.parametrize(("key", "value", "named"), [("format", 2, "has format 2"), ("answer", {}, "is damaged")])
+@pytest.mark.parametrize(
+    ("key", "value", "named"), [("format", 2, "has format 2"), ("answer", {}, "is damaged")]
+)
 def test_a_bundle_of_another_making(rag, demo_home, bundle, key, value, named) -> None:
     bundle.write_text(json.dumps(json.loads(bundle.read_text()) | {key: value}))
     one_line(rag("replay", "--home", demo_home, bundle), named)

@@ -11,7 +11,18 @@ from markdown_it import MarkdownIt
 from rag.conversations.journal import KeptTurn
 from rag.errors import InputError
 from rag.output.export import as_json, bibtex, export, link, markdown
-from rag.records import Answer, Citation, ExternalId, Found, Hit, Paper, Passage, PublishedDate, Statement, TextSpan
+from rag.records import (
+    Answer,
+    Citation,
+    ExternalId,
+    Found,
+    Hit,
+    Paper,
+    Passage,
+    PublishedDate,
+    Statement,
+    TextSpan,
+)
 
 QUESTION = "which papers study density ratios in RL?"
 
@@ -67,7 +78,9 @@ def hostile_answer(text: str) -> Answer:
 
 def shown(text: str) -> tuple[set[str], str]:
     """The kinds of elements that Markdown makes of a text, and its words as shown."""
-    reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
+    reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(
+        ["table", "strikethrough"]
+    )
     tokens = [token for block in reader.parse(text) for token in [block, *(block.children or ())]]
     words = [token.content for token in tokens if token.type in ("text", "text_special")]
     return {token.type for token in tokens}, "".join(words)
@@ -89,8 +102,14 @@ def test_any_text_reads_as_written(text) -> None:
 def test_links() -> None:
     assert link(one("x", url="https://x.example/a b>c")) == "https://x.example/a%20b%3Ec"
     assert link(one("x", url="javascript:alert(1)")) is None
-    assert link(one("x", external_ids=(ExternalId("arxiv", "2401.09681"),))) == "https://arxiv.org/abs/2401.09681"
-    assert link(one("x", external_ids=(ExternalId("doi", "10.1/x(y)"),))) == "https://doi.org/10.1/x%28y%29"
+    assert (
+        link(one("x", external_ids=(ExternalId("arxiv", "2401.09681"),)))
+        == "https://arxiv.org/abs/2401.09681"
+    )
+    assert (
+        link(one("x", external_ids=(ExternalId("doi", "10.1/x(y)"),)))
+        == "https://doi.org/10.1/x%28y%29"
+    )
     assert link(one("x")) is None
 
 
@@ -104,7 +123,8 @@ def test_bibtex() -> None:
     )
     assert bibtex([paper, paper]) == (
         "@misc{dupont2024-01234567,\n"
-        r"  title = {{A 100\% $f$-Divergence \& \textbraceleft{}Braces\textbraceright{}\_x}}," + "\n"
+        r"  title = {{A 100\% $f$-Divergence \& \textbraceleft{}Braces\textbraceright{}\_x}},"
+        + "\n"
         "  author = {Émilie Dûpont and {Smith and Sons, Ltd}},\n"
         "  year = {2024},\n"
         "  eprint = {2401.09681},\n"
@@ -148,7 +168,11 @@ def test_json_and_files(demo, tmp_path) -> None:
     [row] = json.loads(as_json([KeptTurn(1, "2026-11-21T00:00:00+00:00", answer, True, "fine")]))
     assert (row["text"], row["good"], row["word"]) == (answer.text, True, "fine")
     assert [paper["id"] for paper in row["sources"]] == [hit.paper.id for hit in answer.sources]
-    for name, begins in {"a.md": "## which", "a.BIB": "@misc{harnessing2024-", "a.json": "[\n"}.items():
+    for name, begins in {
+        "a.md": "## which",
+        "a.BIB": "@misc{harnessing2024-",
+        "a.json": "[\n",
+    }.items():
         export(tmp_path / name, [answer])
         assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
     with pytest.raises(InputError, match=r"\.md, \.bib or \.json"):

@@ -12,7 +12,14 @@ from tests.llm.tiny import make_model
 
 QUESTION = "which papers study density ratios in RL?"
 ANSWER = says("Density ratios help. [1]")
-READ = {"topic": "density ratios", "from": None, "to": None, "organisation": None, "order": None, "number": 1}
+READ = {
+    "topic": "density ratios",
+    "from": None,
+    "to": None,
+    "organisation": None,
+    "order": None,
+    "number": 1,
+}
 KINDS = {
     "You rewrite": "standalone",
     "You read": "query",
@@ -89,8 +96,13 @@ def test_a_paper_that_is_pointed_to_needs_no_model(served) -> None:
 
 def test_older_turns_are_left_out_where_they_do_not_fit(served) -> None:
     model = Model(standalone=says("Which papers study density ratios?"))
-    history = [{"role": "user", "text": f"question {number} " + "and so on " * 40} for number in range(100)]
-    assert served(model).ask("and offline?", history).standalone_question == "Which papers study density ratios?"
+    history = [
+        {"role": "user", "text": f"question {number} " + "and so on " * 40} for number in range(100)
+    ]
+    assert (
+        served(model).ask("and offline?", history).standalone_question
+        == "Which papers study density ratios?"
+    )
     [prompt] = model.prompts["standalone"]
     assert "question 99 " in prompt
     assert "question 1 " not in prompt
@@ -168,7 +180,9 @@ def test_years(served) -> None:
 
 def test_only_what_is_answered_is_offered(served) -> None:
     offered = "What makes density ratios useful online?"
-    model = Model(next=says(f"1. {offered}\nHow tall is the Eiffel Tower?\n{QUESTION}\nno question"))
+    model = Model(
+        next=says(f"1. {offered}\nHow tall is the Eiffel Tower?\n{QUESTION}\nno question")
+    )
     assistant = served(model)
     following = assistant.follow_ups(assistant.ask(QUESTION))
     assert following[0] == offered
@@ -194,7 +208,9 @@ def test_a_sentence_in_doubt_is_written_again(served) -> None:
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
     assert [one.text for one in answer.statements] == [TRUE, TRUE]
     assert answer.statements[0].doubts == ()
-    assert answer.notices == ("1 sentence was written again, since the evidence did not support the first wording.",)
+    assert answer.notices == (
+        "1 sentence was written again, since the evidence did not support the first wording.",
+    )
     [prompt] = model.prompts["revise"]
     assert prompt.endswith(f"Sentence: {WRONG}")
     assert "coverability" in prompt
@@ -207,9 +223,9 @@ def test_without_the_revision_round_it_is_flagged(served) -> None:
 
 
 def test_what_the_revision_does_not_settle_stays_in_doubt(served) -> None:
-    answer = served(Model(answer=says(f"{WRONG} [1]"), revise=says("Apples cost 78.")), ANSWER__REVISE="true").ask(
-        QUESTION
-    )
+    answer = served(
+        Model(answer=says(f"{WRONG} [1]"), revise=says("Apples cost 78.")), ANSWER__REVISE="true"
+    ).ask(QUESTION)
     assert [one.text for one in answer.statements] == [WRONG]
     assert answer.statements[0].doubts
 
@@ -242,11 +258,19 @@ def test_a_revision_that_fails_is_told(served) -> None:
 
 @pytest.mark.parametrize(
     ("said", "verdict"),
-    [("supported", "supported"), ("Contradicted.", "contradicted"), (" not told", "not told"), ("not supported", None)],
+    [
+        ("supported", "supported"),
+        ("Contradicted.", "contradicted"),
+        (" not told", "not told"),
+        ("not supported", None),
+    ],
 )
 def test_a_verdict(served, said, verdict) -> None:
     model = Model(judge=says(said))
-    assert served(model).judged("Seven rats ran.", ["Three rats ran. They were fast.", "Four ran."]) == verdict
+    assert (
+        served(model).judged("Seven rats ran.", ["Three rats ran. They were fast.", "Four ran."])
+        == verdict
+    )
     [prompt] = model.prompts["judge"]
     assert "Three rats ran. They were fast. Four ran." in prompt
     assert prompt.endswith("Claim: Seven rats ran.")
@@ -255,11 +279,17 @@ def test_a_verdict(served, said, verdict) -> None:
 def test_long_evidence_is_cut_to_what_fits(served) -> None:
     model = Model(judge=says("not told"))
     assistant = served(model, LLM__CONTEXT=512)
-    assert assistant.judged("Seven rats ran.", [" ".join(f"Rat {n} ran." for n in range(900))]) == "not told"
+    assert (
+        assistant.judged("Seven rats ran.", [" ".join(f"Rat {n} ran." for n in range(900))])
+        == "not told"
+    )
     assert "Rat 1 ran." in model.prompts["judge"][0]
     assert "Rat 899 ran." not in model.prompts["judge"][0]
 
 
 def test_without_a_model_there_is_no_verdict(demo_home) -> None:
-    with Assistant.open(home=demo_home, quotes=True) as demo, pytest.raises(InputError, match="no language model"):
+    with (
+        Assistant.open(home=demo_home, quotes=True) as demo,
+        pytest.raises(InputError, match="no language model"),
+    ):
         demo.judged("Seven rats ran.", "Three rats ran.")

@@ -51,10 +51,16 @@ def test_a_detail_that_its_paper_does_not_tell_is_declined(demo, question, word)
 
 
 def test_a_library_of_one_paper_answers(model_cache, tmp_path, write_papers) -> None:
-    row = {"title": "GLOW", "abstract": "GLOW explores mazes by density ratios. It needs 40 episodes to find the exit."}
+    row = {
+        "title": "GLOW",
+        "abstract": "GLOW explores mazes by density ratios. It needs 40 episodes to find the exit.",
+    }
     with Assistant.open(home=tmp_path / "home") as assistant:
         assistant.ingest([write_papers("one.jsonl", row)])
-        assert "40 episodes" in assistant.ask("How many episodes does GLOW need to find the exit?").text
+        assert (
+            "40 episodes"
+            in assistant.ask("How many episodes does GLOW need to find the exit?").text
+        )
         assert assistant.ask("What is the price of bananas in Paris?").refusal is not None
 
 
@@ -64,7 +70,10 @@ def test_one_that_is_told_is_answered(demo) -> None:
 
 
 def test_what_every_paper_is_about_can_be_asked_for(fake, write_papers) -> None:
-    rows = [{"title": f"Grokking, part {n}", "abstract": f"Grokking is late in net {n}."} for n in range(20)]
+    rows = [
+        {"title": f"Grokking, part {n}", "abstract": f"Grokking is late in net {n}."}
+        for n in range(20)
+    ]
     fake.ingest(write_papers("a.jsonl", *rows))
     answer = fake.ask("Which papers study grokking?")
     assert answer.refusal is None

@@ -11,8 +11,14 @@ GLOW, DICE, CDR = ("p-1", "GLOW: An Example"), ("p-2", "DICE"), ("p-3", "CDR")
 
 
 def told(*papers: tuple[str, str]) -> list[Turn]:
-    citations = tuple(Citation(mark, identity, title, ()) for mark, (identity, title) in enumerate(papers, start=1))
-    return [Turn("user", "Which papers study density ratios?"), Turn("assistant", "An answer.", citations)]
+    citations = tuple(
+        Citation(mark, identity, title, ())
+        for mark, (identity, title) in enumerate(papers, start=1)
+    )
+    return [
+        Turn("user", "Which papers study density ratios?"),
+        Turn("assistant", "An answer.", citations),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,9 @@ def test_a_place_in_the_list_means_that_paper(question, paper) -> None:
     assert meant.scope == f"only “{title}”"
 
 
-@pytest.mark.parametrize("question", ["How is it trained?", "what are its limits?", "When was this paper published?"])
+@pytest.mark.parametrize(
+    "question", ["How is it trained?", "what are its limits?", "When was this paper published?"]
+)
 def test_it_means_the_only_paper(question) -> None:
     meant = stand_alone(question, told(GLOW), 4000)
     assert meant.papers == ("p-1",)
@@ -43,7 +51,10 @@ def test_it_means_the_only_paper(question) -> None:
 
 
 def test_it_owns(demo) -> None:
-    assert stand_alone("what are its limits?", told(GLOW), 4000).shown == "what are “GLOW: An Example”’s limits?"
+    assert (
+        stand_alone("what are its limits?", told(GLOW), 4000).shown
+        == "what are “GLOW: An Example”’s limits?"
+    )
 
 
 @pytest.mark.parametrize(

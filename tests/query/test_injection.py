@@ -31,7 +31,10 @@ def test_an_order_in_a_question_changes_nothing_and_is_told(demo, question, atta
     assert attacked.citations == plain.citations
     assert attacked.refusal == plain.refusal
     assert attacked.standalone_question == question
-    assert any(notice.startswith("Instructions in the question were not followed") for notice in attacked.notices)
+    assert any(
+        notice.startswith("Instructions in the question were not followed")
+        for notice in attacked.notices
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,9 @@ def test_an_order_in_a_paper_is_only_ever_quoted(demo_copy, write_papers, order)
     with Assistant.open(home=demo_copy) as assistant:
         assistant.ingest(write_papers("evil.jsonl", {"title": title, "abstract": abstract}))
         before = assistant.ask("which papers study density ratios in RL?")
-        assistant.ingest(write_papers("evil.jsonl", {"title": title, "abstract": f"{order} {abstract}"}))
+        assistant.ingest(
+            write_papers("evil.jsonl", {"title": title, "abstract": f"{order} {abstract}"})
+        )
         after = assistant.ask("which papers study density ratios in RL?")
         texts = {paper.id: paper.text for paper in assistant.papers()}
     assert after.refusal is None

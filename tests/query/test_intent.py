@@ -21,7 +21,11 @@ from rag.query.intent import asks_for_number, asks_for_papers, asks_to_compare
 def test_kinds(question, kinds) -> None:
     found = [
         name
-        for name, asks in (("papers", asks_for_papers), ("number", asks_for_number), ("compare", asks_to_compare))
+        for name, asks in (
+            ("papers", asks_for_papers),
+            ("number", asks_for_number),
+            ("compare", asks_to_compare),
+        )
         if asks(question)
     ]
     assert found == ([kinds] if kinds else [])

@@ -8,9 +8,18 @@ from rag.query import asks_to_compare, side_by_side
 from rag.records import Scope
 
 PAPERS = [
-    {"title": "SlimRL: Policies by Pruning", "abstract": "We prune policies. SlimRL keeps few weights."},
-    {"title": "Wide Policies Need No Pruning", "abstract": "We introduce a wide policy, WidePol, in place of pruning."},
-    {"title": "A Third Way", "abstract": "Policies are distilled (TW-3). It beats SlimRL on Atari-5."},
+    {
+        "title": "SlimRL: Policies by Pruning",
+        "abstract": "We prune policies. SlimRL keeps few weights.",
+    },
+    {
+        "title": "Wide Policies Need No Pruning",
+        "abstract": "We introduce a wide policy, WidePol, in place of pruning.",
+    },
+    {
+        "title": "A Third Way",
+        "abstract": "Policies are distilled (TW-3). It beats SlimRL on Atari-5.",
+    },
     {"title": "RL for All", "abstract": "RL is taught. Atari-5 is used."},
     {"title": "More RL", "abstract": "RL is used on Atari-5 (RL)."},
     {"title": "Twin Peaks: Two Optima of One Policy", "abstract": "A policy has two optima."},
@@ -27,7 +36,10 @@ def library(fake, write_papers):
 @pytest.mark.parametrize(
     ("question", "names"),
     [
-        ("How do SlimRL and WidePol differ?", ["SlimRL", "WidePol"]),  # one by its title, one by its abstract
+        (
+            "How do SlimRL and WidePol differ?",
+            ["SlimRL", "WidePol"],
+        ),  # one by its title, one by its abstract
         ("WidePol vs. SlimRL", ["WidePol", "SlimRL"]),
         ("Does TW-3 beat SlimRL, and by how much?", ["TW-3", "SlimRL"]),
         ("What is SlimRL?", []),
@@ -39,7 +51,10 @@ def library(fake, write_papers):
         ("do slimrl and widepol differ?", []),  # nothing looks like a name
         ("", []),
         ("How does twin peaks compare with SlimRL?", ["twin peaks", "SlimRL"]),
-        ("Twin Peaks or SlimRL?", []),  # words of everyday language, and nothing says that they are compared
+        (
+            "Twin Peaks or SlimRL?",
+            [],
+        ),  # words of everyday language, and nothing says that they are compared
         (" and ".join(f"SlimRL and WidePol and X{n}" for n in range(9)), []),
     ],
 )
@@ -50,7 +65,10 @@ def test_names_of_two_papers_or_more(library, question, names) -> None:
 def test_each_named_paper_is_heard(demo) -> None:
     answer = demo.ask("How do SparsePO and D2O differ?")
     assert answer.filters == ("only SparsePO and D2O",)
-    assert [hit.paper.title.split(":")[0] for hit in answer.hits] == ["SparsePO", "Negating Negatives"]
+    assert [hit.paper.title.split(":")[0] for hit in answer.hits] == [
+        "SparsePO",
+        "Negating Negatives",
+    ]
     titles = [one.title for one in answer.citations]
     assert titles == sorted(titles, reverse=True)
     assert len(set(titles)) == 2
@@ -59,7 +77,11 @@ def test_each_named_paper_is_heard(demo) -> None:
 
 def test_what_is_compared_decides_the_sentences(demo) -> None:
     answer = demo.ask("FeTrIL and G-ACIL: do they store exemplars?")
-    said = [one for one in answer.statements if "exemplar" in one.text.lower() or "past images" in one.text]
+    said = [
+        one
+        for one in answer.statements
+        if "exemplar" in one.text.lower() or "past images" in one.text
+    ]
     assert {one.citations[0].title.split(":")[0] for one in said} == {"FeTrIL", "G-ACIL"}
 
 

@@ -68,6 +68,8 @@ def test_a_language_that_the_embedder_cannot_read_is_named(demo) -> None:
     assert declined.refusal is not None
     assert "another language (de)" in declined.refusal
     assert "ask in English" in declined.refusal
-    found = demo.ask("Wie vermeidet Barlow Twins den Kollaps, und was leistet die Methode auf ImageNet?")
+    found = demo.ask(
+        "Wie vermeidet Barlow Twins den Kollaps, und was leistet die Methode auf ImageNet?"
+    )
     assert found.sources[0].paper.title.startswith("Barlow Twins")
     assert "another language (de)" in found.notices[0]

@@ -14,7 +14,9 @@ def ranked(daily_home, gold_papers, dev_questions):
     names = {row["key"]: paper_id(row["title"]) for row in gold_papers}
     answerable = [row for row in dev_questions if row["relevant"]]
     judged = [
-        ir_measures.Qrel(row["id"], names[key], grade) for row in answerable for key, grade in row["relevant"].items()
+        ir_measures.Qrel(row["id"], names[key], grade)
+        for row in answerable
+        for key, grade in row["relevant"].items()
     ]
     with Assistant.open(home=daily_home) as assistant:
         found = [

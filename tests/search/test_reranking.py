@@ -16,7 +16,10 @@ _LOOKED_AT = 4
 
 def by_length(body: dict[str, Any]) -> Any:
     """Prefers short texts."""
-    rows = [{"index": n, "relevance_score": -float(len(text))} for n, text in enumerate(body["documents"])]
+    rows = [
+        {"index": n, "relevance_score": -float(len(text))}
+        for n, text in enumerate(body["documents"])
+    ]
     return {"results": rows}
 
 
@@ -41,10 +44,15 @@ def test_the_best_papers_come_in_its_order_and_the_others_stay(reranking, demo) 
     assert body["query"] == QUESTION
     assert body["documents"] == [hit.paper.text for hit in before[:_LOOKED_AT]]
     by_size = sorted(before[:_LOOKED_AT], key=lambda hit: len(hit.paper.text))
-    assert [hit.paper.id for hit in after] == [hit.paper.id for hit in [*by_size, *before[_LOOKED_AT:]]]
+    assert [hit.paper.id for hit in after] == [
+        hit.paper.id for hit in [*by_size, *before[_LOOKED_AT:]]
+    ]
     # Ranks and fused scores go with the places, not with the papers.
     assert [(hit.rank, hit.score) for hit in after] == [(hit.rank, hit.score) for hit in before]
-    assert [hit.stage("rerank") for hit in after] == [-len(hit.paper.text) for hit in by_size] + [None, None]
+    assert [hit.stage("rerank") for hit in after] == [-len(hit.paper.text) for hit in by_size] + [
+        None,
+        None,
+    ]
 
 
 def test_it_looks_at_as_many_papers_however_few_are_wanted(reranking, demo) -> None:
@@ -62,6 +70,12 @@ def test_an_answer_is_made_in_its_order(reranking) -> None:
 
 
 def test_a_reranker_that_fails_is_reported_in_one_line(reranking) -> None:
-    refused = pytest.raises(ModelError, match=r"/rerank did not answer as an OpenAI-compatible server$")
-    with answering(lambda _: {"error": "no such model"}) as (url, _), reranking(url) as assistant, refused:
+    refused = pytest.raises(
+        ModelError, match=r"/rerank did not answer as an OpenAI-compatible server$"
+    )
+    with (
+        answering(lambda _: {"error": "no such model"}) as (url, _),
+        reranking(url) as assistant,
+        refused,
+    ):
         assistant.ask(QUESTION)

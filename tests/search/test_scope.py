@@ -9,7 +9,9 @@ QUESTION = "which papers study density ratios in RL?"
 
 
 def in_scope(answer) -> set[str]:
-    return {one.paper_id for one in answer.citations} | {hit.paper.id for hit in (*answer.hits, *answer.perhaps)}
+    return {one.paper_id for one in answer.citations} | {
+        hit.paper.id for hit in (*answer.hits, *answer.near_misses)
+    }
 
 
 def test_an_answer_keeps_its_sentences_and_its_scope(demo) -> None:
@@ -20,7 +22,9 @@ def test_an_answer_keeps_its_sentences_and_its_scope(demo) -> None:
     assert demo.ask("What is the best pizza recipe?").statements == ()
 
 
-@pytest.mark.parametrize("question", [QUESTION, "which papers have 3 authors?", "the newest paper on diffusion"])
+@pytest.mark.parametrize(
+    "question", [QUESTION, "which papers have 3 authors?", "the newest paper on diffusion"]
+)
 def test_years_restrict_every_kind_of_question(daily, question) -> None:
     answer = daily.ask(question, scope=Scope(first_year=2023, last_year=2024))
     papers = [daily.paper(one) for one in in_scope(answer)]
@@ -30,7 +34,9 @@ def test_years_restrict_every_kind_of_question(daily, question) -> None:
 
 
 def test_a_file_restricts(daily) -> None:
-    name = sorted({one for paper in daily.papers() for one in [paper.sightings[0].source.rpartition("/")[2]]})[0]
+    name = sorted(
+        {one for paper in daily.papers() for one in [paper.sightings[0].source.rpartition("/")[2]]}
+    )[0]
     answer = daily.ask("how many papers are there?", scope=Scope(sources=(name,)))
     there = [p for p in daily.papers() if any(s.source.endswith(f"/{name}") for s in p.sightings)]
     assert answer.looked_at == len(there) < 270
@@ -65,7 +71,10 @@ def test_the_stream_searches_within(demo) -> None:
 @pytest.mark.parametrize("question", [QUESTION, "papers from 2020", "how many papers are there?"])
 def test_a_scope_that_no_paper_meets(demo, question) -> None:
     answer = demo.ask(question, scope=Scope(first_year=2099, sources=("sample.jsonl",)))
-    assert answer.refusal == "no paper of the library is within the scope (since 2099, from sample.jsonl)"
+    assert (
+        answer.refusal
+        == "no paper of the library is within the scope (since 2099, from sample.jsonl)"
+    )
     assert answer.looked_at == 0
     assert answer.hits == ()
 
@@ -78,9 +87,18 @@ def test_a_paper_that_is_none(demo) -> None:
 @pytest.mark.parametrize(
     ("scope", "told"),
     [
-        (Scope(first_year=2025, last_year=2013), "no year is both since 2025 and until 2013; exchange the two"),
-        (Scope(sources=("sampel.jsonl",)), "the library knows no file 'sampel.jsonl'; the nearest are sample.jsonl"),
-        (Scope(organisations=("Google",)), "the library knows no organisation 'Google'; it knows none"),
+        (
+            Scope(first_year=2025, last_year=2013),
+            "no year is both since 2025 and until 2013; exchange the two",
+        ),
+        (
+            Scope(sources=("sampel.jsonl",)),
+            "the library knows no file 'sampel.jsonl'; the nearest are sample.jsonl",
+        ),
+        (
+            Scope(organisations=("Google",)),
+            "the library knows no organisation 'Google'; it knows none",
+        ),
     ],
 )
 def test_a_scope_that_can_hold_nothing_is_told_before_the_search(demo, scope, told) -> None:
@@ -91,12 +109,22 @@ def test_a_scope_that_can_hold_nothing_is_told_before_the_search(demo, scope, to
 
 def test_the_nearest_organisations_are_offered(fake, write_papers) -> None:
     names = ("AI2", "Google DeepMind", "Google", "Meta", "Mistral AI")
-    fake.ingest([write_papers("a.jsonl", *({"title": f"By {name}", "organisation": name} for name in names))])
-    with pytest.raises(InputError, match=r"no organisation 'gogle'; the nearest are Google, Google DeepMind, "):
+    fake.ingest(
+        [
+            write_papers(
+                "a.jsonl", *({"title": f"By {name}", "organisation": name} for name in names)
+            )
+        ]
+    )
+    with pytest.raises(
+        InputError, match=r"no organisation 'gogle'; the nearest are Google, Google DeepMind, "
+    ):
         fake.ask(QUESTION, scope=Scope(organisations=("gogle",)))
     with pytest.raises(InputError, match=r"the nearest are Google DeepMind, "):
         fake.ask(QUESTION, scope=Scope(organisations=("deepmind",)))
-    assert fake.ask("how many papers are there?", scope=Scope(organisations=("META",))).looked_at == 1
+    assert (
+        fake.ask("how many papers are there?", scope=Scope(organisations=("META",))).looked_at == 1
+    )
 
 
 def test_a_filter_of_the_question_is_taken_away(demo) -> None:
@@ -120,4 +148,6 @@ def test_what_the_conversation_implies_is_taken_away(demo) -> None:
     assert len(wide.hits) > len(narrow.hits) == 1
     elsewhere = demo.ask(question, [first], scope=Scope(last_year=1990))
     assert elsewhere.refusal
-    assert elsewhere.refusal.startswith("no paper of the library is within the scope (until 1990, only “")
+    assert elsewhere.refusal.startswith(
+        "no paper of the library is within the scope (until 1990, only “"
+    )

@@ -49,7 +49,13 @@ def test_the_real_pages_give_the_gold_parse(pages, gold_papers) -> None:
     for path in find([pages]):
         for paper in papers(path):
             seen = paper.sightings[0]
-            facts = (paper.title, seen.printed_date, paper.author_count, paper.organisation, seen.comments)
+            facts = (
+                paper.title,
+                seen.printed_date,
+                paper.author_count,
+                paper.organisation,
+                seen.comments,
+            )
             parsed[path.name, seen.line] = facts
     assert parsed == expected
     assert sorted(Counter(name for name, _ in parsed).values()) == [30, 39, 68, 74, 93]
@@ -65,7 +71,9 @@ def test_an_entry_with_everything(page) -> None:
 
 def test_a_single_author_and_an_organisation(page) -> None:
     first, second = papers(
-        page("One\n\nText.\n\n  • 1 authors\n·\nMay 2, 2020\n\nTwo\n\nText.\n\nopenbmb OpenBMB\n·\nDec 5, 2024 2\n")
+        page(
+            "One\n\nText.\n\n  • 1 authors\n·\nMay 2, 2020\n\nTwo\n\nText.\n\nopenbmb OpenBMB\n·\nDec 5, 2024 2\n"
+        )
     )
     assert (first.author_count, first.organisation) == (1, None)
     assert (second.author_count, second.organisation) == (None, "openbmb OpenBMB")
@@ -73,7 +81,9 @@ def test_a_single_author_and_an_organisation(page) -> None:
 
 def test_an_abstract_that_runs_into_the_next_title(page) -> None:
     first, second = papers(
-        page("one title --\n\nText without a full stop\n\nTwo $f$\n\nText.\n\n• 2 authors\n·\nMay 2, 2020")
+        page(
+            "one title --\n\nText without a full stop\n\nTwo $f$\n\nText.\n\n• 2 authors\n·\nMay 2, 2020"
+        )
     )
     assert (first.title, first.abstract, first.published, first.author_count) == (
         "one title --",
@@ -86,7 +96,9 @@ def test_an_abstract_that_runs_into_the_next_title(page) -> None:
 
 def test_a_date_without_a_year_gets_the_latest_year_plus_one(page) -> None:
     dates = ("May 2", "May 2, 2019", "Jun 4, 2022 9")
-    path = page("".join(f"Title {n}\n\nText.\n\n• 2 authors\n·\n{date}\n\n" for n, date in enumerate(dates)))
+    path = page(
+        "".join(f"Title {n}\n\nText.\n\n• 2 authors\n·\n{date}\n\n" for n, date in enumerate(dates))
+    )
     assert [paper.published for paper in papers(path)] == [
         PublishedDate(2023, 5, 2, inferred=True),
         PublishedDate(2019, 5, 2),
@@ -110,7 +122,8 @@ def test_an_abstract_of_several_paragraphs(page) -> None:
 def test_windows_line_ends_and_a_byte_order_mark(tmp_path) -> None:
     path = tmp_path / "page.txt"
     path.write_bytes(
-        b"\xef\xbb\xbf" + (HEADER + "A\n\nT.\n\n• 2 authors\n·\nMay 2, 2020").replace("\n", "\r\n").encode()
+        b"\xef\xbb\xbf"
+        + (HEADER + "A\n\nT.\n\n• 2 authors\n·\nMay 2, 2020").replace("\n", "\r\n").encode()
     )
     assert papers(path)[0].title == "A"
 
@@ -161,13 +174,18 @@ def test_what_is_no_page_is_refused(tmp_path, content, said) -> None:
         list(read(path))
 
 
-WORDS = st.lists(st.from_regex(r"[A-Za-z][a-z0-9$?-]{0,9}", fullmatch=True), min_size=1, max_size=12).map(" ".join)
+WORDS = st.lists(
+    st.from_regex(r"[A-Za-z][a-z0-9$?-]{0,9}", fullmatch=True), min_size=1, max_size=12
+).map(" ".join)
 ENTRIES = st.lists(
     st.tuples(
         WORDS,
         WORDS.map(lambda text: text + "."),
         st.one_of(st.none(), st.integers(1, 99)),
-        st.tuples(st.sampled_from(["Jan 1", "Sep 30", "Feb 29"]), st.one_of(st.none(), st.integers(2000, 2030))),
+        st.tuples(
+            st.sampled_from(["Jan 1", "Sep 30", "Feb 29"]),
+            st.one_of(st.none(), st.integers(2000, 2030)),
+        ),
         st.one_of(st.none(), st.integers(0, 999)),
     ),
     min_size=1,
@@ -181,23 +199,36 @@ def test_any_page_is_read_back(entries, tmp_path_factory) -> None:
     for title, abstract, authors, (day, year), comments in entries:
         body += f"{title}\n\n{abstract}\n\n"
         if authors:
-            date = day + (f", {year}" if year else "") + (f" {comments}" if comments is not None else "")
+            date = (
+                day
+                + (f", {year}" if year else "")
+                + (f" {comments}" if comments is not None else "")
+            )
             body += f"  • {authors} authors\n·\n{date}\n\n"
     path = tmp_path_factory.mktemp("page") / "page.txt"
     path.write_text(HEADER + body, encoding="utf-8")
     parsed = list(read(path))
     # Feb 29 of a year that has none is the one thing that can be wrong with these entries.
-    for entry, (title, abstract, authors, (day, year), comments) in zip(parsed, entries, strict=True):
+    for entry, (title, abstract, authors, (day, year), comments) in zip(
+        parsed, entries, strict=True
+    ):
         if entry.error:
             assert day == "Feb 29"
             continue
-        assert (entry.paper.title, entry.paper.abstract, entry.paper.author_count) == (title, abstract, authors)
+        assert (entry.paper.title, entry.paper.abstract, entry.paper.author_count) == (
+            title,
+            abstract,
+            authors,
+        )
         if authors:
             assert entry.paper.sightings[0].printed_date == day + (f", {year}" if year else "")
             assert entry.paper.comments == comments
 
 
-@given(st.binary(max_size=300), st.sampled_from([b"", HEADER.encode(), HEADER.encode() + b"A\n\nB.\n\n"]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"", HEADER.encode(), HEADER.encode() + b"A\n\nB.\n\n"]),
+)
 def test_any_bytes_give_entries_or_one_clear_error(tmp_path_factory, noise, start) -> None:
     path = tmp_path_factory.mktemp("noise") / "page.txt"
     path.write_bytes(start + noise)

@@ -44,11 +44,20 @@ def test_the_first_rows_of_the_real_file(shared, tmp_path) -> None:
     path.write_bytes(gzip.compress("".join(lines).encode()))
     entries = rows(path)
     assert [entry.error for entry in entries if entry.error] == []
-    assert all(entry.paper.external_ids and entry.paper.authors and entry.paper.published for entry in entries)
+    assert all(
+        entry.paper.external_ids and entry.paper.authors and entry.paper.published
+        for entry in entries
+    )
 
 
 def test_a_doi_and_counts(write_papers) -> None:
-    row = {"title": "T", "doi": "https://doi.org/10.1000/ABC.1", "author_count": 3, "comments": 0, "upvotes": 7}
+    row = {
+        "title": "T",
+        "doi": "https://doi.org/10.1000/ABC.1",
+        "author_count": 3,
+        "comments": 0,
+        "upvotes": 7,
+    }
     paper = rows(write_papers("a.jsonl", row))[0].paper
     assert paper.external_ids == (ExternalId("doi", "10.1000/abc.1"),)
     assert (paper.author_count, paper.comments, paper.upvotes) == (3, 0, 7)
@@ -83,7 +92,9 @@ def test_a_broken_line_is_told_with_its_number_and_the_rest_kept(tmp_path, line,
 
 def test_a_cut_archive_gives_what_it_holds_and_then_says_so(tmp_path) -> None:
     path = tmp_path / "a.jsonl.gz"
-    whole = gzip.compress(b"".join(json.dumps({"title": f"Paper {n}"}).encode() + b"\n" for n in range(20000)))
+    whole = gzip.compress(
+        b"".join(json.dumps({"title": f"Paper {n}"}).encode() + b"\n" for n in range(20000))
+    )
     path.write_bytes(whole[: len(whole) // 2])
     entries = read(path)
     assert [next(entries).paper.title, next(entries).paper.title] == ["Paper 0", "Paper 1"]
@@ -102,7 +113,10 @@ def test_a_wrong_archive_and_an_empty_file(tmp_path) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*ARXIV, "doi"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*ARXIV, "doi"]), inner, max_size=4)
+    ),
     max_leaves=6,
 )
 
@@ -122,7 +136,9 @@ def test_finding_files(tmp_path) -> None:
     for name in ("b.txt", "a.jsonl", "deep/c.JSONL.gz", "notes.md", ".hidden.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in find([tmp_path])] == ["a.jsonl", "b.txt", "c.JSONL.gz"]
-    assert [path.name for path in find([tmp_path / "notes.md", tmp_path / "b.txt", tmp_path])][:2] == [
+    assert [path.name for path in find([tmp_path / "notes.md", tmp_path / "b.txt", tmp_path])][
+        :2
+    ] == [
         "notes.md",
         "b.txt",
     ]

@@ -74,7 +74,9 @@ def test_pieces_fit_and_lose_only_white_space(text, limit) -> None:
 
 
 def test_passages_are_whole_sentences_where_they_fit() -> None:
-    paper = Paper("p-1", "A title", " ".join(f"Sentence number {n} says something." for n in range(20)))
+    paper = Paper(
+        "p-1", "A title", " ".join(f"Sentence number {n} says something." for n in range(20))
+    )
     units = sentences(paper)
     packed = passages(paper, units, COUNT, LIMIT)
     assert len(packed) > 1

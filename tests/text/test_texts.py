@@ -10,14 +10,16 @@ from rag.text import tokens
 
 
 def test_a_prompt_is_filled() -> None:
-    said = fill("not_told", reason="none mentions it")
+    said = fill("not_found", reason="none mentions it")
     assert "none mentions it" in said
     assert "{" not in said
 
 
 def test_missing_and_unused_variables_are_named() -> None:
-    with pytest.raises(ConfigError, match=r"missing variables \['reason'\], unused variables \['nearby'\]"):
-        fill("not_told", nearby="y")
+    with pytest.raises(
+        ConfigError, match=r"missing variables \['reason'\], unused variables \['nearby'\]"
+    ):
+        fill("not_found", nearby="y")
     with pytest.raises(ConfigError, match="no prompt 'nothing'"):
         fill("nothing")
 

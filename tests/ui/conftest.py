@@ -35,14 +35,30 @@ class Server:
 
     def start(self) -> None:
         port = ["--port", self.url.rstrip("/").rpartition(":")[2]] if self.url else []
-        command = [sys.executable, "-m", "rag", "ui", "--home", str(self.home), *self.arguments, *port]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment}
+        command = [
+            sys.executable,
+            "-m",
+            "rag",
+            "ui",
+            "--home",
+            str(self.home),
+            *self.arguments,
+            *port,
+        ]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            **self.environment,
+        }
         with self.log.open("w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self.folder
             )
         deadline = time.monotonic() + 120
-        while not (said := re.search(r"the page is at (\S+)", self.log.read_text(encoding="utf-8"))):
+        while not (
+            said := re.search(r"the page is at (\S+)", self.log.read_text(encoding="utf-8"))
+        ):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(self.log.read_text(encoding="utf-8"))
             time.sleep(0.1)
@@ -106,12 +122,20 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         context.set_default_timeout(60_000)
         contexts.append(context)
         context.add_init_script(_CANARY)
-        context.on("request", lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"))
+        context.on(
+            "request",
+            lambda request: _same_host(request.url) or wrongs.append(f"asked for {request.url}"),
+        )
         page = context.new_page()
-        page.on("dialog", lambda dialog: wrongs.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        page.on(
+            "dialog", lambda dialog: wrongs.append(f"dialog: {dialog.message}") or dialog.dismiss()
+        )
         page.on("popup", lambda other: wrongs.append(f"opened {other.url}"))
         page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
-        page.on("console", lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"))
+        page.on(
+            "console",
+            lambda said: _harmless(said) or wrongs.append(f"console: {said.type}: {said.text}"),
+        )
         page.goto(url)
         return page
 
@@ -122,7 +146,9 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 # What hostile texts set where they run, in the page or in a frame of it.
-_CANARY = "Object.defineProperty(window, 'hacked', { set: () => console.error('a hostile text ran') })"
+_CANARY = (
+    "Object.defineProperty(window, 'hacked', { set: () => console.error('a hostile text ran') })"
+)
 
 
 def _same_host(url: str) -> bool:
@@ -157,14 +183,25 @@ def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]
 @pytest.fixture
 def service_of() -> Callable[[Any], SimpleNamespace]:
     """Makes the service of an assistant, as far as the pages need one."""
-    return lambda assistant: SimpleNamespace(assistant=assistant, adding=threading.Lock(), editable=True)
+    return lambda assistant: SimpleNamespace(
+        assistant=assistant, adding=threading.Lock(), editable=True
+    )
 
 
 def paper(title: str = "A title", **fields: Any) -> Paper:
     """A paper with one sighting; `published` is (year, month, day) as far as known, `comments` that of the sighting."""
     date = fields.pop("published", None)
     seen = Sighting(
-        fields.pop("source", "/pages/one.txt"), 7, fields.pop("printed", None), fields.pop("comments", None)
+        fields.pop("source", "/pages/one.txt"),
+        7,
+        fields.pop("printed", None),
+        fields.pop("comments", None),
     )
     published = PublishedDate(*date, inferred=fields.pop("inferred", False)) if date else None
-    return Paper(f"p-{title.lower().replace(' ', '-')}", title, published=published, sightings=(seen,), **fields)
+    return Paper(
+        f"p-{title.lower().replace(' ', '-')}",
+        title,
+        published=published,
+        sightings=(seen,),
+        **fields,
+    )

@@ -35,7 +35,10 @@ def test_an_upload_keeps_its_name_and_the_same_content_is_kept_once(tmp_path) ->
 
 def test_another_content_of_the_same_name_gets_another_name(tmp_path) -> None:
     kept = tmp_path / "kept"
-    places = [keep_upload(upload(tmp_path, "a.jsonl", text), kept) for text in ("one", "two", "three", "two")]
+    places = [
+        keep_upload(upload(tmp_path, "a.jsonl", text), kept)
+        for text in ("one", "two", "three", "two")
+    ]
     assert [place.name for place in places] == ["a.jsonl", "a-2.jsonl", "a-3.jsonl", "a-2.jsonl"]
     assert [place.read_text() for place in places] == ["one", "two", "three", "two"]
 
@@ -46,7 +49,9 @@ def test_an_upload_of_another_kind_or_too_large_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="larger"):
         keep_upload(upload(tmp_path, "a.jsonl", "x" * 1_048_577), tmp_path / "kept")
     with pytest.raises(InputError, match="larger"):
-        keep_upload(upload(tmp_path, "a.jsonl.gz", gzip.compress(b"x" * 1_048_577)), tmp_path / "kept")
+        keep_upload(
+            upload(tmp_path, "a.jsonl.gz", gzip.compress(b"x" * 1_048_577)), tmp_path / "kept"
+        )
     assert not (tmp_path / "kept").exists()
 
 
@@ -55,7 +60,11 @@ def test_a_hidden_name_is_read_all_the_same(tmp_path) -> None:
 
 
 def test_papers_are_added_step_by_step(service_of, fake, write_papers) -> None:
-    file = write_papers("more.jsonl", {"title": "A paper about walking robots", "abstract": "They walk."}, {"bad": 1})
+    file = write_papers(
+        "more.jsonl",
+        {"title": "A paper about walking robots", "abstract": "They walk."},
+        {"bad": 1},
+    )
     service = service_of(fake)
     *steps, report = add(service, [file], None)
     assert steps == [Reading(file, 1, 1, 2)]
@@ -70,11 +79,16 @@ def test_only_one_ingest_runs_at_a_time(service_of, fake, write_papers) -> None:
         add(service, [write_papers("a.jsonl", {"title": "One"})], None)
 
 
-def test_a_library_that_another_one_writes_is_told_and_the_next_try_is_free(service_of, fake, write_papers) -> None:
+def test_a_library_that_another_one_writes_is_told_and_the_next_try_is_free(
+    service_of, fake, write_papers
+) -> None:
     file = write_papers("a.jsonl", {"title": "One"})
     fake.ingest([file])
     service = service_of(fake)
-    with Library(fake.config.folder).writing("rag elsewhere"), pytest.raises(LibraryBusy, match="rag elsewhere"):
+    with (
+        Library(fake.config.folder).writing("rag elsewhere"),
+        pytest.raises(LibraryBusy, match="rag elsewhere"),
+    ):
         list(add(service, [file], None))
     assert not service.adding.locked()
 
@@ -88,17 +102,24 @@ def test_a_wrong_path_is_refused_before_anything_starts(service_of, fake, tmp_pa
 
 def test_the_ingest_goes_on_where_the_reader_leaves(service_of, fake, write_papers) -> None:
     service = service_of(fake)
-    steps = add(service, [write_papers("a.jsonl", {"title": "Left alone", "abstract": "Yes."})], None)
+    steps = add(
+        service, [write_papers("a.jsonl", {"title": "Left alone", "abstract": "Yes."})], None
+    )
     del steps
     assert service.adding.acquire(timeout=60)
     assert "Left alone" in [paper.title for paper in fake.papers()]
 
 
 def test_a_damaged_archive_is_left_to_the_ingest_to_tell(tmp_path) -> None:
-    assert keep_upload(upload(tmp_path, "a.jsonl.gz", b"no gzip"), tmp_path / "kept").read_bytes() == b"no gzip"
+    assert (
+        keep_upload(upload(tmp_path, "a.jsonl.gz", b"no gzip"), tmp_path / "kept").read_bytes()
+        == b"no gzip"
+    )
 
 
-def test_folders_are_read_only_where_reader_and_server_share_a_machine(service_of, fake, tmp_path) -> None:
+def test_folders_are_read_only_where_reader_and_server_share_a_machine(
+    service_of, fake, tmp_path
+) -> None:
     (tmp_path / "empty").mkdir()
     afar, near = (Panel(service_of(fake), local=local) for local in (False, True))
     (told, *_), *more = afar.add(None, str(tmp_path / "empty"), "")
@@ -111,7 +132,9 @@ def test_folders_are_read_only_where_reader_and_server_share_a_machine(service_o
 def test_a_wrong_year_is_told(service_of, fake, write_papers) -> None:
     file = str(write_papers("a.jsonl", {"title": "One"}))
     for year in ("next", "12"):
-        assert f"{year} is no year" in last(Panel(service_of(fake), local=True).add([file], "", year))
+        assert f"{year} is no year" in last(
+            Panel(service_of(fake), local=True).add([file], "", year)
+        )
 
 
 def last(steps) -> str:

@@ -107,7 +107,9 @@ def test_the_keyboard_is_enough(server, visit) -> None:
     page.wait_for_function("document.activeElement.className === 'mark'")
 
 
-def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(server, visit, shoot) -> None:
+def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(
+    server, visit, shoot
+) -> None:
     page = ready(visit(server.url))
     ask(page, "Which papers are about label smoothing?")
     ask(page)
@@ -117,7 +119,9 @@ def test_a_question_is_edited_and_asked_again_and_a_follow_up_keeps_the_topic(se
     turn.locator("textarea").fill(QUESTION)
     shoot(page, "edit")
     turn.locator('[type="submit"]').first.click()
-    page.get_by_role("dialog", name="The questions after this one").get_by_role("button", name="Ask again").click()
+    page.get_by_role("dialog", name="The questions after this one").get_by_role(
+        "button", name="Ask again"
+    ).click()
     turn = answered(page)
     assert page.locator(".turn").count() == 1
     assert TITLE in turn.inner_text()
@@ -162,7 +166,9 @@ def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> No
     }
 
 
-def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is_gone(server, visit, shoot) -> None:
+def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is_gone(
+    server, visit, shoot
+) -> None:
     page = ready(visit(server.url))
     page.click(".scope summary")
     page.fill(".scope [name=first_year]", "2025")
@@ -211,7 +217,11 @@ def dates(page: Any) -> list[str]:
     """The dates of the cards that are shown."""
     import re
 
-    return [found for text in page.locator(".card .meta").all_inner_texts() for found in re.findall(r"\b\d{4}\b", text)]
+    return [
+        found
+        for text in page.locator(".card .meta").all_inner_texts()
+        for found in re.findall(r"\b\d{4}\b", text)
+    ]
 
 
 def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> None:
@@ -295,7 +305,9 @@ def test_the_conversations_stay_in_reach_of_a_long_one(server, visit) -> None:
     for _ in range(3):
         ask(page)
     assert page.evaluate("window.scrollY") > 600
-    assert page.evaluate("document.querySelector('[data-act=fresh]').getBoundingClientRect().top") >= 0
+    assert (
+        page.evaluate("document.querySelector('[data-act=fresh]').getBoundingClientRect().top") >= 0
+    )
     page.click("[data-act=fresh]")
     ready(page)
     assert page.locator(".talks-list li").count() == 1
@@ -306,7 +318,10 @@ def test_papers_that_are_named_are_set_side_by_side(server, visit, shoot) -> Non
     turn = ask(page, "How do SparsePO and D2O differ?")
     assert text_of(turn.locator(".chips").first).startswith("only SparsePO and D2O")
     names = page.locator(".pane h4").all_inner_texts()
-    assert [name.split(":")[0].lstrip("0123456789 \n") for name in names] == ["SparsePO", "Negating Negatives"]
+    assert [name.split(":")[0].lstrip("0123456789 \n") for name in names] == [
+        "SparsePO",
+        "Negating Negatives",
+    ]
     shoot(page, "side-by-side")
 
 
@@ -315,7 +330,10 @@ def test_what_is_judged_is_not_behind_the_question(server, visit) -> None:
     turn = ask(page)
     turn.locator(".thumb", has_text="Not helpful").click()
     page.wait_for_timeout(500)
-    word, composer = turn.locator(".word input").bounding_box(), page.locator(".composer textarea").bounding_box()
+    word, composer = (
+        turn.locator(".word input").bounding_box(),
+        page.locator(".composer textarea").bounding_box(),
+    )
     assert word["y"] + word["height"] <= composer["y"]
 
 
@@ -383,7 +401,9 @@ def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1100, 1440])
-def test_nothing_is_cut_off_and_nothing_is_hard_to_read(server, visit, shoot, width, scheme) -> None:
+def test_nothing_is_cut_off_and_nothing_is_hard_to_read(
+    server, visit, shoot, width, scheme
+) -> None:
     page = ready(visit(server.url, {"width": width, "height": 850}, color_scheme=scheme))
     page.wait_for_selector(".try button")
     for step in ("welcome", "answer"):
@@ -436,7 +456,12 @@ def test_errors_are_told_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -
 def test_no_file_of_the_server_is_to_be_read(server, visit) -> None:
     import httpx
 
-    secrets = ["/etc/passwd", str(server.home / "journal.db"), str(server.home / "catalog.sqlite"), "pyproject.toml"]
+    secrets = [
+        "/etc/passwd",
+        str(server.home / "journal.db"),
+        str(server.home / "catalog.sqlite"),
+        "pyproject.toml",
+    ]
     page = ready(visit(server.url))
     ask(page)
     for path in secrets:

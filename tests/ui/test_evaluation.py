@@ -10,7 +10,11 @@ from ui.evaluation import Bench
 
 def record(root, name, *, data="d", better=0.0, finish=True):
     """A small run below `root`."""
-    info = {"name": "laptop", "fingerprint": name, "suites": {"demo": {"data": data, "cases": 6, "papers": 3}}}
+    info = {
+        "name": "laptop",
+        "fingerprint": name,
+        "suites": {"demo": {"data": data, "cases": 6, "papers": 3}},
+    }
     config = {"config": {"fingerprint": "c"}, "code": "k", "versions": {"python": "3"}}
     recorder = Recorder(root / name, {**info, **config, "started": name, "finished": None})
     for number in range(6):

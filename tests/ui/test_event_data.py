@@ -27,11 +27,21 @@ def test_numbers_count_turns(number: Any) -> None:
     assert Sent({"number": 7}).number == 7
 
 
-@pytest.mark.parametrize("given", [None, 5, [], {}, {"papers": 5, "first_year": "2020", "sources": {"a": 1}}])
+@pytest.mark.parametrize(
+    "given", [None, 5, [], {}, {"papers": 5, "first_year": "2020", "sources": {"a": 1}}]
+)
 def test_a_scope_that_is_none_restricts_nothing(given: Any) -> None:
     assert Sent({"scope": given}).scope == Scope()
 
 
 def test_a_scope_is_read() -> None:
-    scope = {"first_year": 2020, "last_year": None, "sources": ["a.jsonl"], "papers": ["p-1"], "without": ["newest"]}
-    assert Sent({"scope": scope}).scope == Scope(2020, None, ("a.jsonl",), (), ("p-1",), ("newest",))
+    scope = {
+        "first_year": 2020,
+        "last_year": None,
+        "sources": ["a.jsonl"],
+        "papers": ["p-1"],
+        "without": ["newest"],
+    }
+    assert Sent({"scope": scope}).scope == Scope(
+        2020, None, ("a.jsonl",), (), ("p-1",), ("newest",)
+    )

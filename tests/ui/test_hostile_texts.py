@@ -49,7 +49,8 @@ def test_titles_abstracts_and_questions_are_only_shown(
     serve, visit, write_papers, tmp_path, model_cache, shoot
 ) -> None:
     papers = [
-        {"title": f"{text} grokking {n}", "abstract": f"Grokking is {text} late."} for n, text in enumerate(TITLES)
+        {"title": f"{text} grokking {n}", "abstract": f"Grokking is {text} late."}
+        for n, text in enumerate(TITLES)
     ]
     home = tmp_path / "hostile"
     with Assistant.open(home=home) as assistant:
@@ -84,7 +85,13 @@ def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, sh
     # Numbered, since sentences that say the same are shown once.
     numbered = list(enumerate(OUTPUTS, start=1))
     answers = [
-        says(*(piece for n, text in ten for piece in (f"It is {n} {text[:9]}", f"{text[9:]} enough. [1] ")))
+        says(
+            *(
+                piece
+                for n, text in ten
+                for piece in (f"It is {n} {text[:9]}", f"{text[9:]} enough. [1] ")
+            )
+        )
         for ten in (numbered[at : at + _TEN] for at in range(0, len(OUTPUTS), _TEN))
     ]
     answers.append(errs(500, OUTPUTS[0] * 3, "text/html"))
@@ -97,7 +104,9 @@ def test_what_a_model_writes_is_only_shown(demo_copy, serve, visit, tmp_path, sh
         elif asked.startswith("You rewrite"):
             says(asked.rpartition("Last question: ")[2])(handler)
         elif asked.startswith("You suggest"):
-            says("\n".join(f"Which papers study {text} density ratios?" for text in QUESTIONS[:3]))(handler)
+            says("\n".join(f"Which papers study {text} density ratios?" for text in QUESTIONS[:3]))(
+                handler
+            )
         else:
             next(later, answers[-1])(handler)
 

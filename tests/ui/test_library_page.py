@@ -37,7 +37,15 @@ def test_an_empty_library_says_what_to_do(fake, write_papers) -> None:
 
 
 def test_it_lists_papers_and_offers_filters(fake, write_papers) -> None:
-    fake.ingest([write_papers("a.jsonl", {"title": "Old", "published": "2019"}, {"title": "New", "published": "2024"})])
+    fake.ingest(
+        [
+            write_papers(
+                "a.jsonl",
+                {"title": "Old", "published": "2019"},
+                {"title": "New", "published": "2024"},
+            )
+        ]
+    )
     shown, years, files, organisations = refreshed(fake)
     assert shown.index("New") < shown.index("Old")
     assert "2 papers" in shown
@@ -54,7 +62,10 @@ def test_a_filter_for_what_is_gone_is_dropped(fake, write_papers) -> None:
 
 
 def test_words_find_titles_first_and_then_what_is_near(fake, write_papers) -> None:
-    rows = [{"title": "Walking robots", "abstract": "Legs."}, {"title": "Gaits", "abstract": "How robots walk."}]
+    rows = [
+        {"title": "Walking robots", "abstract": "Legs."},
+        {"title": "Gaits", "abstract": "How robots walk."},
+    ]
     fake.ingest([write_papers("a.jsonl", *rows)])
     shown = refreshed(fake, controls=("robots", *OPEN[1:]))[0]
     assert shown.index("In the title") < shown.index("Walking") < shown.index("Nearest in meaning")
@@ -76,7 +87,9 @@ def test_more_papers_come_by_the_page() -> None:
     assert 'data-do="more"' not in feed(groups, PAGE + 5, 2 * PAGE)
 
 
-@pytest.mark.parametrize("part", ["title", "abstract", "organisation", "authors", "url", "printed", "source"])
+@pytest.mark.parametrize(
+    "part", ["title", "abstract", "organisation", "authors", "url", "printed", "source"]
+)
 def test_texts_of_papers_are_only_shown(part) -> None:
     text = (HOSTILE,) if part == "authors" else HOSTILE
     one = paper(**{part: text}) if part == "title" else paper("Plain", **{part: text})
@@ -98,14 +111,20 @@ def test_only_addresses_of_the_web_can_be_followed() -> None:
         ("DOI", "10.1/x", ""),
         ("Link", "https://arxiv.org/abs/2401.00001", "https://arxiv.org/abs/2401.00001"),
     ]
-    for address in ("javascript:alert(1)", "data:text/html,x", "//example.org", "file:///etc/passwd"):
+    for address in (
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//example.org",
+        "file:///etc/passwd",
+    ):
         assert links(paper(url=address)) == [("Link", address, "")]
     assert 'rel="noopener noreferrer"' in sheet(paper(url="https://example.org/a"), [], place)
 
 
 def test_a_year_that_was_not_printed_is_called_inferred() -> None:
     assert (
-        printed_date(paper(printed="Jun 26", published=(2025, 6, 26), inferred=True)) == "Jun 26 (year inferred: 2025)"
+        printed_date(paper(printed="Jun 26", published=(2025, 6, 26), inferred=True))
+        == "Jun 26 (year inferred: 2025)"
     )
     assert printed_date(paper(printed="Jun 26, 2025", published=(2025, 6, 26))) == "Jun 26, 2025"
     assert printed_date(paper(published=(2023, 4))) == "2023-04"
@@ -113,7 +132,13 @@ def test_a_year_that_was_not_printed_is_called_inferred() -> None:
 
 def test_a_paper_is_opened_and_removed(fake, write_papers) -> None:
     fake.ingest(
-        [write_papers("a.jsonl", {"title": "One", "abstract": "Robots."}, {"title": "Two", "abstract": "Robots."})]
+        [
+            write_papers(
+                "a.jsonl",
+                {"title": "One", "abstract": "Robots."},
+                {"title": "Two", "abstract": "Robots."},
+            )
+        ]
     )
     shelf = Shelf(fake, local=False)
     one = next(fake.papers())

@@ -17,9 +17,15 @@ QUESTION = "How does GLOW explore?"
 
 
 @pytest.fixture
-def page(llm_file: Path, demo_copy: Path, serve: Callable[..., Server], visit: Callable[..., Any]) -> Any:
+def page(
+    llm_file: Path, demo_copy: Path, serve: Callable[..., Server], visit: Callable[..., Any]
+) -> Any:
     """The page over the sample library, whose answers SmolLM2 writes."""
-    settings = {"RAG_ANSWER__SYNTHESIZER": "generated", "RAG_LLM__MODEL": str(llm_file), "RAG_LLM__MAX_TOKENS": "120"}
+    settings = {
+        "RAG_ANSWER__SYNTHESIZER": "generated",
+        "RAG_LLM__MODEL": str(llm_file),
+        "RAG_LLM__MAX_TOKENS": "120",
+    }
     return ready(visit(serve(demo_copy, **settings).url))
 
 

@@ -14,7 +14,9 @@ from ui.users import keep_user
 pytestmark = pytest.mark.browser
 
 
-def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, serve, visit, tmp_path, shoot) -> None:
+def test_a_password_is_asked_for_and_names_own_their_conversations(
+    demo_copy, serve, visit, tmp_path, shoot
+) -> None:
     file = tmp_path / "users"
     for name in ("anna", "ben"):
         keep_user(file, name, f"{name} knows it")
@@ -43,7 +45,9 @@ def test_a_password_is_asked_for_and_names_own_their_conversations(demo_copy, se
     ask(page)
 
 
-def test_wrong_passwords_are_told_and_after_five_one_waits(demo_copy, serve, visit, tmp_path, shoot) -> None:
+def test_wrong_passwords_are_told_and_after_five_one_waits(
+    demo_copy, serve, visit, tmp_path, shoot
+) -> None:
     file = tmp_path / "users"
     keep_user(file, "anna", "anna knows it")
     server = serve(demo_copy, "--auth", str(file))
@@ -60,7 +64,9 @@ def test_wrong_passwords_are_told_and_after_five_one_waits(demo_copy, serve, vis
     page.keyboard.press("Enter")
     page.wait_for_selector("text=5 wrong passwords a minute are allowed; try again in")
     shoot(page, "too-many-passwords")
-    refused = httpx.post(f"{server.url}login", data={"username": "anna", "password": "anna knows it"})
+    refused = httpx.post(
+        f"{server.url}login", data={"username": "anna", "password": "anna knows it"}
+    )
     assert (refused.status_code, dict(refused.cookies)) == (429, {})
     assert httpx.post(f"{server.url}login", content=b"x" * 10_000).status_code == 429
     for address in ("config", "gradio_api/info", "gradio_api/queue/data"):

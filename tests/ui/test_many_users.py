@@ -25,8 +25,19 @@ class Reader:
     def ask(self, question: str, conversation: str, number: int) -> dict[str, Any]:
         """The last state of the turn."""
         event = next(one for one in self.config["dependencies"] if one["targets"][0][1] == "ask")
-        sent = {"question": question, "conversation": conversation, "number": number, "run": "r", "scope": {}}
-        body = {"data": [self.token], "event_data": sent, "fn_index": event["id"], "session_hash": self.session}
+        sent = {
+            "question": question,
+            "conversation": conversation,
+            "number": number,
+            "run": "r",
+            "scope": {},
+        }
+        body = {
+            "data": [self.token],
+            "event_data": sent,
+            "fn_index": event["id"],
+            "session_hash": self.session,
+        }
         event_id = self.http.post("queue/join", json=body).raise_for_status().json()["event_id"]
         turn: dict[str, Any] = {}
         with self.http.stream("GET", "queue/data", params={"session_hash": self.session}) as stream:
@@ -36,7 +47,9 @@ class Reader:
                 said = json.loads(line[5:])
                 if said.get("event_id") not in (event_id, None):
                     continue
-                if said["msg"] in {"process_generating", "process_completed"} and said.get("success", True):
+                if said["msg"] in {"process_generating", "process_completed"} and said.get(
+                    "success", True
+                ):
                     data = said["output"]["data"]
                     turn = _patched(turn, data[0]) if data else turn
                     self.states.append(turn["turn"]["body"])
@@ -47,7 +60,9 @@ class Reader:
 
 def _patched(value: Any, sent: Any) -> Any:
     """The value, or the last one changed as the server says: it sends only differences."""
-    if not (isinstance(sent, list) and all(isinstance(one, list) and len(one) == 3 for one in sent)):
+    if not (
+        isinstance(sent, list) and all(isinstance(one, list) and len(one) == 3 for one in sent)
+    ):
         return sent
     for action, path, new in sent:
         if not path:
@@ -74,7 +89,9 @@ def test_every_answer_arrives_where_it_belongs(demo_copy, serve) -> None:
         conversation = ""
         try:
             for turn in range(1, QUESTIONS + 1):
-                question = f"Which papers study density ratios, asks reader {number} for time {turn}?"
+                question = (
+                    f"Which papers study density ratios, asks reader {number} for time {turn}?"
+                )
                 answer = reader.ask(question, conversation, turn)
                 conversation = answer["conversation"]
                 if f"reader {number} for time {turn}" not in answer["body"] or not answer["over"]:
@@ -82,7 +99,10 @@ def test_every_answer_arrives_where_it_belongs(demo_copy, serve) -> None:
         except (httpx.HTTPError, KeyError, ValueError, AssertionError) as error:
             wrongs.append(f"reader {number}: {error!r}")
 
-    threads = [threading.Thread(target=talk, args=(number, reader)) for number, reader in enumerate(readers)]
+    threads = [
+        threading.Thread(target=talk, args=(number, reader))
+        for number, reader in enumerate(readers)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -95,6 +115,9 @@ def test_every_answer_arrives_where_it_belongs(demo_copy, serve) -> None:
     journal = Journal(demo_copy)
     for number in range(READERS):
         [conversation] = journal.conversations(f"browser:{readers[number].token}")
-        asked = [turn.answer.question for turn in journal.turns(f"browser:{readers[number].token}", conversation.id)]
+        asked = [
+            turn.answer.question
+            for turn in journal.turns(f"browser:{readers[number].token}", conversation.id)
+        ]
         assert len(asked) == QUESTIONS
         assert all(f"reader {number} " in question for question in asked)

@@ -52,7 +52,11 @@ def barriers(page, part: str) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context={"include": [[part]]}).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
 
 
 def asked(page) -> str:
@@ -70,7 +74,12 @@ def test_papers_are_browsed_searched_and_filtered(open_tab) -> None:
     assert cards.count() == 30
     page.get_by_role("button", name="Show 18 more").click()
     page.wait_for_function("document.querySelectorAll('.lib-card').length === 48")
-    assert page.evaluate("[...document.querySelectorAll('.lib-card button')].indexOf(document.activeElement)") == 30
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('.lib-card button')].indexOf(document.activeElement)"
+        )
+        == 30
+    )
     page.get_by_label("Search", exact=True).fill("density ratios")
     page.get_by_role("heading", name="In the title").wait_for()
     assert "Density Ratios" in cards.first.inner_text()
@@ -102,7 +111,9 @@ def test_a_paper_is_opened_by_keyboard_and_asked_about(open_tab) -> None:
     similar = sheet.locator(".lib-similar button").first
     other = similar.inner_text()
     similar.click()
-    page.get_by_role("dialog", name=other).get_by_role("button", name="Ask about this paper").click()
+    page.get_by_role("dialog", name=other).get_by_role(
+        "button", name="Ask about this paper"
+    ).click()
     assert asked(page) == other
     assert page.get_by_role("dialog").count() == 0
 
@@ -116,7 +127,11 @@ def test_files_are_added_and_a_paper_removed(open_tab, server, shoot, tmp_path) 
             "authors": [HOSTILE],
             "url": "javascript:alert(6)",
         },
-        {"title": "A paper on $\\alpha$-walking robots", "abstract": "They walk.", "published": "2031-02-03"},
+        {
+            "title": "A paper on $\\alpha$-walking robots",
+            "abstract": "They walk.",
+            "published": "2031-02-03",
+        },
         {"nothing": HOSTILE},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -174,7 +189,9 @@ def told(page) -> str:
 
 def shown_title(dot) -> str:
     """The title of a dot as the server's HTML for it reads."""
-    return dot.evaluate("dot => new DOMParser().parseFromString(dot.dataset.shown, 'text/html').body.textContent")
+    return dot.evaluate(
+        "dot => new DOMParser().parseFromString(dot.dataset.shown, 'text/html').body.textContent"
+    )
 
 
 def test_the_map_tells_and_asks(open_tab) -> None:
@@ -189,7 +206,9 @@ def test_the_map_tells_and_asks(open_tab) -> None:
     assert asked(page) == title
     to(page, "Map")
     page.get_by_role("button", name="Larger").click()
-    assert page.evaluate("(v => v.scrollWidth > v.clientWidth * 1.4)(document.querySelector('.map-view'))")
+    assert page.evaluate(
+        "(v => v.scrollWidth > v.clientWidth * 1.4)(document.querySelector('.map-view'))"
+    )
     page.get_by_label("Highlight").fill("density ratios")
     page.locator(".map-list li").first.wait_for()
     assert page.locator(".map-found").count() == page.locator(".map-list li").count()
@@ -258,10 +277,16 @@ def test_pages_fit_and_are_looked_at(open_tab, server, shoot, look) -> None:
         page.locator(f"{part} {there}").first.wait_for()
         shoot(page, f"{look}-{tab.lower()}")
         assert not barriers(page, part)
-        assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
+        assert (
+            page.evaluate("document.documentElement.scrollWidth")
+            <= LOOKS[look]["viewport"]["width"]
+        )
         if tab == "Library":
             page.locator(".lib-card button").first.click()
             page.get_by_role("dialog").wait_for()
             shoot(page, f"{look}-paper")
             assert not barriers(page, "dialog[open]")
-            assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
+            assert (
+                page.evaluate("document.documentElement.scrollWidth")
+                <= LOOKS[look]["viewport"]["width"]
+            )

@@ -6,7 +6,9 @@ from tests.ui.conftest import paper
 from ui.paper_list import UNDATED, Sort, Wanted, choices, filtered, first, named, shelved
 
 NEW = paper("New", published=(2024, 5, 23), author_count=2, source="/b/two.txt")
-MID = paper("mid", published=(2024, 5, 2), comments=9, authors=("Ada Lovelace", "Bo"), source="/a/one.txt")
+MID = paper(
+    "mid", published=(2024, 5, 2), comments=9, authors=("Ada Lovelace", "Bo"), source="/a/one.txt"
+)
 YEAR = paper("Year only", published=(2023,), organisation="OpenBMB", comments=12, author_count=11)
 NONE = paper("No date", author_count=1)
 ALL = [MID, NEW, NONE, YEAR]

@@ -67,7 +67,11 @@ HOSTILE = [
 def test_hostile_texts_are_only_shown(text: str) -> None:
     page = Page(str(isolated(text)))
     assert set(page.elements) <= _SAFE
-    assert not [name for name in page.attributes if name.startswith("on") or name in {"href", "src", "style"}]
+    assert not [
+        name
+        for name in page.attributes
+        if name.startswith("on") or name in {"href", "src", "style"}
+    ]
 
 
 @given(st.text())
@@ -112,7 +116,9 @@ def test_accents_of_latex_are_letters(written: str, read: str) -> None:
 def test_highlights_keep_the_text(text: str, data: st.DataObject) -> None:
     place = st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).map(sorted)
     spans = data.draw(st.lists(place, max_size=5))
-    given_highlights = [Highlight(first, last, (n,)) for n, (first, last) in enumerate(spans, start=1)]
+    given_highlights = [
+        Highlight(first, last, (n,)) for n, (first, last) in enumerate(spans, start=1)
+    ]
     page = Page(str(highlighted(text, 0, len(text), given_highlights)))
     assert page.text == text
 

@@ -5,7 +5,10 @@ from ui.turns import Drawn, parts
 
 
 def test_excluded_papers_stand_with_their_reasons() -> None:
-    reasons = (Excluded("p-1", "A title", "It is on <b>bananas</b>."), Excluded("p-2", "Another", "It is on apples."))
+    reasons = (
+        Excluded("p-1", "A title", "It is on <b>bananas</b>."),
+        Excluded("p-2", "Another", "It is on apples."),
+    )
     body = parts(Drawn.of(1, Answer("q", "q", "t", excluded=reasons)))["body"]
     assert "2 excluded, and why" in body
     assert "&lt;b&gt;bananas" in body

@@ -33,9 +33,15 @@ def test_a_new_password_takes_the_place_of_the_old(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [("anna:secret\n", "line 1: must be NAME:HASH"), ("# nobody\n\n", "names nobody"), (None, "can't be read")],
+    [
+        ("anna:secret\n", "line 1: must be NAME:HASH"),
+        ("# nobody\n\n", "names nobody"),
+        (None, "can't be read"),
+    ],
 )
-def test_a_bad_password_file_is_one_clear_line(tmp_path: Path, content: str | None, why: str) -> None:
+def test_a_bad_password_file_is_one_clear_line(
+    tmp_path: Path, content: str | None, why: str
+) -> None:
     file = tmp_path / "users"
     if content is not None:
         file.write_text(content)
@@ -43,7 +49,9 @@ def test_a_bad_password_file_is_one_clear_line(tmp_path: Path, content: str | No
         Users.read(file)
 
 
-@pytest.mark.parametrize(("name", "password"), [("a:b", "long enough"), ("", "long enough"), ("anna", "short")])
+@pytest.mark.parametrize(
+    ("name", "password"), [("a:b", "long enough"), ("", "long enough"), ("anna", "short")]
+)
 def test_bad_names_and_passwords_are_refused(tmp_path: Path, name: str, password: str) -> None:
     with pytest.raises(InputError):
         keep_user(tmp_path / "users", name, password)

@@ -47,7 +47,9 @@ def in_two_parts(gate: threading.Event) -> Act:
         says(FIRST, "Coverability makes", finish=None, done=False)(handler)
         gate.wait(30)
         for piece in (" online density ratios cost 77 cents. [", "1]"):
-            handler.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            handler.event(
+                {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+            )
         handler.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         handler.line("[DONE]")
 

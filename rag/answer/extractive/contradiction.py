@@ -35,7 +35,8 @@ _LESS = re.compile(
     re.IGNORECASE,
 )
 _NEED = re.compile(
-    r"\b(?:need(?:s|ed)?|requir(?:e|es|ed)|depend(?:s|ed)?|rel(?:y|ies|ied)|demand(?:s|ed)?|hinges?)\b", re.IGNORECASE
+    r"\b(?:need(?:s|ed)?|requir(?:e|es|ed)|depend(?:s|ed)?|rel(?:y|ies|ied)|demand(?:s|ed)?|hinges?)\b",
+    re.IGNORECASE,
 )
 _BEATS = re.compile(
     r"\b(?:outperform\w*|surpass\w*|beat(?:s|en)?|exceed\w*|(?:better|faster|slower|worse|higher|lower) than)\b",
@@ -45,7 +46,9 @@ _NOT = re.compile(
     r"\b(?:not(?! (?:only|just|merely|least))|never|cannot|neither|none|hardly|fails? to)\b|n['’]t\b|(?<!with )\bno\b",
     re.IGNORECASE,
 )
-_WITHOUT = re.compile(r"\b(?:not|no|without|never|free of|instead of|rather than|drops?)\b|n['’]t\b", re.IGNORECASE)
+_WITHOUT = re.compile(
+    r"\b(?:not|no|without|never|free of|instead of|rather than|drops?)\b|n['’]t\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,11 @@ class _Claim:
     def shared(self, terms: Set[str]) -> float:
         """The share of the weights whose terms are there."""
         total = sum(self.weights.values())
-        return sum(weight for term, weight in self.weights.items() if term in terms) / total if total else 0.0
+        return (
+            sum(weight for term, weight in self.weights.items() if term in terms) / total
+            if total
+            else 0.0
+        )
 
     def opposed(self, sentence: str) -> bool | None:
         """Whether a sentence denies the claim, or None where it says nothing of it."""
@@ -85,7 +92,9 @@ class _Claim:
         a, b = set(analyse(self.text[: claimed.start()])), set(analyse(self.text[claimed.end() :]))
         before, after = set(analyse(sentence[: said.start()])), set(analyse(sentence[said.end() :]))
         winner, loser = (a - b) & self.weights.keys(), (b - a) & self.weights.keys()
-        return bool(winner and loser) and winner <= after - before and bool(loser & (before - after))
+        return (
+            bool(winner and loser) and winner <= after - before and bool(loser & (before - after))
+        )
 
 
 def contradicting(question: str, sentences: Sequence[str], asked: AskedFor) -> int | None:
@@ -105,8 +114,17 @@ def contradicting(question: str, sentences: Sequence[str], asked: AskedFor) -> i
 
 
 def _claim(question: str, asked: AskedFor) -> _Claim:
-    stance = {term for rule in (_MORE, _LESS, _NEED) for match in rule.finditer(question) for term in analyse(match[0])}
-    weights = {term: weight for term, weight in asked.weights.items() if term not in stance | set(analyse(_GRANTING))}
+    stance = {
+        term
+        for rule in (_MORE, _LESS, _NEED)
+        for match in rule.finditer(question)
+        for term in analyse(match[0])
+    }
+    weights = {
+        term: weight
+        for term, weight in asked.weights.items()
+        if term not in stance | set(analyse(_GRANTING))
+    }
     return _Claim(question, weights, _direction(question), _NEED.search(question) is not None)
 
 

@@ -27,7 +27,7 @@ class Extractive:
     @property
     def least_answerability(self) -> float:
         """See `Synthesizer`."""
-        return self.config.told
+        return self.config.answerability
 
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
@@ -44,7 +44,9 @@ class Extractive:
             hit = result.hits[row]
             scores = sentence_scores(hit, result.evidence[row], assessment, number=number)
             if not said and (denying := _denying(question, hit, list(scores), assessment)):
-                yield Notice(f"“{hit.paper.title}” seems to say otherwise than the question takes for granted.")
+                yield Notice(
+                    f"“{hit.paper.title}” seems to say otherwise than the question takes for granted."
+                )
                 scores[denying] = max(scores.values()) + _FIRST
             for sentences in chosen(hit.paper.text, scores, most):
                 quote = _quoted(hit, sentences, len(said) + 1, with_title=with_title)
@@ -66,7 +68,9 @@ class Extractive:
         return [(shape.rows[0], max(1, most - 1)), (shape.rows[1], 1)], True
 
 
-def _denying(question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment) -> Sentence | None:
+def _denying(
+    question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment
+) -> Sentence | None:
     """The sentence of the best paper that denies what the question takes for granted."""
     texts = [hit.paper.text[one.start : one.end] for one in sentences]
     number = contradicting(question, texts, assessment.asked)
@@ -75,7 +79,9 @@ def _denying(question: str, hit: Hit, sentences: Sequence[Sentence], assessment:
 
 def _quoted(hit: Hit, sentences: Sequence[Sentence], mark: int, *, with_title: bool) -> Statement:
     paper = hit.paper
-    spans = tuple(TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in sentences)
+    spans = tuple(
+        TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in sentences
+    )
     # A sentence quoted word for word is supported by itself.
     citation = Citation(mark, paper.id, paper.title, spans, support=1.0)
     text = " ".join(word for span in spans for word in span.text.split())

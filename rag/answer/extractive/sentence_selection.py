@@ -56,7 +56,9 @@ def _distinct(text: str, scores: Mapping[Sentence, float], most: int) -> list[Se
     found: list[Sentence] = []
     for sentence in ranked:
         worth = not found or scores[sentence] >= _WORTH * scores[ranked[0]]
-        if worth and not any(says_the_same(_text(text, sentence), _text(text, one)) for one in found):
+        if worth and not any(
+            says_the_same(_text(text, sentence), _text(text, one)) for one in found
+        ):
             found.append(sentence)
         if len(found) == most:
             break

@@ -84,18 +84,27 @@ class Checker:
     def closing(self) -> Iterator[Notice]:
         """Yield what was withheld or replaced."""
         if self.cut:
-            yield Notice(f"{_were(self.cut)} withheld: longer than {MOST_WORDS} words, and so perhaps not complete.")
+            yield Notice(
+                f"{_were(self.cut)} withheld: longer than {MOST_WORDS} words, and so perhaps not complete."
+            )
         if self.unsupported:
-            yield Notice(f"{_were(self.unsupported)} left out, since the papers do not support what the model wrote.")
+            yield Notice(
+                f"{_were(self.unsupported)} left out, since the papers do not support what the model wrote."
+            )
         if self.quoted:
-            yield Notice(f"{_were(self.quoted)} replaced by the paper's own, which the model's did not follow.")
+            yield Notice(
+                f"{_were(self.quoted)} replaced by the paper's own, which the model's did not follow."
+            )
 
     def _said(self, statement: Statement) -> Statement:
         """The statement with the numbers of its citations; the counts take it in."""
         self.said += 1
         self.earlier.append(statement.text)
         self.cited |= {one.paper_id for one in statement.citations}
-        return replace(statement, citations=tuple(replace(one, mark=next(self.marks)) for one in statement.citations))
+        return replace(
+            statement,
+            citations=tuple(replace(one, mark=next(self.marks)) for one in statement.citations),
+        )
 
     def _kept(self, draft: Draft, statement: Statement) -> Statement | None:
         if self.lenient:
@@ -112,8 +121,13 @@ class Checker:
 
     def _quotation(self, excerpt: Excerpt) -> Statement:
         paper = excerpt.hit.paper
-        spans = tuple(TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in excerpt.sentences)
-        return Statement(excerpt.text, (Citation(0, paper.id, paper.title, spans, support=1.0),), paper.title)
+        spans = tuple(
+            TextSpan(one.start, one.end, paper.text[one.start : one.end])
+            for one in excerpt.sentences
+        )
+        return Statement(
+            excerpt.text, (Citation(0, paper.id, paper.title, spans, support=1.0),), paper.title
+        )
 
     def _checked(self, draft: Draft) -> Statement:
         named = self._evidence(draft)
@@ -124,7 +138,9 @@ class Checker:
         papers = [self.excerpts[numbers[0] - 1].whole for numbers in by_paper.values()]
         whole = [self.scorer.score(draft.text, paper.texts, paper.known) for paper in papers]
         citations = tuple(
-            self._citation([(self.excerpts[number - 1], named[number]) for number in numbers], paper, support)
+            self._citation(
+                [(self.excerpts[number - 1], named[number]) for number in numbers], paper, support
+            )
             for numbers, paper, support in zip(by_paper.values(), papers, whole, strict=True)
         )
         title = citations[0].title if self.by_paper and len(citations) == 1 else None
@@ -152,9 +168,13 @@ class Checker:
     def _scored(self, text: str, numbers: Iterable[int]) -> dict[int, Support]:
         # Only what the model writes is embedded; the library has the rest.
         given = {number: self.excerpts[number - 1] for number in numbers}
-        return {number: self.scorer.score(text, one.texts, one.known) for number, one in given.items()}
+        return {
+            number: self.scorer.score(text, one.texts, one.known) for number, one in given.items()
+        }
 
-    def _citation(self, cited: Sequence[tuple[Excerpt, Support]], paper: Excerpt, support: Support) -> Citation:
+    def _citation(
+        self, cited: Sequence[tuple[Excerpt, Support]], paper: Excerpt, support: Support
+    ) -> Citation:
         """The citation of one paper: of each excerpt the sentence that says it, or else the paper's best sentence."""
         best = max(one.score for _, one in cited)
         if best < self.supported <= support.score:
@@ -162,7 +182,10 @@ class Checker:
         # Where no sentence comes near, the last one is meant; those before it are there to explain it.
         chosen = {excerpt.sentences[-1 if one.best is None else one.best] for excerpt, one in cited}
         text, hit = paper.hit.paper.text, paper.hit.paper
-        spans = tuple(TextSpan(one.start, one.end, text[one.start : one.end]) for one in sorted(chosen, key=_start))
+        spans = tuple(
+            TextSpan(one.start, one.end, text[one.start : one.end])
+            for one in sorted(chosen, key=_start)
+        )
         return Citation(0, hit.id, hit.title, spans, round(max(best, support.score), 4))
 
     def _doubts(self, citations: Sequence[Citation], scores: Sequence[Support]) -> Iterator[str]:
@@ -173,7 +196,9 @@ class Checker:
         if best < self.supported:
             yield f"weak support, {best:.2f}"
         missing = [set(one.missing_numbers) for one in scores]
-        if stray := [number for number in scores[0].missing_numbers if all(number in one for one in missing)]:
+        if stray := [
+            number for number in scores[0].missing_numbers if all(number in one for one in missing)
+        ]:
             yield f"{', '.join(stray)} in no cited paper"
 
 

@@ -91,7 +91,9 @@ def best_of_each(
     excerpts = []
     for row in rows:
         scores = _scores(question, result, assessment, row)
-        excerpts.append(_excerpt(result, row, sorted(sorted(scores, key=lambda one: -scores[one])[:most])))
+        excerpts.append(
+            _excerpt(result, row, sorted(sorted(scores, key=lambda one: -scores[one])[:most]))
+        )
     return excerpts
 
 
@@ -121,15 +123,23 @@ def numbered(excerpts: Sequence[Excerpt]) -> str:
 
 def _with_antecedent(one: Excerpt, given: set[tuple[str, int]]) -> Excerpt:
     before = one.rows[0] - 1
-    if before in _body(one.parts) and (one.hit.paper.id, before) not in given and leans(one.texts[0]):
+    if (
+        before in _body(one.parts)
+        and (one.hit.paper.id, before) not in given
+        and leans(one.texts[0])
+    ):
         return replace(one, rows=(before, *one.rows))
     return one
 
 
-def _scores(question: str, result: SearchResult, assessment: Assessment, row: int) -> dict[int, float]:
+def _scores(
+    question: str, result: SearchResult, assessment: Assessment, row: int
+) -> dict[int, float]:
     """Scores of a paper's sentences by their rows."""
     evidence = result.evidence[row]
-    scores = sentence_scores(result.hits[row], evidence, assessment, number=asks_for_number(question))
+    scores = sentence_scores(
+        result.hits[row], evidence, assessment, number=asks_for_number(question)
+    )
     return {n: scores[one] for n, one in enumerate(evidence.parts.sentences) if one in scores}
 
 

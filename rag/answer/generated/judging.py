@@ -1,4 +1,4 @@
-"""A served language model as the judge of a claim: supported by evidence, contradicted, or not told."""
+"""A served language model as the judge of a claim: supported by evidence, contradicted, or not stated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.llm import LLM, Counters, Message, choice_form, complete_fitting
 from rag.prompts import fill
 from rag.text.wording import split
 
-Verdict = Literal["supported", "contradicted", "not told"]
+Verdict = Literal["supported", "contradicted", "not stated"]
 
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _TOKENS = 16
@@ -31,11 +31,17 @@ class Judge:
         """
         sentences = [sentence for text in evidence for sentence in split(text)]
         if not sentences:
-            return "not told"
+            return "not stated"
 
         def build(most: int) -> list[Message]:
-            return [Message("user", fill("judge_claim", evidence=" ".join(sentences[:most]), claim=claim))]
+            return [
+                Message(
+                    "user", fill("judge_claim", evidence=" ".join(sentences[:most]), claim=claim)
+                )
+            ]
 
         counter, form = self.counters.best(), choice_form(_VERDICTS)
-        said = complete_fitting(self.llm, counter, build, len(sentences), form, _TOKENS).text.casefold()
+        said = complete_fitting(
+            self.llm, counter, build, len(sentences), form, _TOKENS
+        ).text.casefold()
         return next((one for one in _VERDICTS if re.match(rf"\W*{one}\b", said)), None)

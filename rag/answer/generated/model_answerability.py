@@ -33,9 +33,9 @@ class Answerability:
     joined: Logistic
     threshold: float
 
-    def probability(self, told: float, yes: float) -> float:
+    def probability(self, answerability: float, yes: float) -> float:
         """Join the calibrated answerability (0 to 1) with the model's certainty of its yes, a natural logarithm."""
-        return float(self.joined(np.array([[logit(told), yes]]))[0])
+        return float(self.joined(np.array([[logit(answerability), yes]]))[0])
 
 
 def measured(model: str) -> Answerability | None:
@@ -46,7 +46,9 @@ def measured(model: str) -> Answerability | None:
 def certainty(llm: LLM, prompt: Sequence[Message]) -> float | None:
     """Return how sure the model is that the sentences of a prompt answer its question; see `yes_over_no`."""
     *rules, asked = prompt
-    return yes_over_no(llm, [*rules, Message(asked.role, f"{asked.content}\n\n{fill('answerable')}")])
+    return yes_over_no(
+        llm, [*rules, Message(asked.role, f"{asked.content}\n\n{fill('answerable')}")]
+    )
 
 
 def yes_over_no(llm: LLM, messages: Sequence[Message]) -> float | None:
@@ -66,7 +68,9 @@ def logit(probability: float) -> float:
 
 def _sum(likeliest: Mapping[str, float], word: str) -> float:
     """The logarithm of the probability of all spellings of a word; a little where none is among the likeliest."""
-    mass = sum(math.exp(one) for token, one in likeliest.items() if token.strip().casefold() == word)
+    mass = sum(
+        math.exp(one) for token, one in likeliest.items() if token.strip().casefold() == word
+    )
     return math.log(max(mass, _LEAST))
 
 

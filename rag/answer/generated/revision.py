@@ -67,7 +67,9 @@ class Reviser:
         if not statement.doubts or not draft.excerpts or self.failed:
             return statement
         try:
-            said = self._asked(draft, [self.checker.excerpts[number - 1] for number in draft.excerpts])
+            said = self._asked(
+                draft, [self.checker.excerpts[number - 1] for number in draft.excerpts]
+            )
         except LLMError as error:
             log.warning("%s", error)
             self.failed = str(error)
@@ -75,7 +77,11 @@ class Reviser:
         if declines(said):
             self.dropped.append(draft.text)
             return None
-        second = next(self.checker.statement(Draft(said, draft.excerpts)), statement) if said else statement
+        second = (
+            next(self.checker.statement(Draft(said, draft.excerpts)), statement)
+            if said
+            else statement
+        )
         if second.doubts:
             return statement
         self.revisions += 1
@@ -87,7 +93,11 @@ class Reviser:
         gaps = {"evidence": evidence, "question": self.question, "sentence": draft.text}
         prompt = [Message("user", fill("revise", refusal=fill("refusal"), **gaps))]
         written = complete(self.llm, prompt, line_form(_CHARACTERS), _TOKENS)
-        return "" if written.ended.finish == "length" else " ".join(_MARK.sub("", written.text).split())
+        return (
+            ""
+            if written.ended.finish == "length"
+            else " ".join(_MARK.sub("", written.text).split())
+        )
 
 
 def _sentences(number: int) -> str:

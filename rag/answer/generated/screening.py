@@ -40,7 +40,9 @@ class _Verdict:
     reason: str
 
 
-def screen(question: str, candidates: Sequence[Excerpt], llm: LLM, counter: Counter) -> Generator[Said, None, Screened]:
+def screen(
+    question: str, candidates: Sequence[Excerpt], llm: LLM, counter: Counter
+) -> Generator[Said, None, Screened]:
     """Ask of each candidate, a paper with all its sentences, whether it answers.
 
     The cost is said before, then how far it is, then each excluded one with its reason. A candidate whose request
@@ -48,26 +50,41 @@ def screen(question: str, candidates: Sequence[Excerpt], llm: LLM, counter: Coun
     other.
     """
     room = prompt_room(llm.config, _VERDICT_TOKENS)
-    fits = [fit(counter, partial(_prompt, question, one), len(one.rows), room) for one in candidates]
-    prompts = [_prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)]
+    fits = [
+        fit(counter, partial(_prompt, question, one), len(one.rows), room) for one in candidates
+    ]
+    prompts = [
+        _prompt(question, source, most) for source, most in zip(candidates, fits, strict=True)
+    ]
     cost = sum(map(counter.count, prompts))
     yield Stage(f"{_papers(len(prompts))} will be screened, about {round(cost, -2):,} tokens")
     completions = yield from _completed(llm, prompts)
-    verdicts = [_verdict(completions[number], candidates[number]) for number in range(len(candidates))]
+    verdicts = [
+        _verdict(completions[number], candidates[number]) for number in range(len(candidates))
+    ]
     pairs = list(zip(candidates, verdicts, strict=True))
     excluded = [
         Excluded(one.hit.paper.id, one.hit.paper.title, verdict.reason)
         for one, verdict in pairs
         if verdict and not verdict.include
     ]
-    yield Notice(f"The language model screened {_papers(len(pairs))} and excluded {len(excluded)} of them.")
+    yield Notice(
+        f"The language model screened {_papers(len(pairs))} and excluded {len(excluded)} of them."
+    )
     yield from excluded
     if cut := sum(most < len(source.rows) for source, most in zip(candidates, fits, strict=True)):
-        yield Notice(f"{_papers(cut)} of them by the first sentences only, which is what fits the model's context.")
+        yield Notice(
+            f"{_papers(cut)} of them by the first sentences only, which is what fits the model's context."
+        )
     yield from _unclear([source for source, verdict in pairs if verdict is None])
     ends = [one.ended for one in completions.values() if isinstance(one, Completion)]
-    included = tuple(number for number, verdict in enumerate(verdicts) if verdict is None or verdict.include)
-    tokens = _sum([one.prompt_tokens for one in ends]), _sum([one.completion_tokens for one in ends])
+    included = tuple(
+        number for number, verdict in enumerate(verdicts) if verdict is None or verdict.include
+    )
+    tokens = (
+        _sum([one.prompt_tokens for one in ends]),
+        _sum([one.completion_tokens for one in ends]),
+    )
     return Screened(included, tokens)
 
 
@@ -122,7 +139,9 @@ def _unclear(unclear: Sequence[Excerpt]) -> Iterator[Notice]:
     named = ", ".join(f"“{source.hit.paper.title}”" for source in unclear[:_NAMED])
     more = f" and {len(unclear) - _NAMED} more" if len(unclear) > _NAMED else ""
     verb = "counts" if len(unclear) == 1 else "count"
-    yield Notice(f"{named}{more} {verb} as included, since the request failed or the model gave no clear verdict.")
+    yield Notice(
+        f"{named}{more} {verb} as included, since the request failed or the model gave no clear verdict."
+    )
 
 
 def _papers(number: int) -> str:

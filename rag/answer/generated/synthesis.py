@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 _BATCH = 5  # papers of a list that are written about in one request
 _OF_EACH = 2  # sentences of each paper of a list, about which one is written
-_COMPARED = 3  # sentences of each paper of a comparison, each of which is said shortly (docs/LOG.md)
+_COMPARED = (
+    3  # sentences of each paper of a comparison, each of which is said shortly (docs/LOG.md)
+)
 COMPARISON = Layout("list", "comparison_rules")
 LIST = Layout("list", "list_rules")
-_SURE = (
-    0.75  # of the calibrated answerability: 2 of 53 unanswerable questions reach it, 179 of 261 others (docs/LOG.md)
-)
+_SURE = 0.75  # of the calibrated answerability: 2 of 53 unanswerable questions reach it, 179 of 261 others (docs/LOG.md)
 _FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
 
 
@@ -49,7 +49,11 @@ class Generated:
     @property
     def least_answerability(self) -> float:
         """The calibrated answerability below which this need not be asked; above, a measured model has a say."""
-        return min(_FLOOR, self.config.told) if measured(self.llm.config.model) else self.config.told
+        return (
+            min(_FLOOR, self.config.answerability)
+            if measured(self.llm.config.model)
+            else self.config.answerability
+        )
 
     def statements(
         self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
@@ -85,21 +89,31 @@ class Generated:
         yield Notice("What follows are the papers' own sentences.")
         yield from (one for one in quotations if isinstance(one, Statement))
 
-    def _answered(self, question: str, result: SearchResult, assessment: Assessment) -> Iterator[Said]:
+    def _answered(
+        self, question: str, result: SearchResult, assessment: Assessment
+    ) -> Iterator[Said]:
         """Whether the papers answer is judged over the first request; the others follow only if they do."""
         if self.llm.endpoint.starting:
             yield Stage("the language model is loading")
         writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
-            yield Notice("The prompt's length is estimated, since neither tokenizer nor server is there to count it.")
+            yield Notice(
+                "The prompt's length is estimated, since neither tokenizer nor server is there to count it."
+            )
         shape = shape_of(question, assessment, self.config)
         if self.llm.config.screened and shape.kind == "list":
             rows = yield from self._screened(question, result, assessment, writer)
             shape = replace(shape, rows=tuple(rows))
         refusal, marks, earlier = "", count(1), list[str]()
-        for number, (excerpts, layout) in enumerate(self._contexts(question, result, assessment, shape)):
+        for number, (excerpts, layout) in enumerate(
+            self._contexts(question, result, assessment, shape)
+        ):
             request = writer.request(question, excerpts, layout)
-            if left := len(_papers(excerpts) - _papers(request.given)) if layout.shape == "list" else 0:
+            if (
+                left := len(_papers(excerpts) - _papers(request.given))
+                if layout.shape == "list"
+                else 0
+            ):
                 papers = "1 paper was" if left == 1 else f"{left} papers were"
                 yield Notice(f"{papers} left out, to fit the model's context (llm.context).")
             if not number:
@@ -119,7 +133,10 @@ class Generated:
         them first, and then a line for each.
         """
         if shape.kind == "comparison" and not shape.alone:
-            yield one_by_one(best_of_each(question, result, assessment, shape.rows, _COMPARED)), COMPARISON
+            yield (
+                one_by_one(best_of_each(question, result, assessment, shape.rows, _COMPARED)),
+                COMPARISON,
+            )
             return
         if shape.kind != "list":
             excerpts = ranked(question, result, assessment)
@@ -134,10 +151,14 @@ class Generated:
     ) -> Generator[Said, None, list[int]]:
         """The rows of the hits that the model includes, of the first `llm.screened`."""
         candidates = assessment.order[: self.llm.config.screened]
-        screened = yield from screen(question, whole_papers(result, candidates), self.llm, writer.counter)
+        screened = yield from screen(
+            question, whole_papers(result, candidates), self.llm, writer.counter
+        )
         yield Written(self.llm.name, LIST.fingerprint, self.llm.dialect, *screened.tokens)
         if not screened.included:
-            yield Declined("the language model finds that none of the papers that it screened answers the question")
+            yield Declined(
+                "the language model finds that none of the papers that it screened answers the question"
+            )
         return [candidates[number] for number in screened.included]
 
     def _judged(
@@ -145,16 +166,23 @@ class Generated:
     ) -> Generator[Said, None, str | None]:
         """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
         # A paper with every word of the question is an answer as far as the search can see.
-        told = max(assessment.told, self.config.told) if assessment.covered else assessment.told
+        answerability = (
+            max(assessment.answerability, self.config.answerability)
+            if assessment.covered
+            else assessment.answerability
+        )
         model = measured(self.llm.config.model)
         yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
             # Small models refuse what they could answer, so that a refusal counts only where the search is not sure.
-            answers, refusal = self._answerable(assessment), "" if told >= _SURE else fill("refusal")
+            answers, refusal = (
+                self._answerable(assessment),
+                "" if answerability >= _SURE else fill("refusal"),
+            )
         else:
-            probability = model.probability(told, yes)
+            probability = model.probability(answerability, yes)
             answers, refusal = probability >= model.threshold, ""
-            yield Judged(probability, told, yes)
+            yield Judged(probability, answerability, yes)
         if answers:
             return refusal
         yield _declined(assessment, result.looked_at)
@@ -166,7 +194,9 @@ class Generated:
         Where no measured model has a say, whoever asks has settled that; of a few chosen papers by another measure.
         """
         settled = measured(self.llm.config.model) is None
-        return settled or assessment.covered or assessment.told >= self.config.told
+        return (
+            settled or assessment.covered or assessment.answerability >= self.config.answerability
+        )
 
 
 def _papers(excerpts: Sequence[Excerpt]) -> set[str]:
@@ -184,5 +214,7 @@ def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said
         if isinstance(one, Notice):
             yield one
             continue
-        citations = tuple(replace(citation, mark=citation.mark + after) for citation in one.citations)
+        citations = tuple(
+            replace(citation, mark=citation.mark + after) for citation in one.citations
+        )
         yield replace(one, citations=citations)

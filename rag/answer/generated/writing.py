@@ -66,7 +66,9 @@ class Layout:
     @property
     def fingerprint(self) -> str:
         """Name the wording of all prompts behind such an answer."""
-        return fingerprint("screen", self.rules, "answer_question", "answerable", "refusal", "revise", *_READING)
+        return fingerprint(
+            "screen", self.rules, "answer_question", "answerable", "refusal", "revise", *_READING
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ class Writer:
 
         return of(fit(self.counter, lambda most: of(most).prompt, len(excerpts), longest))
 
-    def written(self, request: Request, marks: Iterator[int], earlier: list[str], refusal: str) -> Iterator[Said]:
+    def written(
+        self, request: Request, marks: Iterator[int], earlier: list[str], refusal: str
+    ) -> Iterator[Said]:
         """Yield what the model writes, as statements whose marks `marks` counts; `refusal` "" allows none.
 
         `earlier` holds what the answer has said, and is added to. Raises LLMError.
@@ -129,7 +133,9 @@ class Writer:
         reviser = Reviser(self.llm, request.question, checker) if self.config.revise else None
         drafts, timer = Drafts(excerpts), _Timer()
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)
-        stream = timer.timed(self.llm.stream(request.prompt, layout.form(request.given, refusal), tokens))
+        stream = timer.timed(
+            self.llm.stream(request.prompt, layout.form(request.given, refusal), tokens)
+        )
         ended = yield from _streamed(stream, drafts, (reviser or checker).statements)
         yield from checker.missing()
         yield from reviser.closing() if reviser else ()
@@ -138,7 +144,10 @@ class Writer:
         # Where the papers were found to answer, a model that says otherwise only has nothing to say.
         if refusal and checker.refused and not checker.said:
             yield Declined("the language model finds no answer in the sentences that come nearest")
-        counts, times = (ended.prompt_tokens, ended.completion_tokens), (timer.first_ms, timer.writing_ms)
+        counts, times = (
+            (ended.prompt_tokens, ended.completion_tokens),
+            (timer.first_ms, timer.writing_ms),
+        )
         yield Written(self.llm.name, layout.fingerprint, self.llm.dialect, *counts, *times)
 
 
@@ -199,9 +208,15 @@ def _closing(drafts: Drafts, checker: Checker, ended: Ended) -> Iterator[Said]:
     """Yield what is to be said of the end: text without marks or cut off, marks that were dropped."""
     if drafts.dropped:
         one = drafts.dropped == 1
-        said = "1 mark that named no sentence was" if one else f"{drafts.dropped} marks that named no sentence were"
+        said = (
+            "1 mark that named no sentence was"
+            if one
+            else f"{drafts.dropped} marks that named no sentence were"
+        )
         yield Notice(f"{said} dropped.")
     if drafts.tail and ended.finish == "length":
-        yield Notice("The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld.")
+        yield Notice(
+            "The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld."
+        )
     elif drafts.tail:
         yield from checker.statements(Draft(drafts.tail, ()))

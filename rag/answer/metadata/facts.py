@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from statistics import fmean, median
 
-from rag.records import FIELD_NAMES, CatalogFact, CatalogQuery, Citation, Field, Paper, PublishedDate, Statement, Tally
+from rag.records import (
+    FIELD_NAMES,
+    CatalogFact,
+    CatalogQuery,
+    Citation,
+    Field,
+    Paper,
+    PublishedDate,
+    Statement,
+    Tally,
+)
 
 _EXAMPLES = 5  # papers that are shown with a bare count
 _FEW_CITED = f" ({_EXAMPLES} of them are cited)"
@@ -20,7 +30,9 @@ def fact(paper: Paper, field: Field) -> CatalogFact | None:
         case "published" if paper.printed_date:
             return CatalogFact(field, paper.printed_date, paper.printed_date)
         case "author_count" if paper.author_count:
-            return CatalogFact(field, str(paper.author_count), _counted(paper.author_count, "author"))
+            return CatalogFact(
+                field, str(paper.author_count), _counted(paper.author_count, "author")
+            )
         case "authors" if paper.authors:
             return CatalogFact(field, ", ".join(paper.authors), ", ".join(paper.authors))
         case "organisation" if paper.organisation:
@@ -52,7 +64,11 @@ def statements(papers: Sequence[Paper], query: CatalogQuery, looked_at: int) -> 
 
 def tallied(papers: Sequence[Paper], tally: Tally) -> Iterator[Statement]:
     """How many of the papers each year or month has, latest first; a few of each are cited, or all of those shown."""
-    known = [paper for paper in papers if paper.published and (tally.period == "year" or paper.published.month)]
+    known = [
+        paper
+        for paper in papers
+        if paper.published and (tally.period == "year" or paper.published.month)
+    ]
     of: dict[str, list[Paper]] = {}
     for paper in sorted(known, key=lambda paper: str(paper.published), reverse=True):
         of.setdefault(str(paper.published)[: 4 if tally.period == "year" else 7], []).append(paper)
@@ -62,25 +78,40 @@ def tallied(papers: Sequence[Paper], tally: Tally) -> Iterator[Statement]:
     marks = count(1)
     for period, its in of.items():
         example = tally.shown == "all" and len(its) > _EXAMPLES
-        listed = [_listed(paper, ["published"], next(marks)) for paper in (its[:_EXAMPLES] if example else its)]
+        listed = [
+            _listed(paper, ["published"], next(marks))
+            for paper in (its[:_EXAMPLES] if example else its)
+        ]
         citations = tuple(citation for one in listed for citation in one.citations)
-        of_all = f" of the {len(known)} dated ones" if tally.shown != "all" else _FEW_CITED if example else ""
+        of_all = (
+            f" of the {len(known)} dated ones"
+            if tally.shown != "all"
+            else _FEW_CITED
+            if example
+            else ""
+        )
         yield Statement(f"{period}: {_counted(len(its), 'paper')}{of_all}.", citations)
 
 
 def averaged(papers: Sequence[Paper], field: Field) -> Iterator[Statement]:
     """The mean and the median of a field over the papers that tell it; the lowest and the highest are cited."""
     known = sorted(
-        ((int(one.value), paper) for paper in papers if (one := fact(paper, field))), key=lambda pair: pair[0]
+        ((int(one.value), paper) for paper in papers if (one := fact(paper, field))),
+        key=lambda pair: pair[0],
     )
     if not known:
         return
     numbers = [number for number, _ in known]
     ends = [known[0][1], known[-1][1]]
-    citations = tuple(c for n, paper in enumerate(ends, 1) for c in _listed(paper, [field], n).citations)
+    citations = tuple(
+        c for n, paper in enumerate(ends, 1) for c in _listed(paper, [field], n).citations
+    )
     name = FIELD_NAMES[field].removeprefix("number of ")
     said = f"On average {fmean(numbers):.1f} {name}, in the median {median(numbers):g}"
-    yield Statement(f"{said}, from {numbers[0]} to {numbers[-1]}, over the {len(known)} papers that tell.", citations)
+    yield Statement(
+        f"{said}, from {numbers[0]} to {numbers[-1]}, over the {len(known)} papers that tell.",
+        citations,
+    )
 
 
 def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
@@ -94,7 +125,10 @@ def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
 
 def shown_fields(query: CatalogQuery) -> tuple[Field, ...]:
     """The facts that an answer shows: what was asked, what was filtered or ordered by, and the date."""
-    fields: list[Field] = [*query.asked, *(one.field for one in query.conditions if one.relation != "missing")]
+    fields: list[Field] = [
+        *query.asked,
+        *(one.field for one in query.conditions if one.relation != "missing"),
+    ]
     fields += [query.order.field] if query.order else []
     return tuple(dict.fromkeys([*fields, "published"]))
 
@@ -113,7 +147,9 @@ def _listed(paper: Paper, fields: Sequence[Field], mark: int) -> Statement:
     # A paper without any such fact is still evidence: its title says what it is.
     evidence = tuple(known) or (CatalogFact("title", paper.title, paper.title),)
     text = "; ".join(in_words(one) for one in known) or "neither date nor authors are known"
-    return Statement(f"{text}.", (Citation(mark, paper.id, paper.title, evidence, support=1.0),), paper.title)
+    return Statement(
+        f"{text}.", (Citation(mark, paper.id, paper.title, evidence, support=1.0),), paper.title
+    )
 
 
 def _having(query: CatalogQuery, number: int, looked_at: int) -> str:

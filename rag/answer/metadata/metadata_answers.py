@@ -16,13 +16,25 @@ from rag.config import Config
 from rag.errors import NotFound
 from rag.library import Library, PaperFacts
 from rag.query import called
-from rag.records import CatalogFact, CatalogQuery, Citation, Found, Hit, Paper, Said, Statement, TextSpan
+from rag.records import (
+    CatalogFact,
+    CatalogQuery,
+    Citation,
+    Found,
+    Hit,
+    Paper,
+    Said,
+    Statement,
+    TextSpan,
+)
 from rag.search import Searcher, SearchResult
 
 # Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
-_NAME = re.compile(r"\b(?=[\w-]*[A-Z\d])(?:[\w-]*[a-z\d-][A-Z\d][\w-]*|[A-Z][A-Z\d][\w-]*|[A-Z]\w+(?: [A-Z\d]\w*)*)")
+_NAME = re.compile(
+    r"\b(?=[\w-]*[A-Z\d])(?:[\w-]*[a-z\d-][A-Z\d][\w-]*|[A-Z][A-Z\d][\w-]*|[A-Z]\w+(?: [A-Z\d]\w*)*)"
+)
 _MOST_NAMED = 4
-_TOLD = 0.3  # the relevance that the best paper on a topic must have
+_RELEVANT = 0.3  # the relevance that the best paper on a topic must have
 _MOST_OF_A_TITLE = 0.7  # of the topic's term weights that a title must hold to be meant by it
 
 
@@ -46,7 +58,9 @@ def catalog_reply(
     try:
         met = _meeting(library, everything, query)
     except NotFound as error:
-        return Reply((), len(everything), refusal=str(error), told=0.0, filters=query.filters)
+        return Reply(
+            (), len(everything), refusal=str(error), answerability=0.0, filters=query.filters
+        )
     if not met:
         return _none(query, len(everything))
     if not query.topic or (pointed and query.asked):
@@ -58,26 +72,42 @@ def catalog_reply(
     if query.asked and not query.filters and not query.counted:
         return _of_named(library, query, result, assessment.asked)
     # A topic is too short for the model of what the papers tell; whether its best paper is relevant says enough.
-    told = float(assessment.relevance.max(initial=0.0))
-    if told < _TOLD:
+    answerability = float(assessment.relevance.max(initial=0.0))
+    if answerability < _RELEVANT:
         reason = f"none of the {result.looked_at} papers is on “{query.topic}”"
-        return Reply(result.hits, result.looked_at, refusal=reason, told=told, filters=query.filters)
+        return Reply(
+            result.hits,
+            result.looked_at,
+            refusal=reason,
+            answerability=answerability,
+            filters=query.filters,
+        )
     relevant = [result.hits[row] for row in assessment.listed(config.answer)]
     if query.order or query.counted or query.tally or query.averaged:
-        return _on_topic(query, met, relevant, result, told)
-    said = synthesizer.statements(query.topic, result, replace(assessment, told=told), whole)
+        return _on_topic(query, met, relevant, result, answerability)
+    said = synthesizer.statements(
+        query.topic, result, replace(assessment, answerability=answerability), whole
+    )
     said = _with_dates(said, {hit.paper.id: hit.paper for hit in result.hits}, query)
-    return Reply(result.hits, result.looked_at, said, told=told, filters=query.filters)
+    return Reply(
+        result.hits, result.looked_at, said, answerability=answerability, filters=query.filters
+    )
 
 
-def _meeting(library: Library, papers: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts]:
+def _meeting(
+    library: Library, papers: Sequence[PaperFacts], query: CatalogQuery
+) -> list[PaperFacts]:
     """The papers that meet the query. Raises NotFound where it names a paper that there is not, or that has no date."""
     left_out = {_called(library, name).id for name in query.without}
     conditions = tuple(
         replace(one, value=_date_of(library, one.value[1:])) if one.value.startswith("@") else one
         for one in query.conditions
     )
-    return [one for one in meeting(papers, replace(query, conditions=conditions)) if one.id not in left_out]
+    return [
+        one
+        for one in meeting(papers, replace(query, conditions=conditions))
+        if one.id not in left_out
+    ]
 
 
 def _date_of(library: Library, name: str) -> str:
@@ -94,22 +124,37 @@ def _called(library: Library, name: str) -> Paper:
 
 
 def _on_topic(
-    query: CatalogQuery, met: Sequence[PaperFacts], relevant: Sequence[Hit], result: SearchResult, told: float
+    query: CatalogQuery,
+    met: Sequence[PaperFacts],
+    relevant: Sequence[Hit],
+    result: SearchResult,
+    answerability: float,
 ) -> Reply:
     """The papers on a topic: all of them to be counted, or those that come first."""
     if query.order is None:
-        return _listing(query, relevant, result.hits, result.looked_at, told=told)
+        return _listing(query, relevant, result.hits, result.looked_at, answerability=answerability)
     by_id = {hit.paper.id: hit for hit in relevant}
     foremost = [one.id for one in first([one for one in met if one.id in by_id], query.order)]
     chosen = [by_id[paper] for paper in foremost]
-    return _listing(query, chosen, _foremost(result.hits, foremost), result.looked_at, told=told)
+    return _listing(
+        query,
+        chosen,
+        _foremost(result.hits, foremost),
+        result.looked_at,
+        answerability=answerability,
+    )
 
 
 def _without_topic(
     library: Library, query: CatalogQuery, met: Sequence[PaperFacts], looked_at: int, *, named: bool
 ) -> Reply:
     if query.asked and not query.filters and not named:
-        return Reply((), looked_at, refusal="the question names no paper; say which one is meant", told=0.0)
+        return Reply(
+            (),
+            looked_at,
+            refusal="the question names no paper; say which one is meant",
+            answerability=0.0,
+        )
     if query.order and named:  # all of the papers that are meant, in their order
         chosen = first(met, replace(query.order, number=None, place=1))
         query = replace(query, order=None, asked=(query.order.field, *query.asked))
@@ -123,25 +168,31 @@ def _without_topic(
     if not papers:
         return _none(query, looked_at)
     if named and query.asked and (reason := facts.unknown(papers, query.asked)):
-        return Reply((), looked_at, refusal=reason, told=0.0)
+        return Reply((), looked_at, refusal=reason, answerability=0.0)
     hits = tuple(
         Hit(paper, parts[paper.id].passages[0], 1.0, rank, (Found("catalog", 1.0),))
         for rank, paper in enumerate(papers, start=1)
         if paper.id in parts
     )
-    return _listing(query, hits, hits, looked_at, told=1.0)
+    return _listing(query, hits, hits, looked_at, answerability=1.0)
 
 
-def _of_named(library: Library, query: CatalogQuery, result: SearchResult, asked: AskedFor) -> Reply:
+def _of_named(
+    library: Library, query: CatalogQuery, result: SearchResult, asked: AskedFor
+) -> Reply:
     """The facts of the paper that the topic names, or of each where it names several."""
     named = _named(library, query.topic, result.hits, asked)
     papers = [hit.paper for hit in named]
     hits = _foremost(result.hits, {paper.id for paper in papers})
     if not papers:
-        return Reply(hits, result.looked_at, refusal=f"no paper is called “{query.topic}”", told=0.0)
+        return Reply(
+            hits, result.looked_at, refusal=f"no paper is called “{query.topic}”", answerability=0.0
+        )
     if reason := facts.unknown(papers, query.asked):
-        return Reply(hits, result.looked_at, refusal=reason, told=0.0)
-    return Reply(hits, result.looked_at, facts.statements(papers, query, result.looked_at), told=1.0)
+        return Reply(hits, result.looked_at, refusal=reason, answerability=0.0)
+    return Reply(
+        hits, result.looked_at, facts.statements(papers, query, result.looked_at), answerability=1.0
+    )
 
 
 def _named(library: Library, topic: str, hits: Sequence[Hit], asked: AskedFor) -> list[Hit]:
@@ -171,10 +222,21 @@ def _introduces(paper: Paper, name: str) -> bool:
 
 def _folded(text: str) -> str:
     """Without case and accents."""
-    return "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
+    return "".join(
+        one
+        for one in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(one)
+    )
 
 
-def _listing(query: CatalogQuery, chosen: Sequence[Hit], hits: Sequence[Hit], looked_at: int, *, told: float) -> Reply:
+def _listing(
+    query: CatalogQuery,
+    chosen: Sequence[Hit],
+    hits: Sequence[Hit],
+    looked_at: int,
+    *,
+    answerability: float,
+) -> Reply:
     papers: list[Paper] = [hit.paper for hit in chosen]
     if not papers:
         return _none(query, looked_at)
@@ -183,12 +245,18 @@ def _listing(query: CatalogQuery, chosen: Sequence[Hit], hits: Sequence[Hit], lo
         said = facts.tallied(papers, query.tally)
     elif query.averaged:
         said = facts.averaged(papers, query.averaged)
-    return Reply(tuple(hits), looked_at, said, told=told, filters=query.filters)
+    return Reply(tuple(hits), looked_at, said, answerability=answerability, filters=query.filters)
 
 
 def _none(query: CatalogQuery, looked_at: int) -> Reply:
     wanted = ", ".join(query.filters) or query.topic
-    return Reply((), looked_at, refusal=f"none of the {looked_at} papers has {wanted}", told=0.0, filters=query.filters)
+    return Reply(
+        (),
+        looked_at,
+        refusal=f"none of the {looked_at} papers has {wanted}",
+        answerability=0.0,
+        filters=query.filters,
+    )
 
 
 def _foremost(hits: Sequence[Hit], ids: Collection[str]) -> tuple[Hit, ...]:
@@ -197,7 +265,9 @@ def _foremost(hits: Sequence[Hit], ids: Collection[str]) -> tuple[Hit, ...]:
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, start=1))
 
 
-def _with_dates(said: Iterator[Said], papers: dict[str, Paper], query: CatalogQuery) -> Iterator[Said]:
+def _with_dates(
+    said: Iterator[Said], papers: dict[str, Paper], query: CatalogQuery
+) -> Iterator[Said]:
     """Each listed sentence with the facts that let its paper through the filter."""
     fields = [field for field in facts.shown_fields(query) if field != "authors"]
     for statement in said:
@@ -210,6 +280,12 @@ def _with_dates(said: Iterator[Said], papers: dict[str, Paper], query: CatalogQu
         yield _supported(statement, citation, words, known) if known else statement
 
 
-def _supported(statement: Statement, citation: Citation, words: str, known: Sequence[CatalogFact]) -> Statement:
+def _supported(
+    statement: Statement, citation: Citation, words: str, known: Sequence[CatalogFact]
+) -> Statement:
     evidence: tuple[TextSpan | CatalogFact, ...] = (*citation.evidence, *known)
-    return replace(statement, text=f"{words}. {statement.text}", citations=(replace(citation, evidence=evidence),))
+    return replace(
+        statement,
+        text=f"{words}. {statement.text}",
+        citations=(replace(citation, evidence=evidence),),
+    )

@@ -21,7 +21,9 @@ _RELATIONS: dict[str, Callable[[object, object], bool]] = {
 
 def meeting(facts: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts]:
     """The papers that meet every condition, in the order given."""
-    return [paper for paper in facts if all(_meets(paper, condition) for condition in query.conditions)]
+    return [
+        paper for paper in facts if all(_meets(paper, condition) for condition in query.conditions)
+    ]
 
 
 def first(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
@@ -36,7 +38,11 @@ def first(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
     if not known or order.number is None:
         return known
     last = _value(known[min(order.number, len(known)) - 1], order.field)
-    return [paper for n, paper in enumerate(known) if n < order.number or _value(paper, order.field) == last]
+    return [
+        paper
+        for n, paper in enumerate(known)
+        if n < order.number or _value(paper, order.field) == last
+    ]
 
 
 def _meets(paper: PaperFacts, condition: Condition) -> bool:
@@ -55,12 +61,15 @@ def _meets(paper: PaperFacts, condition: Condition) -> bool:
 def _compare_dates(published: tuple[int, ...], condition: Condition) -> bool:
     """Compare as finely as the condition says; a coarser date counts where its known part decides."""
     if " or " in condition.value:
-        return any(_compare_dates(published, replace(condition, value=one)) for one in condition.value.split(" or "))
+        return any(
+            _compare_dates(published, replace(condition, value=one))
+            for one in condition.value.split(" or ")
+        )
     in_any_year = condition.value.startswith("--")
     wanted = tuple(int(part) for part in condition.value.removeprefix("--").split("-"))
     known = published[in_any_year:][: len(wanted)]
     if len(known) < len(wanted) and known == wanted[: len(known)]:
-        return False  # some time in that year, say: it can't be told
+        return False  # some time in that year, say: it can't be decided
     return _RELATIONS[condition.relation](known, wanted)
 
 

@@ -11,7 +11,9 @@ from rag.records import Field, Tally
 
 _EXTREME = r"(?P<extreme>most|fewest|least|(?:largest|highest|greatest|smallest|lowest) number of)"
 _WHICH = r"\b(?:in )?(?:what|which) (?P<period>year|month)\b"
-_EACH = r"\b(?:in )?(?:per|each|every|by|over|across)(?: the)? (?:calendar )?(?P<period>year|month)s?\b"
+_EACH = (
+    r"\b(?:in )?(?:per|each|every|by|over|across)(?: the)? (?:calendar )?(?P<period>year|month)s?\b"
+)
 _SPREAD = r"\b(?:break\w*|spread|distribut\w+|split|statistics|histogram|tally)\b"
 _RULES = (
     rf"{_WHICH}[^?.]*\b{_EXTREME} {PAPERS}(?: in)?(?!\w)",

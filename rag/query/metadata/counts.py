@@ -9,7 +9,18 @@ from rag.records import Condition, Field, Relation
 
 _NUMBERS = [
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+    *(
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+    ),
 ]
 NUMBER = rf"(?<![\d,.])(\d{{1,4}}|{'|'.join(_NUMBERS)}|a single)"
 PEOPLE = r"(?:co-?)?(?:authors?|people|persons?|researchers?|writers?|contributors?|names)\b"
@@ -31,7 +42,9 @@ _RULES: tuple[tuple[Relation, str], ...] = (
     ("<", rf"\b(?:fewer than|less than|under|below) {NUMBER} {{}}"),
     ("=", rf"\b{_EXACTLY}{NUMBER}[- ]{{}}"),
 )
-_PERIOD = rf"\b(?:with |by |of )?(?:between |from )?{NUMBER}(?:\s?[-–]\s?| (?:to|and|or) ){NUMBER} {{}}"
+_PERIOD = (
+    rf"\b(?:with |by |of )?(?:between |from )?{NUMBER}(?:\s?[-–]\s?| (?:to|and|or) ){NUMBER} {{}}"
+)
 # "By" and "a team of" count people where the number alone might count anyone.
 _BY = rf"\b(?:by|teams? of|groups? of) {_EXACTLY}{NUMBER} {PEOPLE}"
 _TEAM = rf"\bteams? of {_EXACTLY}{NUMBER}\b"
@@ -59,7 +72,9 @@ def number(word: str) -> str:
     return "1" if word.lower() == "a single" else str(_NUMBERS.index(word.lower()) + 1)
 
 
-def _counted(field: Field, noun: str, take: Callable[[str], re.Match[str] | None]) -> Iterator[Condition]:
+def _counted(
+    field: Field, noun: str, take: Callable[[str], re.Match[str] | None]
+) -> Iterator[Condition]:
     if span := take(_PERIOD.replace("{}", noun)):
         yield Condition(field, ">=", number(span[1]))
         yield Condition(field, "<=", number(span[2]))

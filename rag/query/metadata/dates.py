@@ -9,7 +9,9 @@ from rag.records import Condition, Relation
 
 PAPERS = r"(?:papers?|entr(?:y|ies)|articles?|works?|publications?|preprints?)\b"
 
-_FULL_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
+_FULL_MONTHS = (
+    "january|february|march|april|may|june|july|august|september|october|november|december"
+)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # Parts of the rules. Groups hold the values.
 _YEAR = r"((?:19[5-9]|20[0-4])\d)"
@@ -34,11 +36,20 @@ _PERIODS = (
     rf"\b(?:(?:in|during) )?{_SINCE}{_TO}{_UNTIL}",
 )
 _RULES: tuple[tuple[Relation, str], ...] = (
-    ("<=", rf"\b(?:until|till|up to(?: and including)?|no later than|not after|by the end of) {DATE}"),
+    (
+        "<=",
+        rf"\b(?:until|till|up to(?: and including)?|no later than|not after|by the end of) {DATE}",
+    ),
     ("<=", rf"\b{DATE} (?:or|and) (?:earlier|before|older)\b"),
-    ("<", rf"\b(?:from )?(?:before|prior to|older than|earlier than|predat(?:es?|ing)|pre-?) ?{DATE}"),
+    (
+        "<",
+        rf"\b(?:from )?(?:before|prior to|older than|earlier than|predat(?:es?|ing)|pre-?) ?{DATE}",
+    ),
     (">=", rf"\b(?:since|starting (?:in|from)|as of|no earlier than|not before) {DATE}"),
-    (">=", rf"\b(?:from )?{DATE} (?:onwards?\b|(?:or|and) (?:later|newer|after|beyond)\b|on(?=\s*(?:[?.,;]|$)))"),
+    (
+        ">=",
+        rf"\b(?:from )?{DATE} (?:onwards?\b|(?:or|and) (?:later|newer|after|beyond)\b|on(?=\s*(?:[?.,;]|$)))",
+    ),
     (">", rf"\b(?:from )?(?:after|newer than|later than|more recent than|past|post-?) ?{DATE}"),
     ("=", rf"\b{_OUT}(?:back )?(?:in|from|of|on|during|for|dated)(?: the year)? {DATE}"),
     ("=", rf"\bdat(?:es?|ing) (?:back )?(?:to|from) {DATE}"),
@@ -138,4 +149,6 @@ def _iso(date: str) -> str:
     if month is None:
         return "-".join([year, *rest])
     days = [int(group) for group in rest if group.isdigit()]
-    return f"{year}-{_MONTHS.index(month[:3].lower()) + 1:02d}" + (f"-{days[0]:02d}" if days else "")
+    return f"{year}-{_MONTHS.index(month[:3].lower()) + 1:02d}" + (
+        f"-{days[0]:02d}" if days else ""
+    )

@@ -47,7 +47,10 @@ _WHEN = r"(?:year|month|date|day)"
 _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ("author_count", rf"\bhow many {PEOPLE}|\bnumber of {PEOPLE}|\bauthors? (?:count|number)s?\b"),
     ("comments", r"\bhow many comments\b|\bnumber of comments\b|\bcomment counts?\b"),
-    ("authors", r"\bwho (?:wrote|authored|published|penned)\b|\b(?:first|last|lead|senior|corresponding) authors?\b"),
+    (
+        "authors",
+        r"\bwho (?:wrote|authored|published|penned)\b|\b(?:first|last|lead|senior|corresponding) authors?\b",
+    ),
     ("authors", r"\bnames? of (?:the|its) authors?\b|\bauthor names\b"),
     (
         "organisation",
@@ -55,7 +58,10 @@ _FIELD_RULES: tuple[tuple[Field, str], ...] = (
     ),
     ("organisation", r"\bwho(?: is|'s| are| was)? behind\b|\baffiliations?\b"),
     ("published", rf"\bwhen (?:was|were|did|is)\b(?=.*\b{_APPEARING}\b)"),
-    ("published", rf"\b(?:publication|release|posting) {_WHEN}s?\b|\b(?:in |on )?(?:what|which) (?:exact )?{_WHEN}\b"),
+    (
+        "published",
+        rf"\b(?:publication|release|posting) {_WHEN}s?\b|\b(?:in |on )?(?:what|which) (?:exact )?{_WHEN}\b",
+    ),
     ("published", r"\bhow (?:old|recent|new) (?:is|are|was)\b|\bhow long ago\b"),
     ("published", r"\b(?:its|with|the|their) (?:\w+ )?dates?\b|\bdates\b"),
     ("published", r"\band when(?: (?:was|did) (?:it|they|this)\b.*)?[?.]*$|- when[?.]*$"),
@@ -75,9 +81,7 @@ _EXCEPT = (
     r"|ignoring|aside from) (?P<name>[^,;:?.]+?)(?=\s*(?:[,;:?.]|$)|\s+(?:what|which|who|is|are|has|have|do|does)\b)"
 )
 # "Was X published before 2020?" asks for a fact of X; "is there anything from 2020" for papers.
-_PAPERS_AS_SUCH = (
-    rf"(?:there|any\w*|some\w*|these|those|your|our|you|we|the (?:library|collection|corpus)|(?:the )?{PAPERS})\b"
-)
+_PAPERS_AS_SUCH = rf"(?:there|any\w*|some\w*|these|those|your|our|you|we|the (?:library|collection|corpus)|(?:the )?{PAPERS})\b"
 _WHETHER = rf"^(?:is|was|were|did|does|has) (?!{_PAPERS_AS_SUCH})"
 # "And in 2023?"
 _BARE_DATE = rf"\s*(?:and|or|what about|how about|then)?\s*(?:in|from|of|for|during)?\s*(?P<date>{DATE})\s*\??\s*"
@@ -107,9 +111,7 @@ _FILLERS = """
     total altogether exist exists looking look want yet ago back already not no rather instead if whether else
     very carry carries contributed counting counted down publish publishes
     """.split()  # noqa: SIM905 (a list of words reads best as words)
-_FILLER = (
-    rf"(?<![\w'-])(?:(?:single|sole|lone) (?={PAPERS}|one\b)|(?:{'|'.join(map(re.escape, _FILLERS))}|'s)(?![\w'-]))"
-)
+_FILLER = rf"(?<![\w'-])(?:(?:single|sole|lone) (?={PAPERS}|one\b)|(?:{'|'.join(map(re.escape, _FILLERS))}|'s)(?![\w'-]))"
 
 
 def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
@@ -120,7 +122,12 @@ def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple
     without = (left_out["name"] or left_out["aside"],) if left_out else ()
     tally, averaged = tallied(question, reader.take), average(reader.take)
     asked: list[Field] = ["authors"] if reader.take(_WHO) else []
-    conditions = [*_known(reader), *dates, *amounts(reader.take), *_organisations(reader, organisations)]
+    conditions = [
+        *_known(reader),
+        *dates,
+        *amounts(reader.take),
+        *_organisations(reader, organisations),
+    ]
     first = None if averaged else order(reader.take)
     asked += [field for field, rule in _FIELD_RULES if reader.take(rule)]
     counted = reader.take(_COUNTED) is not None
@@ -133,7 +140,9 @@ def understand(question: str, organisations: Callable[[], Iterable[str]] = tuple
     return CatalogQuery(topic, tuple(conditions), first, fields, counted, tally, averaged, without)
 
 
-def understand_after(earlier: str, question: str, organisations: Callable[[], Iterable[str]] = tuple) -> CatalogQuery:
+def understand_after(
+    earlier: str, question: str, organisations: Callable[[], Iterable[str]] = tuple
+) -> CatalogQuery:
     """Read a question that leans on an earlier one (""): its conditions take the place of those on the same facts."""
     if bare := re.fullmatch(_BARE_DATE, question, re.IGNORECASE):
         question = f"papers from {bare['date']}"
@@ -218,4 +227,7 @@ def _field_called(name: str) -> Field:
     """The field of a word of `_KNOWN_FACTS`."""
     beginnings: dict[str, Field] = {"date": "published", "year": "published", "comment": "comments"}
     beginnings |= {"author": "author_count", "number": "author_count"}
-    return next((field for start, field in beginnings.items() if name.lower().startswith(start)), "organisation")
+    return next(
+        (field for start, field in beginnings.items() if name.lower().startswith(start)),
+        "organisation",
+    )

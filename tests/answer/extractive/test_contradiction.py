@@ -17,7 +17,10 @@ def noticed(answer) -> bool:
     [
         ("Why does Barlow Twins need large batches?", "works without large batches"),
         ("Why did FuXi-ENS lose to the ECMWF ensemble on CRPS?", "outperforms the ECMWF ensemble"),
-        ("Why do sequence models beat behavioral cloning on new environments?", "behavioral cloning beats sequence"),
+        (
+            "Why do sequence models beat behavioral cloning on new environments?",
+            "behavioral cloning beats sequence",
+        ),
     ],
 )
 def test_a_false_premise_is_met_with_the_sentence_that_denies_it(demo, question, first) -> None:

@@ -20,11 +20,18 @@ def quoted(scores: list[float], most: int) -> list[list[str]]:
 
 
 def test_the_best_sentence_comes_first_and_the_rest_in_the_papers_order() -> None:
-    assert quoted([0.7, 0.0, 0.8, 0.0, 1.0], 3) == [["Other work is older."], ["We propose GLOW."], ["Costs are low."]]
+    assert quoted([0.7, 0.0, 0.8, 0.0, 1.0], 3) == [
+        ["Other work is older."],
+        ["We propose GLOW."],
+        ["Costs are low."],
+    ]
 
 
 def test_a_sentence_that_leans_on_another_has_it_before_it() -> None:
-    assert quoted([0.1, 1.0, 0.7, 0.0, 0.0], 2) == [["We propose GLOW.", "It explores well."], ["Costs are low."]]
+    assert quoted([0.1, 1.0, 0.7, 0.0, 0.0], 2) == [
+        ["We propose GLOW.", "It explores well."],
+        ["Costs are low."],
+    ]
 
 
 def test_a_neighbour_that_is_quoted_anyway_is_not_said_twice() -> None:
@@ -71,18 +78,31 @@ def test_saying_the_same(other: str, same: bool) -> None:
 
 def test_two_papers_that_say_the_same_are_both_named_but_quoted_once(fake, write_papers) -> None:
     said = "Warm starts make agents learn twice as fast as before."
-    rows = [{"title": "Warm starts", "abstract": said}, {"title": "Warm starts revisited", "abstract": said}]
-    others = [{"title": f"On subject {n}", "abstract": f"Something else, number {n}."} for n in range(20)]
+    rows = [
+        {"title": "Warm starts", "abstract": said},
+        {"title": "Warm starts revisited", "abstract": said},
+    ]
+    others = [
+        {"title": f"On subject {n}", "abstract": f"Something else, number {n}."} for n in range(20)
+    ]
     fake.ingest(write_papers("a.jsonl", *rows, *others))
     answer = fake.ask("which papers have warm starts that make agents learn twice as fast?")
     assert answer.text.count(said) == 1
     assert "It says the same as “Warm starts" in answer.text
-    assert {citation.title for citation in answer.citations} == {"Warm starts", "Warm starts revisited"}
+    assert {citation.title for citation in answer.citations} == {
+        "Warm starts",
+        "Warm starts revisited",
+    }
     assert [one.text for citation in answer.citations for one in citation.evidence] == [said, said]
 
 
 def test_joined_sentences_are_each_a_piece_of_evidence(fake, write_papers) -> None:
-    rows = [{"title": "GLOW", "abstract": "GLOW is an explorer of mazes. It doubles the reward of every agent."}]
+    rows = [
+        {
+            "title": "GLOW",
+            "abstract": "GLOW is an explorer of mazes. It doubles the reward of every agent.",
+        }
+    ]
     fake.ingest(write_papers("a.jsonl", *rows))
     [first, *_] = fake.ask("what doubles the reward of every agent?").citations
     assert [one.text for one in first.evidence if isinstance(one, TextSpan)] == [

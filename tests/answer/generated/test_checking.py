@@ -10,7 +10,12 @@ from rag.llm import MOST_WORDS, Draft
 from tests.answer.made import excerpt, paper
 from tests.fakes import WordEmbedder
 
-GLOW = paper("GLOW", "GLOW explores with density ratios.", "Costs are rather low here.", "GLOW truncates large ratios.")
+GLOW = paper(
+    "GLOW",
+    "GLOW explores with density ratios.",
+    "Costs are rather low here.",
+    "GLOW truncates large ratios.",
+)
 CDR = paper("CDR", "CDR labels pairs of preferences.", "Its reward is a log ratio of models.")
 GIVEN = [excerpt(GLOW, 1), excerpt(GLOW, 2), excerpt(CDR, 1, 2)]
 WEAK = "Costs are rather low for 77 bananas in shops."
@@ -22,7 +27,9 @@ def checker(given=GIVEN, **settings) -> Checker:
 
 
 def cited(statement) -> list[tuple[int, str, list[str]]]:
-    return [(one.mark, one.title, [span.text for span in one.evidence]) for one in statement.citations]
+    return [
+        (one.mark, one.title, [span.text for span in one.evidence]) for one in statement.citations
+    ]
 
 
 def test_the_marks_of_a_draft_are_those_of_its_last_sentence() -> None:
@@ -74,8 +81,12 @@ def test_a_mark_that_adds_nothing_is_left_out() -> None:
 
 def test_two_excerpts_of_one_paper_are_one_citation_with_two_spans() -> None:
     given = [excerpt(GLOW, 1), excerpt(GLOW, 3)]
-    [said] = checker(given).statements(Draft("GLOW explores with ratios, and GLOW truncates large ratios.", (1, 2)))
-    assert cited(said) == [(1, "GLOW", ["GLOW explores with density ratios.", "GLOW truncates large ratios."])]
+    [said] = checker(given).statements(
+        Draft("GLOW explores with ratios, and GLOW truncates large ratios.", (1, 2))
+    )
+    assert cited(said) == [
+        (1, "GLOW", ["GLOW explores with density ratios.", "GLOW truncates large ratios."])
+    ]
 
 
 def test_of_a_list_a_sentence_on_one_paper_has_its_title() -> None:
@@ -101,9 +112,10 @@ def test_a_sentence_that_its_grammar_ended_is_withheld_with_a_notice(bound, said
     long = " ".join(["word"] * MOST_WORDS) + "."
     made = checker(bound=bound)
     assert len(list(made.statements(Draft(long, ())))) == said
-    assert [one.text.startswith("1 sentence was withheld: longer than 45 words") for one in made.closing()] == (
-        [True] if bound else []
-    )
+    assert [
+        one.text.startswith("1 sentence was withheld: longer than 45 words")
+        for one in made.closing()
+    ] == ([True] if bound else [])
 
 
 def test_a_sentence_just_below_the_limit_is_kept() -> None:

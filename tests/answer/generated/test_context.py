@@ -2,11 +2,21 @@
 
 import pytest
 
-from rag.answer.generated.context import arranged, best_of_each, numbered, one_by_one, ranked, whole_papers
+from rag.answer.generated.context import (
+    arranged,
+    best_of_each,
+    numbered,
+    one_by_one,
+    ranked,
+    whole_papers,
+)
 from tests.answer.made import assessed, excerpt, found, paper
 
 GLOW = paper(
-    "GLOW", "GLOW explores with density ratios.", "It truncates them at a bound.", "Costs are rather low here."
+    "GLOW",
+    "GLOW explores with density ratios.",
+    "It truncates them at a bound.",
+    "Costs are rather low here.",
 )
 CDR = paper("CDR", "CDR labels pairs of preferences.", "Its reward is a log ratio.")
 ASKED = "How are density ratios used?"
@@ -20,9 +30,21 @@ def test_sentences_are_ranked_by_their_own_score_and_their_papers_relevance() ->
     """0.7 of a paper of a tenth of the relevance is 0.7 + 0.2 ln 0.1 = 0.24."""
     result = found([GLOW, CDR], [[0.9, 0.5, 0.2, 0.3], [0.9, 0.7, 0.6]])
     alike = ranked(ASKED, result, assessed(0.8, 0.8))
-    assert rows(alike) == [("CDR", (1,)), ("CDR", (2,)), ("GLOW", (1,)), ("GLOW", (3,)), ("GLOW", (2,))]
+    assert rows(alike) == [
+        ("CDR", (1,)),
+        ("CDR", (2,)),
+        ("GLOW", (1,)),
+        ("GLOW", (3,)),
+        ("GLOW", (2,)),
+    ]
     apart = ranked(ASKED, result, assessed(0.8, 0.08))
-    assert rows(apart) == [("GLOW", (1,)), ("GLOW", (3,)), ("CDR", (1,)), ("GLOW", (2,)), ("CDR", (2,))]
+    assert rows(apart) == [
+        ("GLOW", (1,)),
+        ("GLOW", (3,)),
+        ("CDR", (1,)),
+        ("GLOW", (2,)),
+        ("CDR", (2,)),
+    ]
 
 
 def test_a_title_is_given_only_where_there_is_no_abstract() -> None:
@@ -36,7 +58,10 @@ def test_a_title_is_given_only_where_there_is_no_abstract() -> None:
 
 def test_of_each_paper_of_a_list_the_best_sentences_are_one_excerpt_in_the_papers_order() -> None:
     result = found([GLOW, CDR], [[0.9, 0.1, 0.2, 0.3], [0.9, 0.7, 0.6]])
-    assert rows(best_of_each(ASKED, result, assessed(0.8, 0.8), [1, 0], 2)) == [("CDR", (1, 2)), ("GLOW", (2, 3))]
+    assert rows(best_of_each(ASKED, result, assessed(0.8, 0.8), [1, 0], 2)) == [
+        ("CDR", (1, 2)),
+        ("GLOW", (2, 3)),
+    ]
 
 
 def test_in_a_comparison_each_sentence_has_a_number_of_its_own() -> None:
@@ -57,7 +82,9 @@ def test_papers_are_arranged_by_their_best_sentence_and_sentences_in_their_order
         ([3], [(3,)]),
     ],
 )
-def test_a_sentence_that_points_back_is_joined_to_the_one_before_unless_that_is_given(given, wanted) -> None:
+def test_a_sentence_that_points_back_is_joined_to_the_one_before_unless_that_is_given(
+    given, wanted
+) -> None:
     assert [one.rows for one in arranged([excerpt(GLOW, row) for row in given])] == wanted
 
 

@@ -30,9 +30,13 @@ def asking(demo_home, tiny, monkeypatch):
 
     def ask(judges, writes=WRITES, question=QUESTION, **variables):
         settings = {**SERVED, "RAG_LLM__MODEL": MODEL, "RAG_LLM__TOKENIZER": tiny}
-        for name, value in (settings | {f"RAG_{name}": value for name, value in variables.items()}).items():
+        for name, value in (
+            settings | {f"RAG_{name}": value for name, value in variables.items()}
+        ).items():
             monkeypatch.setenv(name, str(value))
-        with serving(lambda handler: (judges if "logprobs" in handler.body else writes)(handler)) as server:
+        with serving(
+            lambda handler: (judges if "logprobs" in handler.body else writes)(handler)
+        ) as server:
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
             with Assistant.open(home=demo_home) as assistant:
                 events = list(assistant.ask_stream(question))
@@ -56,13 +60,15 @@ def test_a_model_that_was_not_measured_is_not_asked(asking) -> None:
 def test_its_yes_joins_the_calibrated_answerability(asking, demo) -> None:
     """weights . (logit of the calibrated, ln 0.8 - ln 0.1) + bias, as a probability."""
     joined = measured(MODEL).joined
-    calibrated = demo.ask(QUESTION).told
-    events, judged, all_of_them = asking(likely({"Yes": math.log(0.7), " yes": math.log(0.1), "no": math.log(0.1)}))
+    calibrated = demo.ask(QUESTION).answerability
+    events, judged, all_of_them = asking(
+        likely({"Yes": math.log(0.7), " yes": math.log(0.1), "no": math.log(0.1)})
+    )
     [said] = [one for one in events if isinstance(one, Judged)]
     first, second = joined.weights
     wanted = first * math.log(calibrated / (1 - calibrated)) + second * math.log(8) + joined.bias
-    assert said.told == pytest.approx(1 / (1 + math.exp(-wanted)))
-    assert events[-1].answer.told == said.told
+    assert said.answerability == pytest.approx(1 / (1 + math.exp(-wanted)))
+    assert events[-1].answer.answerability == said.answerability
     assert events[-1].answer.text.startswith("Density ratios help. [1]")
     assert len(judged) == 1
     assert not refusal_allowed(all_of_them[-1]), "it has said yes"
@@ -82,7 +88,7 @@ def test_its_no_declines_and_nothing_is_written(asking) -> None:
     answer = events[-1].answer
     assert answer.refusal
     assert answer.citations == ()
-    assert 0 < answer.told < measured(MODEL).threshold
+    assert 0 < answer.answerability < measured(MODEL).threshold
     assert len(all_of_them) == 1
 
 
@@ -96,23 +102,27 @@ def test_a_refusal_after_its_yes_gives_way_to_the_papers_own_sentences(asking, s
 
 
 def test_its_yes_answers_what_the_search_alone_would_decline(asking, demo) -> None:
-    events, judged, _ = asking(likely({"yes": -0.01}), question=PARTLY, ANSWER__TOLD=0.99)
-    assert demo.ask(PARTLY).told < 0.99
+    events, judged, _ = asking(likely({"yes": -0.01}), question=PARTLY, ANSWER__ANSWERABILITY=0.99)
+    assert demo.ask(PARTLY).answerability < 0.99
     assert judged
     assert events[-1].answer.refusal is None
 
 
 def test_far_below_no_model_is_asked(asking) -> None:
-    events, _, all_of_them = asking(likely({"yes": -0.01}), question="How tall is the Eiffel Tower?")
+    events, _, all_of_them = asking(
+        likely({"yes": -0.01}), question="How tall is the Eiffel Tower?"
+    )
     assert events[-1].answer.refusal
     assert all_of_them == []
 
 
-@pytest.mark.parametrize(("told", "declined"), [(0.4, False), (0.99, True)])
+@pytest.mark.parametrize(("answerability", "declined"), [(0.4, False), (0.99, True)])
 def test_without_probabilities_the_calibrated_answerability_decides_and_the_model_may_refuse(
-    asking, told, declined
+    asking, answerability, declined
 ) -> None:
-    events, judged, all_of_them = asking(says("yes"), question=PARTLY, ANSWER__TOLD=told)
+    events, judged, all_of_them = asking(
+        says("yes"), question=PARTLY, ANSWER__ANSWERABILITY=answerability
+    )
     assert len(judged) == 1
     assert not any(isinstance(one, Judged) for one in events)
     assert bool(events[-1].answer.refusal) == declined
@@ -139,5 +149,7 @@ def test_a_model_is_known_by_a_part_of_its_name() -> None:
 def test_all_spellings_of_a_word_count(likeliest, wanted) -> None:
     config = load_config("gpu").llm
     with serving(likely(likeliest) if likeliest else says("yes")) as server:
-        sure = certainty(LLM(config.model_copy(update={"base_url": server.url})), [Message("user", "Is it so?")])
+        sure = certainty(
+            LLM(config.model_copy(update={"base_url": server.url})), [Message("user", "Is it so?")]
+        )
     assert sure == (None if wanted is None else pytest.approx(wanted))

@@ -20,7 +20,10 @@ from tests.llm.tiny import make_model
 QUESTION = "which papers study density ratios in RL?"
 ONLINE = "Harnessing Density Ratios for Online Reinforcement Learning"
 CDR = "CDR: Customizable Density Ratios of Strong-over-weak LLMs for Preference Annotation"
-LIST = says("- Coverability is enough to make density ratios useful online. [1]\n- The reward is ", "a log ratio. [2]")
+LIST = says(
+    "- Coverability is enough to make density ratios useful online. [1]\n- The reward is ",
+    "a log ratio. [2]",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +48,16 @@ def screening(demo_home, tiny, monkeypatch):
 
         def start(judge, answer=LIST, **variables):
             settings = {"LLM__TOKENIZER": tiny, "LLM__READ_SECONDS": 2}
-            for name, value in (settings | {"LLM__SCREENED": 8, "LLM__PARALLEL": 4} | variables).items():
+            for name, value in (
+                settings | {"LLM__SCREENED": 8, "LLM__PARALLEL": 4} | variables
+            ).items():
                 monkeypatch.setenv(f"RAG_{name}", str(value))
             server = stack.enter_context(
-                serving(lambda handler: (judge(title(handler.body)) if screens(handler.body) else answer)(handler))
+                serving(
+                    lambda handler: (
+                        judge(title(handler.body)) if screens(handler.body) else answer
+                    )(handler)
+                )
             )
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
             return stack.enter_context(Assistant.open(home=demo_home)), server
@@ -89,12 +98,16 @@ def test_candidates_are_screened_and_the_included_ones_listed(screening) -> None
     assert answer.notices == ("The language model screened 8 papers and excluded 6 of them.",)
     assert len(answer.excluded) == 6
     assert all(one.reason == f"This is on {one.title.split()[0]}." for one in answer.excluded)
-    assert not {one.paper_id for one in answer.excluded} & {hit.paper.id for hit in answer.perhaps}
+    assert not {one.paper_id for one in answer.excluded} & {
+        hit.paper.id for hit in answer.near_misses
+    }
     assert answer.usage["prompt_tokens"] == 9 * 7
     listing = server.requests[-1]
     assert 'entry "[1]" "\\n" entry "[2]"\n' in listing["structured_outputs"]["grammar"]
     assert listing["messages"][1]["content"].startswith(f"{ONLINE}\n[1] ")
-    assert all('\\"include\\"' in one["structured_outputs"]["grammar"] for one in server.requests[:-1])
+    assert all(
+        '\\"include\\"' in one["structured_outputs"]["grammar"] for one in server.requests[:-1]
+    )
 
 
 def test_the_cost_is_told_before_and_the_progress_while(screening) -> None:
@@ -128,7 +141,11 @@ def test_the_order_is_that_of_the_candidates_whatever_comes_first(screening, lat
 
     slow, _ = screening(judge)
     answer = slow.ask(QUESTION)
-    assert (answer.text, answer.excluded, answer.citations) == (wanted.text, wanted.excluded, wanted.citations)
+    assert (answer.text, answer.excluded, answer.citations) == (
+        wanted.text,
+        wanted.excluded,
+        wanted.citations,
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,8 +171,12 @@ def test_without_a_clear_verdict_a_paper_is_included_and_that_is_told(screening,
 
 
 def test_a_server_without_a_grammar_may_wrap_the_object(screening) -> None:
-    wrapped = says('Sure:\n```json\n{"include": false, "reason": "No \\ud800\\u001b[31m\\n word."}\n```')
-    assistant, server = screening(lambda name: verdict(True) if name == ONLINE else wrapped, LLM__FORM="none")
+    wrapped = says(
+        'Sure:\n```json\n{"include": false, "reason": "No \\ud800\\u001b[31m\\n word."}\n```'
+    )
+    assistant, server = screening(
+        lambda name: verdict(True) if name == ONLINE else wrapped, LLM__FORM="none"
+    )
     answer = assistant.ask(QUESTION)
     assert {one.reason for one in answer.excluded} == {"No [31m word."}
     assert not any("structured_outputs" in one for one in server.requests)
@@ -190,7 +211,10 @@ def test_a_failure_after_the_screening_leaves_no_cited_paper_among_the_excluded(
 def test_none_is_included(screening) -> None:
     assistant, server = screening(lambda _: verdict(False))
     answer = assistant.ask(QUESTION)
-    assert answer.refusal == "the language model finds that none of the papers that it screened answers the question"
+    assert (
+        answer.refusal
+        == "the language model finds that none of the papers that it screened answers the question"
+    )
     assert len(answer.excluded) == len(server.requests) == 8
     assert answer.made_by
 
@@ -208,7 +232,9 @@ def test_closing_the_answer_stops_the_requests(screening) -> None:
         talks_on(handler)
         left.release()
 
-    assistant, server = screening(lambda name: by_title(name) if name == ONLINE else on_and_on, LLM__SCREENED=40)
+    assistant, server = screening(
+        lambda name: by_title(name) if name == ONLINE else on_and_on, LLM__SCREENED=40
+    )
     events = assistant.ask_stream(QUESTION)
     next(one for one in events if isinstance(one, Stage) and one.text == "screened 1 of 40")
     deadline = time.monotonic() + 5
@@ -250,6 +276,8 @@ def test_a_long_paper_is_screened_by_its_first_sentences(screening) -> None:
     counter = Counters(assistant.config.llm).best()
     assert all(counter.count([Message("user", one)]) <= 544 - 256 for one in prompts(server))
     assert all(one.endswith((".", "?")) for one in prompts(server))
-    assert any("by the first sentences only" in one.text for one in events if isinstance(one, Notice))
+    assert any(
+        "by the first sentences only" in one.text for one in events if isinstance(one, Notice)
+    )
     assert any(isinstance(one, Excluded) for one in events)
     assert any(isinstance(one, Statement) for one in events)

@@ -49,7 +49,9 @@ def prompt(requests) -> str:
 
 
 def test_a_sentence_with_its_evidence(asking) -> None:
-    answer, requests = asking(says("Coverability is enough to make density ", "ratios useful online. [", "3]"))
+    answer, requests = asking(
+        says("Coverability is enough to make density ", "ratios useful online. [", "3]")
+    )
     title, first, *_ = prompt(requests).splitlines()
     assert title == "Harnessing Density Ratios for Online Reinforcement Learning"
     assert first.startswith("[1] Density ratio modeling has become popular")
@@ -70,11 +72,20 @@ def test_a_sentence_with_its_evidence(asking) -> None:
 
 
 def test_a_comparison_says_sentences_of_each_paper_one_by_one(asking) -> None:
-    asked = "Compare RankMixup with the correctness-aware calibrator: which signal do they learn from?"
-    answer, requests = asking(says("- Bananas cost 77 cents. [1]\n", "- Bananas cost 77 cents. [4]"), question=asked)
-    given = re.findall(r"^\[\d\] .*|^\D.*$", prompt(requests).partition("\n\nQuestion:")[0], re.MULTILINE)
+    asked = (
+        "Compare RankMixup with the correctness-aware calibrator: which signal do they learn from?"
+    )
+    answer, requests = asking(
+        says("- Bananas cost 77 cents. [1]\n", "- Bananas cost 77 cents. [4]"), question=asked
+    )
+    given = re.findall(
+        r"^\[\d\] .*|^\D.*$", prompt(requests).partition("\n\nQuestion:")[0], re.MULTILINE
+    )
     titles = [line for line in given if not line.startswith("[")]
-    assert [len(run.splitlines()) for run in "\n".join(given).split("\n" + titles[1] + "\n")] == [4, 3]
+    assert [len(run.splitlines()) for run in "\n".join(given).split("\n" + titles[1] + "\n")] == [
+        4,
+        3,
+    ]
     assert requests[0]["messages"][0]["content"].startswith("You compare papers")
     # What the papers do not say gives way to what they do.
     assert [one.title for one in answer.citations] == titles
@@ -82,7 +93,9 @@ def test_a_comparison_says_sentences_of_each_paper_one_by_one(asking) -> None:
 
 
 def test_doubts_are_in_plain_sight(asking) -> None:
-    answer, _ = asking(says("Coverability makes online density ratios cost 77 cents. [1] No mark here."))
+    answer, _ = asking(
+        says("Coverability makes online density ratios cost 77 cents. [1] No mark here.")
+    )
     first, second = answer.text.splitlines()
     assert re.search(r"\[1\] \(check: weak support, 0\.\d\d; 77 in no cited paper\)$", first)
     assert second == "No mark here. (check: it names no source)"
@@ -120,7 +133,7 @@ def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:
 def test_the_model_declines(asking, refusal) -> None:
     answer, _ = asking(says(refusal))
     assert answer.refusal == "the language model finds no answer in the sentences that come nearest"
-    assert answer.text.startswith("The papers don’t tell: the language model finds no answer")
+    assert answer.text.startswith("Not found in your papers: the language model finds no answer")
     assert answer.citations == ()
 
 
@@ -150,9 +163,12 @@ def test_what_was_said_stays_when_the_server_fails(asking, demo_home, monkeypatc
 
 def test_only_whole_sentences_that_fit_are_given(asking) -> None:
     whole, few = (
-        asking(says("Density ratios help. [1]"), LLM__PROMPT_TOKENS=most)[1][0]["messages"] for most in (600, 300)
+        asking(says("Density ratios help. [1]"), LLM__PROMPT_TOKENS=most)[1][0]["messages"]
+        for most in (600, 300)
     )
-    given, of_all = (one[1]["content"].partition("\n\nQuestion:")[0].splitlines() for one in (few, whole))
+    given, of_all = (
+        one[1]["content"].partition("\n\nQuestion:")[0].splitlines() for one in (few, whole)
+    )
     bare = [re.sub(r"^\[\d+\] ", "", line) for line in of_all]
     assert 1 < len(given) < len(of_all)
     assert all(re.sub(r"^\[\d+\] ", "", line) in bare for line in given)
@@ -196,7 +212,9 @@ def test_an_unreachable_hub_is_asked_once(demo_home, monkeypatch, caplog) -> Non
     asked = []
     monkeypatch.setattr("rag.models.hub.reachable", lambda: asked.append(1))
     counters = Counters(
-        load_config("gpu").llm.model_copy(update={"tokenizer": "nobody/has-it", "base_url": "http://127.0.0.1:9/v1"})
+        load_config("gpu").llm.model_copy(
+            update={"tokenizer": "nobody/has-it", "base_url": "http://127.0.0.1:9/v1"}
+        )
     )
     assert not counters.best().exact
     assert not counters.best().exact
@@ -220,11 +238,16 @@ def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
         with Assistant.open(home=demo_home) as assistant:
             events = assistant.ask_stream(QUESTION)
-            assert next(one for one in events if isinstance(one, Statement)).text == "Density ratios help."
+            assert (
+                next(one for one in events if isinstance(one, Statement)).text
+                == "Density ratios help."
+            )
             events.close()
 
 
-def test_the_best_quotation_is_shown_before_the_model_is_asked(demo_home, tiny, monkeypatch) -> None:
+def test_the_best_quotation_is_shown_before_the_model_is_asked(
+    demo_home, tiny, monkeypatch
+) -> None:
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
@@ -233,14 +256,18 @@ def test_the_best_quotation_is_shown_before_the_model_is_asked(demo_home, tiny, 
             preview = next(one for one in events if isinstance(one, Preview))
             assert "coverability" in preview.statement.text
             assert server.requests == []
-            assert [one.text for one in events if isinstance(one, Statement)] == ["Density ratios help."]
+            assert [one.text for one in events if isinstance(one, Statement)] == [
+                "Density ratios help."
+            ]
 
 
 def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
     lines = [f"- Paper {number} is about it. [{number}]\n" for number in range(1, 6)]
     lenient = {f"ANSWER__{name}": 0 for name in ("RELEVANCE", "SHARE_OF_BEST", "ODDS_OF_BEST")}
     acts = says(*lines), says(*lines[:2])
-    answer, requests = asking(*acts, question="papers about language models", ANSWER__CONSIDERED=7, **lenient)
+    answer, requests = asking(
+        *acts, question="papers about language models", ANSWER__CONSIDERED=7, **lenient
+    )
     assert [prompt([one]).count("\n[") for one in requests] == [5, 2]
     assert [one.mark for one in answer.citations] == [1, 2, 3, 4, 5, 6, 7]
     assert len({one.paper_id for one in answer.citations}) == 7
@@ -253,7 +280,9 @@ def test_findings_of_several_papers_have_an_answer_first_and_then_a_line_for_eac
     lines = [f"- Paper {number} is about it. [{number}]\n" for number in range(1, 6)]
     lenient = {f"ANSWER__{name}": 0 for name in ("RELEVANCE", "SHARE_OF_BEST", "ODDS_OF_BEST")}
     acts = lead, says(*lines), says(*lines[:2])
-    answer, requests = asking(*acts, question="training of language models", ANSWER__CONSIDERED=7, **lenient)
+    answer, requests = asking(
+        *acts, question="training of language models", ANSWER__CONSIDERED=7, **lenient
+    )
     assert answer.statements[0].text == "Language models are trained on text."
     assert answer.statements[0].title is None
     of_papers = [one.title for one in answer.statements if one.title]
@@ -261,10 +290,12 @@ def test_findings_of_several_papers_have_an_answer_first_and_then_a_line_for_eac
     assert [one["structured_outputs"]["grammar"].count("entry ") for one in requests] == [0, 6, 3]
 
 
-def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, tiny, monkeypatch) -> None:
+def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(
+    demo_home, tiny, monkeypatch
+) -> None:
     """Of a few papers the best one's relevance counts, as for quotations, and not the measure of whole libraries."""
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
-    monkeypatch.setenv("RAG_ANSWER__TOLD", "1.0")
+    monkeypatch.setenv("RAG_ANSWER__ANSWERABILITY", "1.0")
     with serving(says("Density ratios help. [1]")) as server:
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
         with Assistant.open(home=demo_home) as assistant:
@@ -276,7 +307,9 @@ def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(demo_home, 
     assert len(server.requests) == 1
 
 
-def test_a_sentence_without_a_source_is_an_answer_in_doubt_and_nothing_is_quoted_below_it(asking) -> None:
+def test_a_sentence_without_a_source_is_an_answer_in_doubt_and_nothing_is_quoted_below_it(
+    asking,
+) -> None:
     answer, _ = asking(says("Bananas cost 77 cents in every shop."), LLM__FORM="none")
     assert answer.text == "Bananas cost 77 cents in every shop. (check: it names no source)"
     assert answer.notices == ()

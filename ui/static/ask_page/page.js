@@ -10,13 +10,13 @@ const wide = window.matchMedia("(min-width: 1000px)");
 const acts = {}; // what a button does, by its data-act
 const received = {}; // what is done with what the server sends, by its name
 
-let told;
+let hideTimer;
 function tell(text) {
   const line = find(".said-aloud");
   line.textContent = text;
   line.classList.add("on");
-  clearTimeout(told);
-  told = setTimeout(() => line.classList.remove("on"), Math.max(2500, 80 * text.length)); // long enough to be read
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => line.classList.remove("on"), Math.max(2500, 80 * text.length)); // long enough to be read
 }
 
 /* Asks the reader in a dialog: the promise is of true, or of the text that was given where `name` is to be changed; of
