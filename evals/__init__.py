@@ -1,4 +1,4 @@
-"""How good is it? Suites, measures, intervals and comparisons; `rag eval` on the command line."""
+"""Evaluation: suites, measures, intervals and comparisons; `rag eval` on the command line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from evals.runs import Run, read
 
 
 def compare(a: Run | str | Path, b: Run | str | Path) -> list[Comparison]:
-    """Two runs, or their folders, case by case; see `evals.comparing.compare_runs`."""
-    first, second = (one if isinstance(one, Run) else read(Path(one)) for one in (a, b))
+    """Compare two runs, or their folders, case by case; see `evals.comparing.compare_runs`."""
+    first, second = (run if isinstance(run, Run) else read(Path(run)) for run in (a, b))
     return compare_runs(first, second)
 
 

@@ -1,8 +1,14 @@
-"""questions.jsonl: one case a line, checked as it is read.
+"""Read questions.jsonl, one case per line, and check every case.
 
-Keys: `id`, `type`, `question`, `turns` (the user's turns in order, the last one the question), `relevant` ({paper:
-grade}), `answer_points` (texts), `evidence` ([{key, quote, point}] or [{key, field, value, point}]), `expected`
-([[spelling, ...], ...]). A paper is named by its id, its title, or a key that the suite's papers.jsonl explains.
+Keys of a line:
+- `id`, `type`, `question`
+- `turns`: the user's turns in order; the last turn is the question
+- `relevant`: {paper: grade}
+- `answer_points`: texts
+- `evidence`: [{key, quote, point}] or [{key, field, value, point}]
+- `expected`: [[spelling, ...], ...]
+
+A paper is named by its id, by its title, or by a key that the suite's papers.jsonl maps to a title.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from rag.records import Paper, normalise_title
 
 
 class Names:
-    """Finds papers by id, title or key."""
+    """Index of papers by id, title or key."""
 
     def __init__(self, papers: Iterable[Paper], keys: Mapping[str, str] | None = None) -> None:
         self._ids = {}
@@ -28,33 +34,38 @@ class Names:
         self._titles = keys or {}
 
     def find(self, name: str) -> str:
-        """The id of the paper so named. Raises KeyError."""
+        """Return the id of the paper with this id, title or key. Raises KeyError."""
         title = self._titles.get(name, name)
         return self._ids.get(title) or self._ids[normalise_title(title)]
 
 
 def read_keys(path: Path) -> dict[str, str]:
-    """Key -> title of a papers.jsonl with both."""
+    """Read a papers.jsonl; return a map from key to title."""
     return {row["key"]: row["title"] for _, row in _objects(path)}
 
 
 def read_cases(path: Path, names: Names, expected: Mapping[str, Any] | None = None) -> list[Case]:
-    """All cases of a file. Raises InputError with the line number for whatever is wrong in it."""
+    """Read all cases of a file. Raises InputError with the line number of the first error.
+
+    `expected` maps case ids to accepted spellings. It is used where a line has none of its own.
+    """
     cases: dict[str, Case] = {}
     for number, row in _objects(path):
         try:
             case = _case(row, names, expected or {})
         except KeyError as error:
             raise InputError(
-                f"{path}, line {number}: {error.args[0]!r} is missing or names no paper here"
+                f"{path}, line {number}: {error.args[0]!r} is missing or is not a paper here"
             ) from None
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path}, line {number}: {error}") from None
         if case.id in cases:
-            raise InputError(f"{path}, line {number}: the id {case.id!r} stands there twice")
+            raise InputError(
+                f"{path}, line {number}: the id {case.id!r} occurs twice; ids must be unique"
+            )
         cases[case.id] = case
     if not cases:
-        raise InputError(f"{path} holds no questions")
+        raise InputError(f"{path} contains no questions")
     return list(cases.values())
 
 
@@ -63,7 +74,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path} can't be read: {getattr(error, 'strerror', None) or error}"
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
         ) from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -78,13 +89,14 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number here")
+    # json.loads accepts NaN and Infinity, which are not JSON.
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _case(row: Mapping[str, Any], names: Names, expected: Mapping[str, Any]) -> Case:
     question = row["question"]
     if not isinstance(question, str) or not question.strip():
-        raise ValueError("'question' must be a text")
+        raise ValueError("'question' must be a non-empty text")
     turns = row.get("turns") or [question]
     if turns[-1] != question:
         raise ValueError("the last of 'turns' must be the question")
@@ -100,7 +112,8 @@ def _case(row: Mapping[str, Any], names: Names, expected: Mapping[str, Any]) -> 
         points=points,
         evidence=tuple(_gold(piece, names, len(points)) for piece in row.get("evidence") or ()),
         expected=tuple(
-            tuple(one) for one in row.get("expected") or expected.get(str(row["id"]), ())
+            tuple(spellings)
+            for spellings in row.get("expected") or expected.get(str(row["id"]), ())
         ),
     )
 

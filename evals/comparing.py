@@ -1,10 +1,10 @@
-"""Two runs side by side, and a run against its gates."""
+"""Compare two runs, and check a run against its gates."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.figures import ALL, RAW, Figure, column, figures
@@ -12,13 +12,16 @@ from evals.runs import Run
 from evals.statistics import Difference, compare, corrected
 from rag.errors import InputError
 
-# Figures of time, and raw material, are not compared case by case.
+# These are raw inputs of other figures, times, or counts without a better direction.
 _NOT_COMPARED = RAW | {"answer words", "points without quotes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A - B in one measure; `p` is corrected for the number of measures compared (Holm)."""
+    """A - B in one measure; `p` is corrected for the number of measures compared (Holm).
+
+    `a` and `b` are the means over the cases that both runs have.
+    """
 
     suite: str
     measure: str
@@ -29,9 +32,9 @@ class Comparison:
 
 
 def compare_runs(a: Run, b: Run) -> list[Comparison]:
-    """Every measure that both runs have, over the cases that both have.
+    """Compare every measure that both runs have, over the cases that both have.
 
-    Raises InputError where they share no suite, or ran a suite on different cases or papers.
+    Raises InputError if they share no suite, or ran a suite on different cases or papers.
     """
     shared = [suite for suite in a.data if suite in b.data]
     if not shared:
@@ -41,31 +44,31 @@ def compare_runs(a: Run, b: Run) -> list[Comparison]:
             raise InputError(
                 f"{a.folder} and {b.folder} ran the suite {suite} on different cases or papers"
             )
-    made = [one for suite in shared for one in _compare_suite(a, b, suite)]
-    for_all = corrected([one.difference.p for one in made])
-    return [
-        Comparison(one.suite, one.measure, one.a, one.b, one.difference, p)
-        for one, p in zip(made, for_all, strict=True)
-    ]
+    comparisons = [row for suite in shared for row in _compare_suite(a, b, suite)]
+    p_values = corrected([row.difference.p for row in comparisons])
+    return [replace(row, p=p) for row, p in zip(comparisons, p_values, strict=True)]
 
 
 def _compare_suite(a: Run, b: Run, suite: str) -> list[Comparison]:
     first, second = ([row for row in run.rows if row.suite == suite] for run in (a, b))
-    made = []
+    comparisons = []
     for measure in dict.fromkeys(row.measure for row in first):
         left, right = column(first, measure), column(second, measure)
         cases = [case for case in left if case in right]
         if measure in _NOT_COMPARED or not cases:
             continue
         difference = compare([left[case] for case in cases], [right[case] for case in cases])
-        a_mean, b_mean = (sum(side[case] for case in cases) / len(cases) for side in (left, right))
-        made.append(Comparison(suite, measure, a_mean, b_mean, difference, difference.p))
-    return made
+        a_mean, b_mean = (
+            sum(values[case] for case in cases) / len(cases) for values in (left, right)
+        )
+        # compare_runs replaces p by the value that is corrected over all suites.
+        comparisons.append(Comparison(suite, measure, a_mean, b_mean, difference, difference.p))
+    return comparisons
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A bound that a figure must keep; `value` is None where the run has no such figure."""
+    """A bound on a figure; `value` is None if the run has no such figure."""
 
     suite: str
     type: str
@@ -76,7 +79,7 @@ class Gate:
 
     @property
     def kept(self) -> bool:
-        """Whether the figure is there and within its bound."""
+        """Whether the figure exists and is within its bound."""
         if self.value is None:
             return False
         return self.value >= self.bound if self.at_least else self.value <= self.bound
@@ -88,28 +91,29 @@ class Gate:
 
 
 def check_gates(run: Run, path: Path) -> list[Gate]:
-    """Each gate of a TOML file for the suites that the run has. Raises InputError for a file that holds none of them.
+    """Check the gates of a TOML file that concern the suites of a run.
 
-    The file is a list of tables `[[gate]]` with suite, measure, at_least or at_most, and where wanted type.
+    The file is a list of tables `[[gate]]` with the keys suite, measure, at_least or at_most, and
+    optionally type. Raises InputError if the file is invalid or has no gate for these suites.
     """
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["gate"]
-        made = figures(run.rows)
-        gates = [_gate(row, made) for row in rows if row["suite"] in run.data]
+        run_figures = figures(run.rows)
+        gates = [_gate(row, run_figures) for row in rows if row["suite"] in run.data]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no file of gates: {error}") from None
+        raise InputError(f"{path} is not a gates file: {error}") from None
     if not gates:
         raise InputError(f"{path} has no gate for {', '.join(run.data)}")
     return gates
 
 
-def _gate(row: dict[str, object], made: Sequence[Figure]) -> Gate:
+def _gate(row: dict[str, object], run_figures: Sequence[Figure]) -> Gate:
     at_least = "at_least" in row
     bound = float(str(row["at_least" if at_least else "at_most"]))
     suite, type_, measure = str(row["suite"]), str(row.get("type", ALL)), str(row["measure"])
-    found = (
-        one.estimate.value
-        for one in made
-        if (one.suite, one.type, one.measure) == (suite, type_, measure)
+    values = (
+        figure.estimate.value
+        for figure in run_figures
+        if (figure.suite, figure.type, figure.measure) == (suite, type_, measure)
     )
-    return Gate(suite, type_, measure, bound, at_least, next(found, None))
+    return Gate(suite, type_, measure, bound, at_least, next(values, None))

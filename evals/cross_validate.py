@@ -2,11 +2,12 @@
 
     python -m evals.cross_validate --home FOLDER
 
-The cases of the suites daily-papers and demo are dealt into five folds. Each fold is answered with a calibration that
-was fitted on the other four, and on the questions of evals/answerability/, and the suites' measures over all of these
-answers stand beside those of the shipped calibration, which was fitted on all cases. FOLDER keeps the suites' libraries
-(by default the user's data folder, as for `rag eval`). Below --out there are two runs, shipped and held-out, for
-`rag eval compare`, and the calibrations.
+Splits the cases of the suites daily-papers and demo into five folds. Each fold is answered with a
+calibration that was fitted on the other four folds and on the questions of evals/answerability/.
+The table compares the suites' measures over these held-out answers with the measures of the
+shipped calibration, which was fitted on all cases. FOLDER stores the suites' libraries (by default
+the user's data folder, as for `rag eval`). The folder --out gets two runs, shipped and held-out,
+for `rag eval compare`, and the five calibrations.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from rag.llm.local_models import settled
 
 SUITES = ("daily-papers", "demo")
 FOLDS = 5
-# (type, measure): what the two models have a hand in.
+# (type, measure) of the figures that the two calibrated models influence.
 MEASURES = (
     (ALL, "nDCG@10"),
     ("topical", "cited-paper precision"),
@@ -59,7 +60,7 @@ MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ComparedFigure:
     """A figure with the shipped calibration, and over the answers to held-out questions."""
 
     suite: str
@@ -71,10 +72,11 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Dealt:
-    """A suite whose questions are dealt into folds: id -> fold, and what the models see of each.
+class FoldedSuite:
+    """A suite split into folds (id -> fold), with the features of each question.
 
-    `always` is what the model of what the papers tell sees of the questions that teach every fold.
+    `always` are the observations of evals/answerability/, which the answerability model of every
+    fold is fitted on.
     """
 
     suite: Loaded
@@ -92,20 +94,22 @@ def cross_validate(
     seed: int = SEED,
     say: Say = lambda _: None,
 ) -> tuple[Run, Run]:
-    """The run of the shipped calibration, and that of the held-out folds; both go on where they were broken off.
+    """Return the run with the shipped calibration, and the run over the held-out folds.
 
-    Raises InputError where a suite can't be loaded or `out` holds runs of other code, data or configuration, and
-    ConfigError where another calibration than the shipped one is configured.
+    Interrupted runs in `out` are continued. Raises InputError if a suite can't be loaded, or if
+    `out` contains runs of other code, data or configuration. Raises ConfigError if a calibration
+    other than the shipped one is configured.
     """
     config = settled(load_config(home=home), quotes=True)
     if config.answer.calibration:
         raise ConfigError(
-            "the shipped calibration is cross-validated; leave answer.calibration empty"
+            "cross-validation compares with the shipped calibration; leave answer.calibration empty"
         )
     shipped = run(suites, home=home, data=data, out=out / "shipped", quotes=True, say=say)
     context = Context(config, data_folder(data), say=say)
-    dealt = [_deal(load(name, context), context, seed) for name in suites]
-    info = describe(config, [one.suite for one in dealt])
+    folded = [_split(load(name, context), context, seed) for name in suites]
+    info = describe(config, [part.suite for part in folded])
+    # Another seed makes other folds, so its answers must not continue this run.
     info |= {"name": "held out", "fingerprint": f"{info['fingerprint']}-{seed}"}
     recorder = Recorder(out / "held-out", info)
     for fold in range(FOLDS):
@@ -113,49 +117,61 @@ def cross_validate(
         path = out / f"calibration-{fold + 1}.json"
         write(
             path,
-            calibrate(training(dealt, fold), {one.suite.name: one.suite.data for one in dealt}),
+            calibrate(
+                training(folded, fold), {part.suite.name: part.suite.data for part in folded}
+            ),
         )
-        other = replace(context, config=_calibrated(config, path))
-        for name, one in zip(suites, dealt, strict=True):
-            _answer(load(name, other), one.folds, fold, recorder, say)
+        fold_context = replace(context, config=_calibrated(config, path))
+        for name, part in zip(suites, folded, strict=True):
+            _answer(load(name, fold_context), part.folds, fold, recorder, say)
     recorder.finish()
     return shipped, runs.read(recorder.folder)
 
 
 def folds(items: Iterable[Item], seed: int = SEED) -> dict[str, int]:
-    """Id -> fold, 0 to 4. Each type is dealt out evenly, in an order that the seed and the ids alone decide."""
-    order = sorted(items, key=lambda one: (one.type, sha256(f"{seed} {one.id}".encode()).digest()))
-    return {one.id: place % FOLDS for place, one in enumerate(order)}
+    """Assign each id to a fold, 0 to 4, with the cases of each type spread evenly.
+
+    The folds depend only on the seed, the ids and the types, not on the order of `items`.
+    """
+    order = sorted(
+        items, key=lambda item: (item.type, sha256(f"{seed} {item.id}".encode()).digest())
+    )
+    return {item.id: position % FOLDS for position, item in enumerate(order)}
 
 
-def training(dealt: Iterable[Dealt], fold: int) -> list[Observed]:
-    """What a fold's calibration is fitted on: all questions of the other folds, and those that teach every fold."""
-    dealt = list(dealt)
-    others = [seen for one in dealt for seen in one.observed if one.folds[seen.id] != fold]
-    return [*others, *(seen for one in dealt for seen in one.always)]
+def training(suites: Iterable[FoldedSuite], fold: int) -> list[Observed]:
+    """Return the training set of a fold: the questions of the other folds, and all of `always`."""
+    suites = list(suites)
+    others = [
+        observed
+        for suite in suites
+        for observed in suite.observed
+        if suite.folds[observed.id] != fold
+    ]
+    return [*others, *(observed for suite in suites for observed in suite.always)]
 
 
-def beside(shipped: Run, held_out: Run) -> list[Beside]:
-    """The figures of both runs that the calibration has a hand in."""
-    first, second = (_wanted(one) for one in (shipped, held_out))
+def compare_figures(shipped: Run, held_out: Run) -> list[ComparedFigure]:
+    """Compare the figures that the calibration influences and that both runs have."""
+    first, second = (_selected(run) for run in (shipped, held_out))
     return [
-        Beside(*key, value.value, second[key].value, value.n)
-        for key, value in first.items()
+        ComparedFigure(*key, estimate.value, second[key].value, estimate.n)
+        for key, estimate in first.items()
         if key in second
     ]
 
 
-def _deal(suite: Loaded, context: Context, seed: int) -> Dealt:
-    context.say(f"{suite.name}: searching for what the models see of its questions")
+def _split(suite: Loaded, context: Context, seed: int) -> FoldedSuite:
+    context.say(f"{suite.name}: searching, to compute the features of its questions")
     with context.assistant(suite.name) as assistant:
         observed = observe(assistant, [case for case in suite.cases if isinstance(case, Case)])
-        more = ANSWERABILITY / f"{suite.name}.jsonl"  # there is none for a user's own suite
+        more = ANSWERABILITY / f"{suite.name}.jsonl"  # missing for a user's own suite
         always = observe_answerability(
             assistant, read_cases(more, Names(assistant.papers())) if more.is_file() else ()
         )
     suite.close()
-    off_topic = [one for one in observed if one.type == OFF_TOPIC]
-    return Dealt(suite, folds([*suite.cases, *off_topic], seed), observed, always)
+    off_topic = [question for question in observed if question.type == OFF_TOPIC]
+    return FoldedSuite(suite, folds([*suite.cases, *off_topic], seed), observed, always)
 
 
 def _calibrated(config: Config, path: Path) -> Config:
@@ -174,42 +190,44 @@ def _answer(
     suite.close()
 
 
-def _wanted(run: Run) -> dict[tuple[str, str, str], Estimate]:
-    made = {(one.suite, one.type, one.measure): one.estimate for one in figures(run.rows)}
+def _selected(run: Run) -> dict[tuple[str, str, str], Estimate]:
+    estimates = {
+        (figure.suite, figure.type, figure.measure): figure.estimate for figure in figures(run.rows)
+    }
     keys = [(suite, *measure) for suite in run.data for measure in MEASURES]
-    return {key: made[key] for key in keys if key in made}
+    return {key: estimates[key] for key in keys if key in estimates}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run and print."""
+    """Cross-validate, and print the comparison."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--home", type=Path, help="where the suites' libraries are kept")
+    parser.add_argument("--home", type=Path, help="the folder of the suites' libraries")
     parser.add_argument(
         "--data", type=Path, help="the folder of the data sets, by default ../shared/datasets"
     )
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "cross-validated", help="where the two runs go"
+        "--out", type=Path, default=ROOT / "cross-validated", help="the folder of the two runs"
     )
-    parser.add_argument("--seed", type=int, default=SEED, help="another one deals other folds")
+    parser.add_argument("--seed", type=int, default=SEED, help="the random seed of the folds")
     options = vars(parser.parse_args(arguments))
-    _print(beside(*cross_validate(SUITES, options.pop("out"), **options, say=_say)))
+    _print(compare_figures(*cross_validate(SUITES, options.pop("out"), **options, say=_say)))
 
 
-def _print(figures: Iterable[Beside]) -> None:
+def _print(figures: Iterable[ComparedFigure]) -> None:
     columns = ["suite", "type", "measure", "cases", "shipped", "held out", "difference"]
     print_rows("Cross-validated", columns, map(_cells, figures))
 
 
-def _cells(one: Beside) -> list[str]:
+def _cells(figure: ComparedFigure) -> list[str]:
     numbers = [
-        str(one.cases),
-        shown(one.shipped),
-        shown(one.held_out),
-        f"{one.held_out - one.shipped:+.3f}",
+        str(figure.cases),
+        shown(figure.shipped),
+        shown(figure.held_out),
+        f"{figure.held_out - figure.shipped:+.3f}",
     ]
-    return [one.suite, one.type, one.measure, *numbers]
+    return [figure.suite, figure.type, figure.measure, *numbers]
 
 
 def _say(text: str) -> None:

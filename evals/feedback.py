@@ -1,4 +1,4 @@
-"""Readers' feedback as a suite of one's own: what they called good becomes judgements, and nothing else does."""
+"""Export users' feedback as a suite: only answers rated good become relevance judgements."""
 
 from __future__ import annotations
 
@@ -17,51 +17,53 @@ QUESTIONS, APART = "questions.jsonl", "apart.jsonl"
 def write_suite(
     papers: Iterable[Paper], feedback: Iterable[Feedback], target: Path
 ) -> tuple[int, int]:
-    """Write a folder that `rag eval` runs, or where `target` ends in .jsonl its questions only.
+    """Write a suite folder for `rag eval`, or only its questions if `target` ends in .jsonl.
 
-    A good answer's cited papers are judged as answering directly; a good refusal says that the papers don't tell. All
-    other feedback is listed in apart.jsonl, with its word and why it is no case. Returns how many are cases and how
-    many are apart. Raises InputError where there is no feedback, or the target exists.
+    The papers that a good answer cites get grade 2 (answers directly). A good refusal becomes an
+    unanswerable question. All other feedback is listed in apart.jsonl, with the user's comment and
+    the reason why it is not a case. Returns the number of cases and the number of rows in
+    apart.jsonl. Raises InputError if there is no feedback, or if the target exists.
     """
-    titles = {paper.id: paper for paper in papers}
-    given = list(feedback)
-    if not given:
-        raise InputError("there is no feedback yet; it is given in the chat, below an answer")
+    papers_by_id = {paper.id: paper for paper in papers}
+    judged = list(feedback)
+    if not judged:
+        raise InputError("there is no feedback yet; rate answers in the chat, below each answer")
     cases: list[dict[str, Any]] = []
     apart: list[dict[str, Any]] = []
-    for number, one in enumerate(given, start=1):
-        reason = _no_case(one, titles)
-        (apart if reason else cases).append(_row(f"feedback-{number}", one, titles, reason))
-    _write(target, cases, apart, titles.values())
+    for number, rating in enumerate(judged, start=1):
+        reason = _no_case(rating, papers_by_id)
+        row = _row(f"feedback-{number}", rating, papers_by_id, reason)
+        (apart if reason else cases).append(row)
+    _write(target, cases, apart, papers_by_id.values())
     return len(cases), len(apart)
 
 
-def _no_case(one: Feedback, papers: Mapping[str, Paper]) -> str | None:
-    """Why the feedback gives no judgement, or None where it does."""
-    if not one.good:
+def _no_case(rating: Feedback, papers: Mapping[str, Paper]) -> str | None:
+    """Return the reason why the feedback gives no judgement, or None if it gives one."""
+    if not rating.good:
         return "not good, and which papers would be right is not known"
-    if one.scoped:
-        return "asked within a scope, which a suite does not know"
-    if any(paper not in papers for paper in one.papers):
+    if rating.scoped:
+        return "asked within a scope, which a suite cannot represent"
+    if any(paper not in papers for paper in rating.papers):
         return "a cited paper is no longer in the library"
     return None
 
 
 def _row(
-    identity: str, one: Feedback, papers: Mapping[str, Paper], reason: str | None
+    case_id: str, rating: Feedback, papers: Mapping[str, Paper], reason: str | None
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": identity, "type": "feedback", "question": one.question}
-    row |= {"turns": [*one.turns, one.question]} if one.turns else {}
-    cited = [papers[paper].title for paper in one.papers if paper in papers]
+    row: dict[str, Any] = {"id": case_id, "type": "feedback", "question": rating.question}
+    row |= {"turns": [*rating.turns, rating.question]} if rating.turns else {}
+    cited = [papers[paper].title for paper in rating.papers if paper in papers]
     if reason is None:
         return {**row, "relevant": dict.fromkeys(cited, 2)}
     return {
         **row,
         "why": reason,
-        "good": one.good,
-        "word": one.word,
+        "good": rating.good,
+        "word": rating.word,
         "cited": cited,
-        "refusal": one.refusal,
+        "refusal": rating.refusal,
     }
 
 
@@ -69,7 +71,7 @@ def _write(
     target: Path, cases: list[dict[str, Any]], apart: list[dict[str, Any]], papers: Iterable[Paper]
 ) -> None:
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise InputError(f"{target} is there already and is not written over; give another name")
+        raise InputError(f"{target} already exists and is not overwritten; give another name")
     if target.suffix == ".jsonl":
         _write_rows(target, cases)
         _write_rows(target.with_suffix(f".{APART}"), apart)
@@ -81,10 +83,10 @@ def _write(
 
 
 def _paper(paper: Paper) -> dict[str, Any]:
-    """The paper as `rag ingest` reads it."""
+    """Return the paper as a row that `rag ingest` reads."""
     ids = {
-        f"{one.kind}_id" if one.kind == "arxiv" else one.kind: one.value
-        for one in paper.external_ids
+        f"{external.kind}_id" if external.kind == "arxiv" else external.kind: external.value
+        for external in paper.external_ids
     }
     row = {
         "title": paper.title,

@@ -1,4 +1,4 @@
-"""Rows become figures: means with intervals by suite and type, and the figures that need all cases at once."""
+"""Figures from rows: means with intervals by suite and type, and figures over all cases at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERCENTILES = {
     "completion tokens": (50, 90, 99),
     "first token ms": (50, 90),
 }
-_SIGNS = {"calibrated answerability", "model yes"}  # see evals/fit_answerability.py
+_SIGNALS = {"calibrated answerability", "model yes"}  # read by evals/fit_answerability.py
 RAW = {
     "answerability",
     "answerable",
@@ -30,17 +30,17 @@ RAW = {
     "said",
     "judged",
     "error",
-    *_SIGNS,
+    *_SIGNALS,
     *_PERCENTILES,
 }
-"""What figures are made from, and no figures themselves."""
-# Types of these suites are judged differently and must not be pooled.
+"""Measures that other figures are computed from; their own means are not figures."""
+# The types of these suites are judged by different rules and must not be pooled.
 _APART = {"attribution", "abstention"}
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of a run: over the cases of one type, or of all."""
+    """One number of a run, over the cases of one type or of all types."""
 
     suite: str
     type: str
@@ -49,47 +49,50 @@ class Figure:
 
 
 def figures(rows: Iterable[Row]) -> list[Figure]:
-    """All figures, in the order in which suites, types and measures first appear; failed cases count nowhere."""
-    made: list[Figure] = []
+    """Compute all figures, in the order in which suites, types and measures first appear.
+
+    Failed cases are left out.
+    """
+    found: list[Figure] = []
     for suite, type_, group in _groups(list(rows)):
         values: dict[str, list[float]] = {}
         for row in group:
             if row.value is not None:
                 values.setdefault(row.measure, []).append(row.value)
-        made += [
+        found += [
             Figure(suite, type_, measure, mean(numbers))
             for measure, numbers in values.items()
             if measure not in RAW
         ]
-        made += [
+        found += [
             Figure(suite, type_, measure, estimate)
             for measure, estimate in _derived(suite, group, values)
         ]
-    return made
+    return found
 
 
 def errors(rows: Iterable[Row]) -> list[Row]:
-    """The rows of cases that failed."""
+    """Return the rows of cases that failed."""
     return [row for row in rows if row.error is not None]
 
 
 def column(rows: Sequence[Row], measure: str) -> dict[str, float]:
-    """Case -> value of one measure."""
+    """Return a map from case to its value of one measure."""
     return {row.case: row.value for row in rows if row.measure == measure and row.value is not None}
 
 
 def paired(
     rows: Sequence[Row], score: str, label: str
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Scores and labels of the cases that have both, each of shape (n,)."""
+    """Return scores and labels of the cases that have both, each of shape (n,)."""
     scores, labels = _both(rows, score, label)
     return scores, labels > 0.5
 
 
 def _both(
-    rows: Sequence[Row], one: str, other: str
+    rows: Sequence[Row], measure: str, other: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    first, second = column(rows, one), column(rows, other)
+    first, second = column(rows, measure), column(rows, other)
     cases = [case for case in first if case in second]
     return np.array([first[case] for case in cases]), np.array([second[case] for case in cases])
 
@@ -108,9 +111,10 @@ def _groups(rows: list[Row]) -> Iterable[tuple[str, str, list[Row]]]:
 def _derived(
     suite: str, rows: list[Row], values: dict[str, list[float]]
 ) -> Iterable[tuple[str, Estimate]]:
-    said, judged = _both(rows, "said", "judged")
+    # AUROC and F1 are not defined where all cases have the same label: they are left out then.
+    predicted, judged = _both(rows, "said", "judged")
     if len(set(judged)) > 1:
-        yield "macro-F1", _over_cases(said, judged, measures.macro_f1)
+        yield "macro-F1", _over_cases(predicted, judged, measures.macro_f1)
     for measure, percents in _PERCENTILES.items():
         if numbers := values.get(measure):
             yield from (
@@ -145,11 +149,11 @@ def _over_cases(
     labels: NDArray[Any],
     statistic: Callable[[NDArray[np.float64], NDArray[Any]], float],
 ) -> Estimate:
-    """A statistic of (score, label) pairs, the pairs resampled."""
+    """Estimate a statistic of (score, label) pairs; the bootstrap resamples whole pairs."""
     rng = np.random.default_rng(0)
-    drawn = [
+    resampled = [
         statistic(scores[rows], labels[rows])
         for rows in rng.integers(0, len(scores), (500, len(scores)))
     ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(resampled, [2.5, 97.5])
     return Estimate(statistic(scores, labels), float(low), float(high), len(scores))

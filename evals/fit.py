@@ -1,12 +1,19 @@
-"""Fit the two logistic models of rag/answer/relevance.py and write a calibration, by default the shipped one.
+"""Fit the two logistic models of rag/answer/relevance.py and write a calibration.
 
-    python -m evals.fit --set HOME QUESTIONS PAPERS --set HOME QUESTIONS "" --answerability HOME QUESTIONS "" --out FILE
+    python -m evals.fit --set HOME QUESTIONS PAPERS --answerability HOME QUESTIONS "" --out FILE
 
-A set is a library, questions in the format of docs/evaluation.md over its papers, and the file that explains their
-keys, or "". Questions for the catalog are left out; evals/off_topic.txt adds some that no paper answers to every set.
-Of a set after --answerability, only the model of what the papers tell learns: evals/answerability/ has such questions, many of
-them near misses, whose relevance judgements are not complete.
-The file it writes names its data, its seed and its cross-validated figures; the setting answer.calibration uses it.
+Both --set and --answerability may be repeated. By default --out is the shipped calibration.
+Each --set names a library (HOME), questions over its papers in the format of docs/evaluation.md,
+and the file that maps the keys of papers to titles, or "". Both models, relevance and
+answerability, are fitted on it. Metadata questions are left out, and the questions of
+evals/off_topic.txt, which no paper answers, are added.
+
+Each --answerability names a set in the same way. Only the answerability model is fitted on it, and
+no off-topic questions are added. Use it for the questions of evals/answerability/: many of them are
+near misses, and their relevance judgements are not complete.
+
+The file states its data, its seed and its cross-validated figures. To use it, name it in the
+setting answer.calibration.
 """
 
 from __future__ import annotations
@@ -34,17 +41,16 @@ from rag.answer.relevance import (
 )
 from rag.assistant import Assistant
 from rag.errors import InputError, RagError
-from rag.query import understand
+from rag.query.metadata.parse import parse
 from rag.resources import shipped
 from rag.search import search
 
 SEED = 0
-ANSWERABILITY = Path(__file__).with_name(
-    "answerability"
-)  # questions for the model of what the papers tell, by suite
+# The folder of questions for the answerability model alone: one file per suite.
+ANSWERABILITY = Path(__file__).with_name("answerability")
 OFF_TOPIC = "off-topic"
 _FOLDS = 5
-_HITS = 30  # hits a question that the relevance model learns from
+_HITS = 30  # hits per question that the relevance model is fitted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +64,23 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the models see of one question, and what they should say.
+    """The features of one question for the two models, and the labels that they should predict.
 
-    `hits` are the `RELEVANCE_FEATURES` of its hits, shape (n, 4), and `relevant` says which of these have grade 1 or
-    more, (n,); `whole` are the `ABSTENTION_FEATURES`, shape (1, 6), and `answerability` says whether it has relevant papers at all.
+    `hits` are the `RELEVANCE_FEATURES` of its hits, shape (n, 4). `relevant` says which of the hits
+    have grade 1 or more, shape (n,). `search` are the `ABSTENTION_FEATURES` of the whole search,
+    shape (1, 6). `answerable` says whether the question has relevant papers.
     """
 
     id: str
     type: str
     hits: NDArray[np.float64]
     relevant: NDArray[np.bool_]
-    whole: NDArray[np.float64]
-    answerability: bool
+    search: NDArray[np.float64]
+    answerable: bool
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Fit and write."""
+    """Fit both models, and write the calibration."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,13 +96,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     options = parser.parse_args(arguments)
     observed: list[Observed] = []
-    sets = [(observe, *one) for one in options.set] + [
-        (observe_answerability, *one) for one in options.answerability
+    sets = [(observe, *arguments) for arguments in options.set] + [
+        (observe_answerability, *arguments) for arguments in options.answerability
     ]
-    for see, home, file, papers in sets:
+    for observe_set, home, file, papers in sets:
         with Assistant.open(home=home, quotes=True) as assistant:
             names = Names(assistant.papers(), read_keys(Path(papers)) if papers else None)
-            observed += see(assistant, read_cases(Path(file), names))
+            observed += observe_set(assistant, read_cases(Path(file), names))
     files = [Path(file) for _, _, file, _ in sets]
     questions = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in files}
     write(options.out, calibrate(observed, questions))
@@ -103,65 +110,78 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def observe(assistant: Assistant, cases: Sequence[Case]) -> list[Observed]:
-    """What a library shows of the cases, and of the off-topic questions; those for the catalog are left out."""
-    # The labelled questions hold no plainly foreign ones; without them "answerability" would learn nothing of those.
+    """Compute the features of the cases and of the off-topic questions.
+
+    Metadata questions are left out.
+    """
+    # The labelled questions contain none that are clearly off-topic. Without such questions the
+    # answerability model would not learn to decline them.
     lines = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
     off_topic = [Case(f"off-{number}", OFF_TOPIC, line) for number, line in enumerate(lines)]
     return [
-        _observe(assistant, case) for case in [*cases, *off_topic] if not understand(case.question)
+        _observe(assistant, case) for case in [*cases, *off_topic] if not parse(case.question)
     ]
 
 
 def observe_answerability(assistant: Assistant, cases: Iterable[Case]) -> list[Observed]:
-    """What the model of what the papers tell sees of the cases; the one of relevance sees nothing."""
-    seen = (_observe(assistant, case) for case in cases if not understand(case.question))
-    return [replace(one, hits=one.hits[:0], relevant=one.relevant[:0]) for one in seen]
+    """Compute the features of the cases for the answerability model alone, without any hits."""
+    observed = (_observe(assistant, case) for case in cases if not parse(case.question))
+    return [
+        replace(question, hits=question.hits[:0], relevant=question.relevant[:0])
+        for question in observed
+    ]
 
 
 def _observe(assistant: Assistant, case: Case) -> Observed:
     question = " ".join([*case.turns, case.question])
     result = search(assistant.library, assistant.embedder, question, assistant.config.search, _HITS)
-    asked = read_question(assistant.library, question)
+    parsed = read_question(assistant.library, question)
     relevant = np.array([hit.paper.id in case.relevant for hit in result.hits], dtype=bool)
-    hits, whole = relevance_features(result, asked), abstention_features(result, asked)
-    return Observed(case.id, case.type, hits, relevant, whole, case.answerable)
+    return Observed(
+        case.id,
+        case.type,
+        relevance_features(result, parsed),
+        relevant,
+        abstention_features(result, parsed),
+        case.answerable,
+    )
 
 
 def calibrate(observed: Sequence[Observed], questions: Mapping[str, str]) -> dict[str, Any]:
-    """A calibration fitted on these questions; `questions` names their files with fingerprints."""
+    """Fit a calibration on these questions; `questions` maps their files to fingerprints."""
     numbers = np.arange(len(observed))
-    hits, relevant = (
-        np.concatenate([getattr(one, name) for one in observed]) for name in ("hits", "relevant")
+    # Relevance has one row per hit, answerability one row per question.
+    by_hit = Sample(
+        np.concatenate([question.hits for question in observed]),
+        np.concatenate([question.relevant for question in observed]),
+        np.repeat(numbers, [len(question.hits) for question in observed]),
     )
-    whole, answerability = (
-        np.concatenate([one.whole for one in observed]),
-        np.array([one.answerability for one in observed]),
+    by_question = Sample(
+        np.concatenate([question.search for question in observed]),
+        np.array([question.answerable for question in observed]),
+        numbers,
     )
-    by_hit = Sample(hits, relevant, np.repeat(numbers, [len(one.hits) for one in observed]))
+    off_topic = {question.id for question in observed if question.type == OFF_TOPIC}
     return {
-        "data": {
-            "questions": dict(questions),
-            "off_topic": len({one.id for one in observed if one.type == OFF_TOPIC}),
-            "seed": SEED,
-        },
+        "data": {"questions": dict(questions), "off_topic": len(off_topic), "seed": SEED},
         "relevance": {"features": RELEVANCE_FEATURES, **fit(by_hit)},
-        "answerability": {
-            "features": ABSTENTION_FEATURES,
-            **fit(Sample(whole, answerability, numbers)),
-        },
+        "answerability": {"features": ABSTENTION_FEATURES, **fit(by_question)},
     }
 
 
 def write(path: Path, calibration: Mapping[str, Any]) -> None:
-    """Store a calibration. Raises InputError where the file can't be written."""
+    """Write a calibration as JSON. Raises InputError if the file can't be written."""
     try:
         path.write_text(json.dumps(calibration, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"the calibration {path} can't be written: {error.strerror}") from None
+        raise InputError(f"cannot write the calibration {path}: {error.strerror}") from None
 
 
 def fit(sample: Sample) -> dict[str, Any]:
-    """Weights and bias, and the AUROC over folds that keep a question's rows together."""
+    """Fit a logistic model; return weights, bias, and the AUROC of a grouped cross-validation.
+
+    All rows of a question are in the same fold.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold, cross_val_predict

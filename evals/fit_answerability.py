@@ -1,12 +1,12 @@
-"""Fit how a language model's yes or no is joined with the calibrated answerability, and write the weights.
+"""Fit the weights that combine a language model's yes or no with the calibrated answerability.
 
     rag eval daily-papers demo --profile local --out RUN
     python -m evals.fit_answerability --name qwen2.5-coder-1.5b RUN [RUN ...]
 
-The runs hold both signs of each question that the model was asked; a model that was not fitted before must have an
-entry first, with any weights, or it is not asked. The weights go to the entry of that name in
-rag/_data/model_answerability.json (--out), with their data and cross-validated figures. A served model gets the entry
-whose name is a part of its own.
+The runs contain both signals for each question that the model was asked. A model is asked only if
+it has an entry in the file: before the first fit, add an entry with any weights. The weights are
+written to the entry of that name in rag/_data/model_answerability.json (--out), with their data and
+cross-validated figures. A served model uses the entry whose name is a part of its own name.
 """
 
 from __future__ import annotations
@@ -31,12 +31,16 @@ from rag.resources import shipped
 
 SEED = 0
 _FOLDS = 5
-_DECLINED = 0.05  # of the answerable questions: what the threshold may decline wrongly
+_DECLINED = 0.05  # the share of answerable questions that the threshold may decline wrongly
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The signs of one question, and whether it has relevant papers."""
+class Signals:
+    """The two signals for one question, and whether the question has relevant papers.
+
+    `answerability` is the calibrated probability, 0 to 1. `yes` is the model's log odds of yes
+    over no, as a natural logarithm.
+    """
 
     answerability: float
     yes: float
@@ -44,7 +48,7 @@ class Heard:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read, fit and write."""
+    """Read the runs, fit the weights and write them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
         "--out", type=Path, default=shipped("sample.jsonl").with_name("model_answerability.json")
     )
     options = parser.parse_args(arguments)
-    entry = fitted([one for folder in options.runs for one in heard(folder)])
+    entry = fit_weights([question for folder in options.runs for question in read_signals(folder)])
     known = (
         json.loads(options.out.read_text(encoding="utf-8"))
         if options.out.exists()
@@ -66,48 +70,51 @@ def main(arguments: Sequence[str]) -> None:
     print(json.dumps(entry, indent=1))  # noqa: T201
 
 
-def heard(folder: Path) -> Iterator[Heard]:
-    """Yield the signs of the questions of a run that a language model was asked. Raises InputError."""
+def read_signals(folder: Path) -> Iterator[Signals]:
+    """Yield the signals for the questions of a run that the language model was asked.
+
+    Raises InputError if the folder is not a run.
+    """
     rows = runs.read(folder).rows
     for suite in dict.fromkeys(row.suite for row in rows):
         own = [row for row in rows if row.suite == suite]
         answerability, yes, answerable = (
             column(own, name) for name in ("calibrated answerability", "model yes", "answerable")
         )
-        # In the order of the run: the folds are drawn by it, and a set of names has another order in each process.
-        for case in [one for one in answerability if one in yes and one in answerable]:
-            yield Heard(answerability[case], yes[case], answerable[case] > 0.5)
+        # Keep the order of the run: the folds depend on it, and the order of a set of strings
+        # differs between processes.
+        for case in [name for name in answerability if name in yes and name in answerable]:
+            yield Signals(answerability[case], yes[case], answerable[case] > 0.5)
 
 
-def fitted(questions: Sequence[Heard]) -> dict[str, object]:
-    """Fit the weights over all questions, with the figures of cross-validation over five folds."""
-    features = np.array([[logit(one.answerability), one.yes] for one in questions])
-    labels = np.array([one.answerable for one in questions])
-    fold = np.random.default_rng(SEED).permutation(len(questions)) % _FOLDS
-    joined = np.zeros(len(questions))
-    for number in range(_FOLDS):
-        joined[fold == number] = _logistic(features[fold != number], labels[fold != number])(
-            features[fold == number]
-        )
-    weights = _logistic(features, labels)
-    threshold = float(np.quantile(joined[labels], _DECLINED))
+def fit_weights(questions: Sequence[Signals]) -> dict[str, object]:
+    """Fit the weights on all questions, and compute the figures of a five-fold cross-validation."""
+    features = np.array([[logit(question.answerability), question.yes] for question in questions])
+    labels = np.array([question.answerable for question in questions])
+    folds = np.random.default_rng(SEED).permutation(len(questions)) % _FOLDS
+    held_out = np.zeros(len(questions))
+    for fold in range(_FOLDS):
+        train, test = folds != fold, folds == fold
+        held_out[test] = _logistic(features[train], labels[train])(features[test])
+    model = _logistic(features, labels)
+    threshold = float(np.quantile(held_out[labels], _DECLINED))
 
-    def apart(scores: NDArray[np.float64]) -> float:
+    def separation(scores: NDArray[np.float64]) -> float:
         return round(auroc(scores[labels].tolist(), scores[~labels].tolist()), 4)
 
     return {
-        "weights": [round(one, 4) for one in weights.weights],
-        "bias": round(weights.bias, 4),
+        "weights": [round(weight, 4) for weight in model.weights],
+        "bias": round(model.bias, 4),
         "threshold": round(threshold, 4),
         "seed": SEED,
         "questions": {"answerable": int(labels.sum()), "unanswerable": int((~labels).sum())},
         "cross-validated": {
-            "AUROC": apart(joined),
-            "declined wrongly": round(float((joined[labels] < threshold).mean()), 4),
-            "declined rightly": round(float((joined[~labels] < threshold).mean()), 4),
+            "AUROC": separation(held_out),
+            "declined wrongly": round(float((held_out[labels] < threshold).mean()), 4),
+            "declined rightly": round(float((held_out[~labels] < threshold).mean()), 4),
         },
         "AUROC of each alone": {
-            name: apart(features[:, n]) for n, name in enumerate(ANSWERABILITY_FEATURES)
+            name: separation(features[:, n]) for n, name in enumerate(ANSWERABILITY_FEATURES)
         },
     }
 
@@ -122,5 +129,5 @@ def _logistic(features: NDArray[np.float64], labels: NDArray[np.bool_]) -> Logis
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except RagError as problem:
-        sys.exit(f"fit_answerability: {problem}")
+    except RagError as error:
+        sys.exit(f"evals.fit_answerability: {error}")

@@ -2,8 +2,9 @@
 
     python -m evals.fit_support EXAMPLES
 
-EXAMPLES is SciFact's examples_train.jsonl as the suite attribution reads it, never the suite's own pairs. Needs
-scikit-learn. The file it writes names its data, its embedder, its seed and its cross-validated AUROC.
+EXAMPLES is SciFact's examples_train.jsonl, in the format of the suite attribution. Never fit on the
+suite's own pairs, which are for testing. Needs scikit-learn. The file states its data, its
+embedder, its seed and its cross-validated AUROC.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rag.resources import shipped
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Fit and write."""
+    """Fit the model, and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("examples", type=Path)
     path = parser.parse_args(arguments).examples
@@ -42,13 +43,18 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def sample(scorer: SupportScorer, pairs: Sequence[Pair]) -> Sample:
-    """A row a pair; those of one claim belong together."""
+    """Make a sample with one row per pair; the pairs of the same claim form a group.
+
+    Pairs that the scorer cannot compare are left out.
+    """
     compared = [
-        (pair, seen) for pair in pairs if (seen := scorer.compare(pair.claim, pair.evidence))
+        (pair, comparison)
+        for pair in pairs
+        if (comparison := scorer.compare(pair.claim, pair.evidence))
     ]
     claims = {pair.claim: number for number, pair in enumerate(pairs)}
     return Sample(
-        np.stack([seen.features for _, seen in compared]),
+        np.stack([comparison.features for _, comparison in compared]),
         np.array([pair.supported for pair, _ in compared]),
         np.array([claims[pair.claim] for pair, _ in compared]),
     )

@@ -1,11 +1,12 @@
-"""Find out whether a language model's yes or no betters the support score.
+"""Measure whether a language model's yes or no improves the support score.
 
     python -m evals.judged_support ROWS.jsonl --profile local --train 150 --each 200
 
-Puts pairs of the suite attribution to the profile's language model, and asks for a yes or a no; how sure it is comes
-from the probabilities of its first token. The pairs are drawn with a fixed seed: `--train` of SciFact's training claims
-join the two scores by a logistic model, and `--each` of each set measure it. ROWS.jsonl keeps what was asked, so that a
-run that was broken off goes on. Needs scikit-learn.
+Asks the profile's language model about pairs of the suite attribution: does the evidence support
+the claim, yes or no? Its confidence is computed from the probabilities of its first token. The
+pairs are sampled with a fixed seed. A logistic model that combines both scores is fitted on
+`--train` of SciFact's training claims and tested on `--each` pairs of each set. ROWS.jsonl stores
+the results, so that an interrupted run can continue. Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ from rag.models import Embedder, open_embedder
 from rag.prompts import fill
 from rag.text.wording import split
 
-_SENTENCES = 6  # of the evidence that come nearest to the claim: a model of 1.5 billion weights reads them in 5 s
+# Only so much of the evidence is sent: the sentences that are most similar to the claim. A model
+# with 1.5 billion weights reads them in 5 s.
+_SENTENCES = 6
 _TRAIN = "train"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Ask, join and print."""
+    """Ask the model about each pair, fit the combination, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--profile", default="local")
@@ -52,23 +55,26 @@ def main(arguments: Sequence[str]) -> None:
     context = Context(config, data_folder(given.data))
     endpoint = open_endpoint(config.llm)
     try:
-        asked = _asked(given.rows)
+        rows = _stored(given.rows)
         with given.rows.open("a", encoding="utf-8") as file:
             scorer = SupportScorer(embedder := open_embedder(config.embedder))
             llm = LLM(config.llm, endpoint)
-            for kind, pair in _drawn(context, given.train, given.each):
-                if (kind, pair.id) not in asked:
-                    asked[kind, pair.id] = row = _row(kind, pair, scorer, embedder, llm)
+            for kind, pair in _sampled(context, given.train, given.each):
+                if (kind, pair.id) not in rows:
+                    rows[kind, pair.id] = row = _row(kind, pair, scorer, embedder, llm)
                     file.write(json.dumps(row) + "\n")
                     file.flush()
     finally:
         if isinstance(endpoint, LocalServer):
             endpoint.close()
-    sys.stdout.write(report(list(asked.values())))
+    sys.stdout.write(report(list(rows.values())))
 
 
 def report(rows: Sequence[dict[str, Any]]) -> str:
-    """The AUROC of the built-in score, of the model and of both joined, for each set of pairs."""
+    """Format the AUROC of the built-in score, of the model and of both, for each set of pairs.
+
+    Each row has the keys kind (the set, or "train"), id, supported, support and yes.
+    """
     from sklearn.linear_model import LogisticRegression
 
     by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -76,18 +82,16 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         by_kind[row["kind"]].append(row)
     train = by_kind.pop(_TRAIN)
     joined = LogisticRegression().fit(_features(train), [row["supported"] for row in train])
-    lines = [
-        f"weights {joined.coef_[0].round(3).tolist()}, bias {joined.intercept_[0]:.3f}, {len(train)} pairs"
-    ]
-    for kind, own in by_kind.items():
-        both = joined.predict_proba(_features(own))[:, 1]
+    weights, bias = joined.coef_[0].round(3).tolist(), joined.intercept_[0]
+    lines = [f"weights {weights}, bias {bias:.3f}, {len(train)} pairs"]
+    for kind, test in by_kind.items():
         scores = {
-            "built in": [row["support"] for row in own],
-            "model": [row["yes"] for row in own],
-            "joined": both,
+            "built in": [row["support"] for row in test],
+            "model": [row["yes"] for row in test],
+            "joined": joined.predict_proba(_features(test))[:, 1],
         }
-        said = ", ".join(f"{name} {_auroc(own, values):.3f}" for name, values in scores.items())
-        lines.append(f"{kind}: {len(own)} pairs, AUROC {said}")
+        text = ", ".join(f"{name} {_auroc(test, values):.3f}" for name, values in scores.items())
+        lines.append(f"{kind}: {len(test)} pairs, AUROC {text}")
     return "\n".join(lines) + "\n"
 
 
@@ -98,18 +102,21 @@ def _features(rows: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.flo
 def _auroc(rows: Sequence[dict[str, Any]], scores: Sequence[float]) -> float:
     labelled = list(zip((row["supported"] for row in rows), scores, strict=True))
     return auroc(
-        [score for is_so, score in labelled if is_so],
-        [score for is_so, score in labelled if not is_so],
+        [score for supported, score in labelled if supported],
+        [score for supported, score in labelled if not supported],
     )
 
 
 def _row(
     kind: str, pair: Pair, scorer: SupportScorer, embedder: Embedder, llm: LLM
 ) -> dict[str, Any]:
-    asked = fill("supported", evidence=_nearest(pair, embedder), claim=pair.claim)
-    yes = yes_over_no(llm, [Message("user", asked)])
+    prompt = fill("supported", evidence=_nearest(pair, embedder), claim=pair.claim)
+    yes = yes_over_no(llm, [Message("user", prompt)])
     if yes is None:
-        sys.exit("the server of the language model gives no probabilities of tokens (logprobs)")
+        sys.exit(
+            "the language model's server returns no token probabilities (logprobs); "
+            "use a server that supports them"
+        )
     support = scorer.score(pair.claim, pair.evidence).score
     return {
         "kind": kind,
@@ -121,24 +128,26 @@ def _row(
 
 
 def _nearest(pair: Pair, embedder: Embedder) -> str:
-    """The sentences of the evidence that come nearest to the claim, in their order."""
-    sentences = [" ".join(one.split()[:80]) for text in pair.evidence for one in split(text)]
-    claim, *others = embedder.embed([" ".join(pair.claim.split()[:80]), *sentences])
-    order = np.argsort([-float(claim @ one) for one in others], kind="stable")[:_SENTENCES]
-    return " ".join(sentences[row] for row in sorted(order))
+    """Return the sentences of the evidence that are most similar to the claim, in text order."""
+    sentences = [
+        " ".join(sentence.split()[:80]) for text in pair.evidence for sentence in split(text)
+    ]
+    claim, *vectors = embedder.embed([" ".join(pair.claim.split()[:80]), *sentences])
+    order = np.argsort([-float(claim @ vector) for vector in vectors], kind="stable")
+    return " ".join(sentences[row] for row in sorted(order[:_SENTENCES]))
 
 
-def _drawn(context: Context, train: int, each: int) -> Iterator[tuple[str, Pair]]:
-    draw = random.Random(SEED)
+def _sampled(context: Context, train: int, each: int) -> Iterator[tuple[str, Pair]]:
+    generator = random.Random(SEED)
     path = context.needed("attribution", "scifact_attribution", "examples_train.jsonl")
     by_kind = {_TRAIN: (list(scifact_pairs(path)), train)}
     for pair in pairs_of(context):
         by_kind.setdefault(pair.type, ([], each))[0].append(pair)
     for kind, (pairs, most) in by_kind.items():
-        yield from ((kind, pair) for pair in draw.sample(pairs, min(most, len(pairs))))
+        yield from ((kind, pair) for pair in generator.sample(pairs, min(most, len(pairs))))
 
 
-def _asked(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def _stored(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {(row["kind"], row["id"]): row for row in map(json.loads, lines)}
 

@@ -1,4 +1,4 @@
-"""What passes through the evaluation: cases, rows, and what a case was answered with."""
+"""Records of the evaluation: cases, rows and outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """A piece of evidence that an annotator marked: a quote of a paper's text, or a field of the catalog.
+    """A piece of evidence from an annotator: a quote of a paper's text, or a field of the catalog.
 
     `point` is the index of the answer point that it supports.
     """
@@ -23,9 +23,10 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question with its relevance judgements (paper id -> grade: 2 answers directly, 1 is related).
+    """One question with its relevance judgements.
 
-    `turns` are the user's earlier turns. `expected` lists what a right answer must contain, each as its accepted
+    `relevant` maps paper ids to grades: 2 answers directly, 1 is related. `turns` are the user's
+    earlier turns. `expected` lists what a right answer must contain, each item as its accepted
     spellings.
     """
 
@@ -40,13 +41,13 @@ class Case:
 
     @property
     def answerable(self) -> bool:
-        """Whether the papers tell."""
+        """Whether the papers answer the question, at least in part."""
         return bool(self.relevant)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measure of one case. `value` is None where the case failed; `error` then says why."""
+    """One measure of one case. If the case failed, `value` is None and `error` says why."""
 
     suite: str
     case: str
@@ -58,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one case gave: its measures, and what a person needs to see why."""
+    """The result of one case: its measures, and `seen`, the texts that explain them to a person."""
 
     values: Mapping[str, float]
     seen: Mapping[str, Any] = field(default_factory=dict)

@@ -1,9 +1,10 @@
-"""What our pipeline adds to a bare client on the same prompt, and whether a second ask hits the server's prefix cache.
+"""Measure the time that our pipeline adds to a bare client, and the hits of the prefix cache.
 
-    python -m evals.overhead --profile gpu      # against the vLLM of the profile, which must be up
+    python -m evals.overhead --profile gpu      # start the vLLM server of the profile first
 
-Both sides read the same papers and send the same prompt with the same form, in turns; temperature 0 makes the
-answers equal. Ours counts tokens, streams, cuts sentences and checks each of them.
+Both sides take turns and send the same prompt, with the same papers and the same output grammar.
+Temperature 0 makes the answers equal. Our pipeline also counts tokens, streams, splits the text
+into sentences and checks each sentence.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ OTHER = "what do these papers say of coverage?"
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
-    """Seconds to the first piece of text and to the end, and the tokens that the server counted."""
+class Timing:
+    """Seconds to the first piece of text and to the end, and the server's count of tokens."""
 
     first: float
     total: float
     tokens: int | None
 
 
-class Timed(LLM):
-    """Notes what it sends and when the first piece comes."""
+class TimedLLM(LLM):
+    """A client that records the last request and the time of its first piece of text."""
 
     def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
         super().__init__(config, endpoint)
@@ -51,7 +52,7 @@ class Timed(LLM):
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
     ) -> Generator[str | Reading | Ended, None, None]:
-        """Stream as the client does."""
+        """Stream as the client does, and record the request."""
         self.sent, self.form, self.first = messages, form, 0.0
         self.tokens = max_tokens or self.config.max_tokens
         for piece in super().stream(messages, form, max_tokens):
@@ -60,19 +61,19 @@ class Timed(LLM):
             yield piece
 
 
-def ours(assistant: Assistant, llm: Timed) -> Lap:
-    """An ask, timed from the moment that its papers are found."""
+def time_pipeline(assistant: Assistant, llm: TimedLLM) -> Timing:
+    """Ask the assistant, and measure the time after the search."""
     started, tokens = 0.0, None
     for event in assistant.ask_stream(QUESTION):
         if isinstance(event, SourcesFound):
             started = time.perf_counter()
         elif isinstance(event, Written):
             tokens = event.completion_tokens
-    return Lap(llm.first - started, time.perf_counter() - started, tokens)
+    return Timing(llm.first - started, time.perf_counter() - started, tokens)
 
 
-def bare(client: Any, llm: Timed) -> Lap:
-    """The same request by the openai package and nothing else."""
+def time_bare_client(client: Any, llm: TimedLLM) -> Timing:
+    """Send the last request again with the openai package alone, and measure the time."""
     started, first, tokens = time.perf_counter(), 0.0, None
     for chunk in client.chat.completions.create(
         **request(llm), stream=True, stream_options={"include_usage": True}
@@ -80,11 +81,11 @@ def bare(client: Any, llm: Timed) -> Lap:
         if chunk.choices and chunk.choices[0].delta.content:
             first = first or time.perf_counter()
         tokens = chunk.usage.completion_tokens if chunk.usage else tokens
-    return Lap(first - started, time.perf_counter() - started, tokens)
+    return Timing(first - started, time.perf_counter() - started, tokens)
 
 
-def request(llm: Timed) -> dict[str, Any]:
-    """The last prompt as the API wants it."""
+def request(llm: TimedLLM) -> dict[str, Any]:
+    """Return the last request as arguments of the OpenAI API."""
     extra: dict[str, Any] = (
         {"structured_outputs": {"grammar": llm.form.grammar}} if llm.form else {}
     )
@@ -92,7 +93,7 @@ def request(llm: Timed) -> dict[str, Any]:
         extra["chat_template_kwargs"] = llm.config.template_options
     return {
         "model": llm.config.model,
-        "messages": [{"role": one.role, "content": one.content} for one in llm.sent],
+        "messages": [{"role": message.role, "content": message.content} for message in llm.sent],
         "max_tokens": llm.tokens,
         "temperature": llm.config.temperature,
         "seed": llm.config.seed,
@@ -100,19 +101,25 @@ def request(llm: Timed) -> dict[str, Any]:
     }
 
 
-def cached(client: Any, llm: Timed) -> tuple[int, int]:
-    """Tokens of a prompt with the same passages and another question, and how many came from the prefix cache."""
-    asked = request(llm)
-    asked["messages"][-1]["content"] = asked["messages"][-1]["content"].replace(QUESTION, OTHER)
-    usage = client.chat.completions.create(**asked | {"max_tokens": 1, "extra_body": {}}).usage
+def count_cached_tokens(client: Any, llm: TimedLLM) -> tuple[int, int]:
+    """Send the same passages with another question.
+
+    Returns the number of prompt tokens, and how many of them came from the prefix cache.
+    """
+    arguments = request(llm)
+    last = arguments["messages"][-1]
+    last["content"] = last["content"].replace(QUESTION, OTHER)
+    usage = client.chat.completions.create(**arguments | {"max_tokens": 1, "extra_body": {}}).usage
     details = usage.prompt_tokens_details
     if details is None or details.cached_tokens is None:
-        sys.exit("the server tells no cached tokens; start it with --enable-prompt-tokens-details")
+        sys.exit(
+            "the server does not report cached tokens; start it with --enable-prompt-tokens-details"
+        )
     return usage.prompt_tokens, details.cached_tokens
 
 
 def main() -> None:
-    """Measure and print medians."""
+    """Measure both sides, and print medians."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -130,34 +137,43 @@ def main() -> None:
             update={"temperature": 0.0, "form": "structured_outputs"}
         )
         assert isinstance(assistant.synthesizer, Generated), "the profile has no language model"
-        llm = Timed(config, assistant.synthesizer.llm.endpoint)
+        llm = TimedLLM(config, assistant.synthesizer.llm.endpoint)
+        # `synthesizer` is a cached property: the entry in __dict__ replaces its value.
         assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)
         with llm.endpoint.open() as url:
             client = openai.OpenAI(base_url=url, api_key=llm.endpoint.key or "none", max_retries=0)
-            ours(assistant, llm)  # imports, and the server's own first time
-            bare(client, llm)
-            laps = [(ours(assistant, llm), bare(client, llm)) for _ in range(options.rounds)]
-            prompt, hit = cached(client, llm)
-    _report(laps)
-    print(f"prefix cache: {hit} of {prompt} prompt tokens of a second ask on the same passages")  # noqa: T201
+            # Warm-up: imports, and the server's first request.
+            time_pipeline(assistant, llm)
+            time_bare_client(client, llm)
+            pairs = [
+                (time_pipeline(assistant, llm), time_bare_client(client, llm))
+                for _ in range(options.rounds)
+            ]
+            prompt, cached = count_cached_tokens(client, llm)
+    _report(pairs)
+    print(  # noqa: T201
+        f"prefix cache: {cached} of {prompt} prompt tokens of a second question, same passages"
+    )
 
 
-def _report(laps: Sequence[tuple[Lap, Lap]]) -> None:
-    mine, theirs = zip(*laps, strict=True)
+def _report(pairs: Sequence[tuple[Timing, Timing]]) -> None:
+    ours, theirs = zip(*pairs, strict=True)
+    for name, timings in (("ours", ours), ("bare client", theirs)):
+        first = 1000 * median(timing.first for timing in timings)
+        total = 1000 * median(timing.total for timing in timings)
+        tokens = median(timing.tokens or 0 for timing in timings)
+        print(  # noqa: T201
+            f"{name}: first {first:.0f} ms, all {total:.0f} ms, {tokens:.0f} tokens "
+            f"(median of {len(pairs)})"
+        )
     first, total = (
-        1000 * median(getattr(a, name) - getattr(b, name) for a, b in laps)
+        1000 * median(getattr(a, name) - getattr(b, name) for a, b in pairs)
         for name in ("first", "total")
     )
-    share = median(a.total / b.total - 1 for a, b in laps)
-    for name, one in (("ours", mine), ("bare client", theirs)):
-        opened, whole = (
-            1000 * median(laps) for laps in ([lap.first for lap in one], [lap.total for lap in one])
-        )
-        shown = f"first {opened:.0f} ms, all {whole:.0f} ms"
-        print(  # noqa: T201
-            f"{name}: {shown}, {median(lap.tokens or 0 for lap in one):.0f} tokens (median of {len(laps)})"
-        )
-    print(f"difference, median of pairs: first {first:+.1f} ms, all {total:+.1f} ms ({share:+.1%})")  # noqa: T201
+    share = median(a.total / b.total - 1 for a, b in pairs)
+    print(  # noqa: T201
+        f"difference, median of pairs: first {first:+.1f} ms, all {total:+.1f} ms ({share:+.1%})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Answers of the peers to a suite's questions, by the same language model, on the same server, from the same papers.
+"""Let the peers answer a suite's questions with the same language model, server and papers as we.
 
-A peer's text is measured as ours is: its sentences, the papers that their marks cite, and our score of how well these
-support them, which no peer was tuned on, nor ours on these questions.
+A peer's text is measured like ours: by its sentences, the papers that they cite, and our support
+score. No peer was tuned on this score, and the score was not tuned on these questions.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from rag.llm.local_models import settled
 from rag.models import open_embedder
 from rag.text.wording import split
 
-# The program of each peer, and what follows on its command line.
+# The program of each peer, and its extra command-line arguments.
 PEERS = {
     "llamaindex-citations": ("llamaindex_answers.py",),
     "llamaindex-plain": ("llamaindex_answers.py", "plain"),
     "paperqa": ("paperqa_answers.py",),
 }
-# What they say where they find nothing; none of them has a word of its own for it that could be asked for.
+# No peer has a fixed refusal, so refusals are recognised by their words: a negation, then a word
+# about answering in the same sentence. Example: "The sources do not mention any FID."
 _DECLINES = re.compile(
-    r"\b(?:can(?:not|['’]t)|could not|unable to|do(?:es)? not|did not|didn['’]t|doesn['’]t|don['’]t|no|not|none of the|"
-    r"insufficient|lacks?)\b[^.]{0,60}"
-    r"\b(?:answer|answered|find|found|determined?|provided?|mention(?:ed)?|specif(?:y|ied|ic)|contain(?:ed)?|information|"
-    r"stated?|reported?|helpful)\b",
+    r"\b(?:can(?:not|['’]t)|could not|unable to|do(?:es)? not|did not|didn['’]t|doesn['’]t|don['’]t"
+    r"|no|not|none of the|insufficient|lacks?)\b[^.]{0,60}"
+    r"\b(?:answer|answered|find|found|determined?|provided?|mention(?:ed)?|specif(?:y|ied|ic)"
+    r"|contain(?:ed)?|information|stated?|reported?|helpful)\b",
     re.IGNORECASE,
 )
 
@@ -54,18 +55,23 @@ def run(
     data: Path | None = None,
     say: Say = lambda _: None,
 ) -> Iterator[Run]:
-    """One run a peer, in runs/peers. Raises InputError for an unknown peer, without a model, and where a peer fails."""
+    """Yield one run per peer, written to runs/peers.
+
+    `only` names some of `PEERS`. Raises InputError for an unknown peer, if the profile has no
+    language model, or if a peer fails.
+    """
     if unknown := set(only or ()) - PEERS.keys():
         raise InputError(
-            f"there is no peer {sorted(unknown)[0]!r} that answers; known are {', '.join(PEERS)}"
+            f"no peer {sorted(unknown)[0]!r} can answer; the peers are {', '.join(PEERS)}"
         )
     config = settled(load_config(profile, home))
     if not config.writes:
         raise InputError(
-            "the peers answer by a language model: name a profile that has one, such as --profile local"
+            "the peers need a language model to answer; "
+            "name a profile that has one, such as --profile local"
         )
     loaded = load(suite, Context(settled(config, quotes=True), data_folder(data), questions, say))
-    # None of the peers reads a catalog.
+    # The peers have no catalog, so they cannot answer metadata questions.
     cases = [case for case in loaded.cases if isinstance(case, Case) and case.type != "metadata"]
     endpoint = open_endpoint(config.llm)
     try:
@@ -89,7 +95,7 @@ def _run_peer(
     python = peers.environment("heavy", config, say)
     folder = peers.ROOT / f"{loaded.name}-{peer}-answers"
     folder.mkdir(parents=True, exist_ok=True)
-    asked, answered = folder / "request.json", folder / "answers.jsonl"
+    request_file, answers_file = folder / "request.json", folder / "answers.jsonl"
     llm, (url, key) = config.llm, server
     writer = {
         "base_url": url,
@@ -102,13 +108,15 @@ def _run_peer(
         "model": peers.embedding_model(python),
         "llm": writer,
     }
-    asked.write_text(json.dumps(request), encoding="utf-8")
+    request_file.write_text(json.dumps(request), encoding="utf-8")
     say(f"{loaded.name}: {peer} answers {len(cases)} questions")
     program, *flags = PEERS[peer]
-    command = [str(python), str(peers.PROGRAMS / program), str(asked), str(answered), *flags]
+    program_path = peers.PROGRAMS / program
+    command = [str(python), str(program_path), str(request_file), str(answers_file), *flags]
+    # The key is passed in the environment, so that no file and no list of processes shows it.
     peers.call(command, f"the peer {peer}", LLM_API_KEY=key)
-    about = json.loads(Path(f"{answered}.meta.json").read_text(encoding="utf-8"))
-    rows = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
+    about = json.loads(Path(f"{answers_file}.meta.json").read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in answers_file.read_text(encoding="utf-8").splitlines()]
     return _measured(
         peer, folder, config, loaded, cases, {row["query"]: row for row in rows}, about
     )
@@ -138,13 +146,18 @@ def _measured(
 
 
 class Judge:
-    """Measures the text of an answer whose marks cite papers, by the measures that ours have."""
+    """Measures of a peer's answer, defined like those of our answers."""
 
     def __init__(self, scorer: SupportScorer, texts: dict[str, str], supported: float) -> None:
         self._scorer, self._texts, self._supported = scorer, texts, supported
 
     def measures(self, case: Case, row: dict[str, Any]) -> dict[str, float]:
-        """All measures that apply; of a refusal only that it is one."""
+        """Compute all measures that apply to the case.
+
+        `row` is a line of the peer's file, with the keys text, sources and seconds. A refusal, and
+        any answer to an unanswerable question, gets no measures of citations; a refusal of an
+        answerable question makes none of its answer points.
+        """
         sentences = cited_sentences(row["text"], row["sources"])
         declined = declines(row["text"])
         values = {"answer seconds": row["seconds"], "answer words": float(len(row["text"].split()))}
@@ -154,40 +167,44 @@ class Judge:
         )
         if declined or not case.answerable:
             return values | ({"answer points": 0.0} if case.answerable and case.points else {})
-        said = " ".join(text for text, _ in sentences)
-        if (points := measures.points_covered(case.points, said)) is not None:
+        answer_text = " ".join(text for text, _ in sentences)
+        if (points := measures.points_covered(case.points, answer_text)) is not None:
             values["answer points"] = points
         cited = {paper for _, papers in sentences for paper in papers}
         if cited:
             values["cited-paper precision"] = len(cited & case.relevant.keys()) / len(cited)
-        holds = [[self._supports(text, paper) for paper in papers] for text, papers in sentences]
-        if holds:
-            values["citation recall"] = sum(map(any, holds)) / len(holds)
-        if flat := [one for row in holds for one in row]:
+        supports = [[self._supports(text, paper) for paper in papers] for text, papers in sentences]
+        if supports:
+            values["citation recall"] = sum(map(any, supports)) / len(supports)
+        if flat := [supported for papers in supports for supported in papers]:
             values["citation precision"] = sum(flat) / len(flat)
         return values
 
     def _supports(self, sentence: str, paper: str) -> bool:
-        # As of ours, the better of the whole paper and its best sentence counts.
+        # As for our answers, the best score counts: of the whole paper, or of one of its sentences.
         text = self._texts[paper]
-        return (
-            max(self._scorer.score(sentence, [one]).score for one in (text, *split(text)))
-            >= self._supported
-        )
+        scores = (self._scorer.score(sentence, [part]).score for part in (text, *split(text)))
+        return max(scores) >= self._supported
 
 
 def cited_sentences(text: str, sources: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """The sentences of a text with the papers that their marks cite; those without marks cite none."""
+    """Split a text into sentences, each with the papers that it cites.
+
+    The citation number n means sources[n - 1]. A paper is listed once per sentence; sentences
+    without citation markers have an empty tuple.
+    """
     drafts = Drafts(len(sources))
-    marked = [*drafts.feed(text), *drafts.end()]
-    sentences = [one for draft in marked for one in sentences_of(draft)]
+    cited = [*drafts.feed(text), *drafts.end()]
+    sentences = [sentence for draft in cited for sentence in sentences_of(draft)]
     found = [
-        (one.text, tuple(dict.fromkeys(sources[n - 1] for n in one.excerpts))) for one in sentences
+        (sentence.text, tuple(dict.fromkeys(sources[number - 1] for number in sentence.excerpts)))
+        for sentence in sentences
     ]
+    # Text after the last citation marker has no draft.
     return found + ([(drafts.tail, ())] if drafts.tail else [])
 
 
 def declines(text: str) -> bool:
-    """Whether a text says, in its first sentence, that the papers do not answer, or says nothing."""
+    """Check whether a text is empty, or its first sentence says that the papers do not answer."""
     sentences = split(text)
     return not sentences or _DECLINES.search(sentences[0]) is not None

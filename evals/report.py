@@ -1,4 +1,7 @@
-"""A run as one self-contained HTML file: figures with intervals, plots, peers, and the worst cases. Door to jinja2."""
+"""Report of a run as one HTML file: figures with intervals, plots, peers and the worst cases.
+
+The only module that imports jinja2.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,18 @@ from evals.outcomes import Row
 from evals.runs import Run
 
 _WORST = 20
-# The measures that say how badly a case went: higher is better, or lower where named so.
-_TELLING = ("nDCG@10", "evidence recall", "metadata right", "accuracy")
-_BAD = ("declined wrongly", "answered wrongly")
+# The measures that the score of a case is computed from.
+_HIGHER_IS_BETTER = ("nDCG@10", "evidence recall", "metadata right", "accuracy")
+_LOWER_IS_BETTER = ("declined wrongly", "answered wrongly")
 
 
 def write_report(run: Run, path: Path, baselines: Sequence[Run] = ()) -> None:
-    """Write the report of a run; `baselines` on the same data stand beside it."""
+    """Write the report of a run; it is compared with those `baselines` that have the same data."""
     path.write_text(_drawn("report", run, baselines), encoding="utf-8")
 
 
 def drawn_figures(run: Run, baselines: Sequence[Run] = ()) -> str:
-    """What the report shows, as HTML for a page that brings its own style."""
+    """Return the contents of the report as HTML, for a page that has its own style."""
     return _drawn("figures", run, baselines)
 
 
@@ -38,7 +41,7 @@ def _drawn(template: str, run: Run, baselines: Sequence[Run]) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         trim_blocks=True,
-        undefined=jinja2.ChainableUndefined,  # cases of different suites show different things
+        undefined=jinja2.ChainableUndefined,  # the keys of a case depend on its suite
     )
     environment.filters["figure"] = shown
     suites = [_suite(run, name, about, baselines) for name, about in run.info["suites"].items()]
@@ -46,44 +49,50 @@ def _drawn(template: str, run: Run, baselines: Sequence[Run]) -> str:
 
 
 def shown(value: float) -> str:
-    """A figure with as many digits as mean something."""
+    """Format a figure with three decimal places, or with one if it is 10 or more."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
-def table(made: Sequence[Figure]) -> tuple[list[str], list[tuple[str, list[Any]]]]:
-    """Types, and for each measure its estimate of each type (None where there is none)."""
-    types = list(dict.fromkeys(one.type for one in made))
-    cells = {(one.measure, one.type): one.estimate for one in made}
-    names = dict.fromkeys(one.measure for one in made)
+def table(suite_figures: Sequence[Figure]) -> tuple[list[str], list[tuple[str, list[Any]]]]:
+    """Return the types, and the estimates of each measure in the order of the types.
+
+    An estimate is None if the measure has no figure for the type.
+    """
+    types = list(dict.fromkeys(figure.type for figure in suite_figures))
+    cells = {(figure.measure, figure.type): figure.estimate for figure in suite_figures}
+    names = dict.fromkeys(figure.measure for figure in suite_figures)
     return types, [(measure, [cells.get((measure, type_)) for type_ in types]) for measure in names]
 
 
-def beside(run: Run, baselines: Iterable[Run], suite: str) -> list[tuple[str, Comparison]]:
-    """The run against each baseline that ran this suite on the same data."""
+def compare_with_baselines(
+    run: Run, baselines: Iterable[Run], suite: str
+) -> list[tuple[str, Comparison]]:
+    """Compare the run with each baseline that ran this suite on the same data."""
     rows = []
     for other in baselines:
         if other.data.get(suite) == run.data[suite]:
-            rows += [(other.name, one) for one in compare_runs(run, other) if one.suite == suite]
+            rows += [(other.name, row) for row in compare_runs(run, other) if row.suite == suite]
     return rows
 
 
 def written_by(run: Run, suite: str) -> list[tuple[str, int]]:
-    """Which models and prompts wrote answers of a suite, and how many each; none where no model did."""
-    made = (seen.get("made_by") for (name, _), seen in run.seen.items() if name == suite)
-    return Counter(one for one in made if one).most_common()
+    """Count a suite's answers by the model and prompts that wrote them, most frequent first."""
+    writers = (seen.get("made_by") for (name, _), seen in run.seen.items() if name == suite)
+    return Counter(writer for writer in writers if writer).most_common()
 
 
 def pace(about: Mapping[str, Any]) -> str:
-    """How many questions a minute a suite took, and how many were asked at once; "" where it was not noted."""
+    """Format the questions per minute, and how many were asked at once; "" if not recorded."""
     if not about.get("asked"):
         return ""
-    return f"{60 * about['asked'] / about['seconds']:.1f} questions a minute, {about['parallel']} at once"
+    per_minute = 60 * about["asked"] / about["seconds"]
+    return f"{per_minute:.1f} questions a minute, {about['parallel']} at once"
 
 
 def _suite(run: Run, name: str, about: dict[str, Any], baselines: Sequence[Run]) -> dict[str, Any]:
     rows = [row for row in run.rows if row.suite == name]
-    made = figures(rows)
-    types, cells = table(made)
+    suite_figures = figures(rows)
+    types, cells = table(suite_figures)
     return {
         **about,
         "name": name,
@@ -92,23 +101,25 @@ def _suite(run: Run, name: str, about: dict[str, Any], baselines: Sequence[Run])
         "written_by": written_by(run, name),
         "pace": pace(about),
         "errors": errors(rows),
-        "baselines": beside(run, baselines, name),
-        "plots": list(_plots(name, rows, made)),
+        "baselines": compare_with_baselines(run, baselines, name),
+        "plots": list(_plots(name, rows, suite_figures)),
         "worst": _worst(run, name, rows),
     }
 
 
-def _plots(suite: str, rows: list[Row], made: list[Figure]) -> Iterable[str]:
+def _plots(suite: str, rows: list[Row], suite_figures: list[Figure]) -> Iterable[str]:
     for measure in ("nDCG@10", "evidence recall", "support AUROC"):
-        if by_type := [one for one in made if one.measure == measure and one.type != ALL]:
+        if by_type := [
+            figure for figure in suite_figures if figure.measure == measure and figure.type != ALL
+        ]:
             yield plots.bars(by_type, f"{suite}: {measure} by type")
     answerability, answerable = paired(rows, "answerability", "answerable")
     if answerable.any() and not answerable.all():
         yield plots.risk_and_coverage(
-            answerability, ~answerable, f"{suite}: risk and coverage of declining"
+            answerability, ~answerable, f"{suite}: risk and coverage of abstention"
         )
         yield plots.reliability(
-            answerability, answerable, f"{suite}: do the papers tell, as scored and as judged"
+            answerability, answerable, f"{suite}: answerability, predicted and judged"
         )
     for type_ in dict.fromkeys(row.type for row in rows):
         scores, supported = paired(
@@ -148,9 +159,9 @@ def _worst(run: Run, suite: str, rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _score(values: dict[str, float]) -> float:
-    """How well a case went, 0 to 1: the mean of what its measures say."""
-    parts = [values[name] for name in _TELLING if name in values] + [
-        1 - values[name] for name in _BAD if name in values
+    """Compute the score of a case, 0 (worst) to 1: the mean of its measures; 1 without any."""
+    parts = [values[name] for name in _HIGHER_IS_BETTER if name in values] + [
+        1 - values[name] for name in _LOWER_IS_BETTER if name in values
     ]
     if "support" in values:
         parts.append(1 - abs(values["support"] - values["supported"]))

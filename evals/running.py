@@ -1,4 +1,4 @@
-"""Run suites on the assistant that users talk to."""
+"""Run suites on the same assistant that users have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rag.llm.local_models import settled
 log = logging.getLogger(__name__)
 
 DEFAULT = ("demo",)
-_EVERY = 25  # cases between two words on progress
+_EVERY = 25  # cases between two progress messages
 
 
 def run(
@@ -40,18 +40,24 @@ def run(
     quotes: bool = False,
     say: Say = lambda _: None,
 ) -> Run:
-    """Evaluate suites and write the run's folder with its report.
+    """Evaluate suites, and write the run's folder with its report.
 
-    `data` is the folder of the data sets (by default ../shared/datasets where that is), `questions` a file that
-    replaces the cases of the one suite named, `out` the run's folder (by default a new one below runs/, or the one of
-    the same run that was broken off). `quotes` measures quotations, whether or not a language model is here.
+    - `suites`: names of suites, or folders of a user's own suites
+    - `home`, `profile`: the user's data folder, and the profile of the configuration
+    - `data`: the folder of the data sets; by default ../shared/datasets, if it exists
+    - `questions`: a file that replaces the cases; allowed with exactly one suite
+    - `out`: the run's folder; by default that of the same run if it was interrupted, or else a new
+      one in runs/
+    - `quotes`: answer with quotations, even if a language model is available
+    - `say`: called with progress messages
 
-    A case that fails is a row with its error. Raises InputError where a suite can't be loaded; a suite that only lacks
-    an LLM is left out with a word where others remain. Raises LLMError where the server that writes the answers is not
-    there, or goes away; the run then goes on when it is started again.
+    A case that fails becomes a row with its error. Raises InputError if a suite can't be loaded; a
+    suite that only lacks a language model is skipped with a message, unless it is the only one.
+    Raises LLMError if the language model's server can't be reached at the start or stops during the
+    run; start the run again to continue it.
     """
     if questions is not None and len(suites) != 1:
-        raise InputError("other questions go with exactly one suite")
+        raise InputError("--questions needs exactly one suite")
     config = _without_fallback(settled(load_config(profile, home), quotes=quotes))
     with ExitStack() as stack:
         endpoint = open_endpoint(config.llm) if config.writes else None
@@ -91,7 +97,10 @@ def _load_all(suites: Sequence[str], context: Context) -> list[Loaded]:
 
 
 def _without_fallback(config: Config) -> Config:
-    """With a failing model as an error: else the papers' own sentences would be measured as the model's."""
+    """Turn a failure of the language model into an error.
+
+    Otherwise quotations from the papers would be measured as answers of the model.
+    """
     if not config.writes:
         return config
     return config.model_copy(
@@ -100,7 +109,10 @@ def _without_fallback(config: Config) -> Config:
 
 
 def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
-    """Evaluate the cases of a suite that the recorder doesn't have yet; one that fails is a row with its error."""
+    """Evaluate those cases of a suite that the recorder does not have yet.
+
+    A case that fails becomes a row with its error. Raises LLMError if the server stops.
+    """
     left = [case for case in suite.cases if (suite.name, case.id) not in recorder.done]
     say(f"{suite.name}: {len(left)} of {len(suite.cases)} cases to go")
     started, done = time.perf_counter(), 0
@@ -108,7 +120,9 @@ def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
         with closing(_outcomes(suite, left)) as outcomes:
             for case, outcome in outcomes:
                 if isinstance(outcome, LLMError):
-                    suite.check()  # a case that fails since the server is gone is asked again
+                    # If the server has stopped, this raises before the case is recorded, so that
+                    # the next start of the run asks it again.
+                    suite.check()
                 if isinstance(outcome, RagError):
                     log.warning("%s, %s: %s", suite.name, case.id, outcome)
                 recorder.add(
@@ -121,24 +135,29 @@ def run_suite(suite: Loaded, recorder: Recorder, say: Say) -> None:
                 if done % _EVERY == 0:
                     say(f"{suite.name}: {done} of {len(left)}")
     except LLMError as error:
-        kept = len(suite.cases) - len(left) + done
-        left_off = f"{suite.name} stopped at {kept} of {len(suite.cases)} cases, and the same command goes on there"
-        raise LLMError(f"{left_off}: {error}") from None
+        recorded = len(suite.cases) - len(left) + done
+        raise LLMError(
+            f"{suite.name} stopped at {recorded} of {len(suite.cases)} cases; "
+            f"run the same command again to continue: {error}"
+        ) from None
     finally:
-        recorder.took(suite.name, done, time.perf_counter() - started)
+        recorder.add_time(suite.name, done, time.perf_counter() - started)
 
 
 def _outcomes(suite: Loaded, cases: Sequence[Item]) -> Generator[tuple[Item, Outcome | RagError]]:
-    """What the cases give, as it comes; what was not begun when this is closed never is."""
+    """Yield the outcomes as they are finished.
+
+    Closing the generator cancels the cases that have not been started.
+    """
     if suite.parallel == 1:
         for case in cases:
             yield case, _evaluated(suite, case)
         return
     with ThreadPoolExecutor(suite.parallel) as threads:
-        begun = {threads.submit(_evaluated, suite, case): case for case in cases}
+        futures = {threads.submit(_evaluated, suite, case): case for case in cases}
         try:
-            for one in as_completed(begun):
-                yield begun[one], one.result()
+            for future in as_completed(futures):
+                yield futures[future], future.result()
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -151,12 +170,15 @@ def _evaluated(suite: Loaded, case: Item) -> Outcome | RagError:
 
 
 def describe(config: Config, loaded: Sequence[Loaded]) -> dict[str, Any]:
-    """What run.json says of a run of these suites."""
+    """Return the contents of run.json for a run of these suites.
+
+    Runs with the same fingerprint have the same configuration, code and data.
+    """
     suites = {suite.name: _about(suite) for suite in loaded}
     parts = [
         config.fingerprint,
         runs.code_fingerprint(),
-        *(f"{name}{one['data']}" for name, one in suites.items()),
+        *(f"{name}{about['data']}" for name, about in suites.items()),
     ]
     return {
         "name": config.profile,

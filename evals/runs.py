@@ -1,4 +1,4 @@
-"""A run is a folder: rows.jsonl (one row a case and measure), seen.jsonl (what a case was answered), run.json."""
+"""Run folders: rows.jsonl (a row per case and measure), seen.jsonl (texts of cases), run.json."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rag.errors import InputError
 from rag.prompts import wordings
 
 ROOT = Path("runs")
-"""Where `rag eval` keeps its runs: below the folder that it is called in."""
+"""The folder of the runs of `rag eval`, in the current working directory."""
 _PACKAGES = ("chromadb", "ir-measures", "numpy", "onnxruntime", "scipy", "tantivy", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run read back: its rows, what was seen (by suite and case), and its description."""
+    """A stored run: its rows, the texts of each (suite, case), and the contents of run.json."""
 
     folder: Path
     rows: tuple[Row, ...]
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What to call it in tables."""
+        """The run's name in tables."""
         return str(self.info.get("name") or self.folder.name)
 
     @property
@@ -44,70 +44,78 @@ class Run:
 
 
 def read(folder: Path) -> Run:
-    """Read a run's folder. Raises InputError where it is none."""
+    """Read a run's folder. Raises InputError if it is not a run."""
     try:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         rows = tuple(Row(**row) for row in _lines(folder / "rows.jsonl"))
         seen = {(row["suite"], row["case"]): row["seen"] for row in _lines(folder / "seen.jsonl")}
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder} is no run of the evaluation: {error}") from None
+        raise InputError(f"{folder} is not an evaluation run: {error}") from None
     return Run(folder, rows, seen, info)
 
 
 class Recorder:
-    """Writes a run as it happens, so that one that is broken off can go on."""
+    """Writer of a run. Every case is stored at once, so that an interrupted run can continue.
+
+    `done` are the (suite, case) pairs of an earlier part of the run. Raises InputError if the
+    folder contains a run with another fingerprint.
+    """
 
     def __init__(self, folder: Path, info: Mapping[str, Any]) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._info = dict(info)
         if (folder / "run.json").exists():
-            self._go_on()
+            self._resume()
         else:
             self._write_info()
         self.done = {(row["suite"], row["case"]) for row in _lines(folder / "seen.jsonl")}
         self._keep_done_rows()
 
-    def add(self, suite: str, case: str, kind: str, outcome: Outcome | str) -> None:
-        """Store what a case gave: its measures, or the error that it ended with."""
+    def add(self, suite: str, case: str, type_: str, outcome: Outcome | str) -> None:
+        """Store the outcome of a case, or the message of the error that it failed with."""
         if isinstance(outcome, str):
-            rows, seen = [Row(suite, case, kind, "error", None, outcome)], {"error": outcome}
+            rows, seen = [Row(suite, case, type_, "error", None, outcome)], {"error": outcome}
         else:
             rows = [
-                Row(suite, case, kind, measure, value) for measure, value in outcome.values.items()
+                Row(suite, case, type_, measure, value) for measure, value in outcome.values.items()
             ]
             seen = dict(outcome.seen)
         _append(self.folder / "rows.jsonl", (asdict(row) for row in rows))
-        # The case counts as done from here on; without this line its rows are dropped when the run goes on.
+        # This line marks the case as done. Without it, a resumed run drops the case's rows.
         _append(self.folder / "seen.jsonl", [{"suite": suite, "case": case, "seen": seen}])
 
-    def took(self, suite: str, cases: int, seconds: float) -> None:
-        """Add to the cases of a suite and the time that they took; a run that was broken off takes several parts."""
+    def add_time(self, suite: str, cases: int, seconds: float) -> None:
+        """Add to a suite's number of evaluated cases and seconds, over all parts of the run."""
         about = self._info["suites"][suite]
         about["asked"] = about.get("asked", 0) + cases
         about["seconds"] = round(about.get("seconds", 0.0) + seconds, 3)
         self._write_info()
 
     def finish(self, order: Iterable[tuple[str, str]] = ()) -> None:
-        """Note that the run is whole, with its cases in this order of suite and id, whenever each was answered."""
-        places = {key: place for place, key in enumerate(order)}
-        for path in (self.folder / "rows.jsonl", self.folder / "seen.jsonl") if places else ():
-            _write(path, sorted(_lines(path), key=lambda row: places[row["suite"], row["case"]]))
+        """Mark the run as finished, and sort its rows by `order`, the (suite, case) pairs.
+
+        Parallel cases are recorded in any order; sorting makes equal runs have equal files.
+        """
+        positions = {key: position for position, key in enumerate(order)}
+        for path in (self.folder / "rows.jsonl", self.folder / "seen.jsonl") if positions else ():
+            _write(path, sorted(_lines(path), key=lambda row: positions[row["suite"], row["case"]]))
         self._info["finished"] = now()
         self._write_info()
 
-    def _go_on(self) -> None:
-        before = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        if before.get("fingerprint") != self._info["fingerprint"]:
+    def _resume(self) -> None:
+        stored = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        if stored.get("fingerprint") != self._info["fingerprint"]:
             raise InputError(
-                f"{self.folder} holds a run of other suites, data, configuration or code; give another --out"
+                f"{self.folder} contains a run of other suites, data, configuration or code; "
+                "give another --out"
             )
-        self._info = before
+        self._info = stored
 
     def _keep_done_rows(self) -> None:
+        """Drop the rows of a case that was interrupted while it was stored."""
         path = self.folder / "rows.jsonl"
-        kept = [row for row in _lines(path) if (row["suite"], row["case"]) in self.done]
-        _write(path, kept)
+        _write(path, [row for row in _lines(path) if (row["suite"], row["case"]) in self.done])
 
     def _write_info(self) -> None:
         _replace(
@@ -116,33 +124,37 @@ class Recorder:
 
 
 def finished(root: Path = ROOT) -> list[Path]:
-    """The folders of whole runs below `root`, newest first."""
-    ended = {folder: str(info["finished"]) for folder, info in _below(root) if info.get("finished")}
+    """Return the folders of finished runs in `root`, newest first."""
+    ended = {
+        folder: str(info["finished"]) for folder, info in _stored(root) if info.get("finished")
+    }
     return sorted(ended, key=lambda folder: ended[folder], reverse=True)
 
 
 def unfinished(root: Path, fingerprint: str) -> Path | None:
-    """The newest run below `root` that was broken off and has this fingerprint."""
-    left = (
+    """Return the folder of the newest interrupted run in `root` with this fingerprint, or None."""
+    interrupted = (
         folder
-        for folder, info in _below(root)
+        for folder, info in _stored(root)
         if not info.get("finished") and info.get("fingerprint") == fingerprint
     )
-    return next(left, None)
+    return next(interrupted, None)
 
 
-def _below(root: Path) -> Iterable[tuple[Path, dict[str, Any]]]:
+def _stored(root: Path) -> Iterable[tuple[Path, dict[str, Any]]]:
+    """Yield the folder and run.json of each run, newest first if the folders are named by time."""
     for path in sorted(root.glob("*/run.json"), reverse=True):
         try:
             info = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            continue  # broken off while it was written
+            continue  # the file is incomplete
+        # Skip the link `latest`, or its run would be listed twice.
         if not path.parent.is_symlink():
             yield path.parent, info
 
 
 def point_latest(root: Path, folder: Path) -> None:
-    """Let `latest` below `root` name this run."""
+    """Make the symbolic link `latest` in `root` point to this run."""
     latest = root / "latest"
     if latest.is_symlink() or not latest.exists():
         latest.unlink(missing_ok=True)
@@ -151,7 +163,7 @@ def point_latest(root: Path, folder: Path) -> None:
 
 @cache
 def code_fingerprint() -> str:
-    """16 hex digits over the code, prompts and weights that make the figures."""
+    """Compute 16 hex digits over the code, prompts and weights that the figures depend on."""
     root = Path(__file__).resolve().parents[1]
     paths = [
         path
@@ -167,15 +179,15 @@ def code_fingerprint() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that figures may depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        found[package] = metadata.version(package)
-    return found
+    """Return the versions of Python and of the libraries that figures may depend on."""
+    return {
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in _PACKAGES},
+    }
 
 
 def now() -> str:
-    """The time, for humans."""
+    """Return the current UTC time in ISO format, in whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -186,7 +198,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
             try:
                 rows.append(json.loads(line))
             except ValueError:
-                continue  # the line that was being written when the run was broken off
+                continue  # an incomplete line: the run was interrupted here
     return rows
 
 
@@ -200,7 +212,7 @@ def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    # A run that is killed here keeps the old file or has the new one.
+    # Replacing a file is atomic: a process that is killed here leaves the old file or the new one.
     new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     os.replace(new, path)

@@ -1,4 +1,4 @@
-"""Intervals and comparisons: what a figure is worth, and whether two differ by more than chance."""
+"""Confidence intervals of figures, and significance tests of differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A - B over the cases both have: mean with interval, two-sided p-value, and cases won, lost and tied by A."""
+    """A - B over the cases that both have.
+
+    `estimate` is the mean difference, `p` is two-sided; the counts are cases that A won, lost or
+    tied.
+    """
 
     estimate: Estimate
     p: float
@@ -36,7 +40,10 @@ class Difference:
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """The mean with its percentile bootstrap interval (Efron 1979). Raises ValueError for none, or NaN."""
+    """Estimate the mean with its percentile bootstrap interval (Efron 1979).
+
+    Raises ValueError if there are no values, or if one is NaN or infinite.
+    """
     sample = _checked(values)
     if len(sample) == 1 or np.ptp(sample) == 0:
         return Estimate(float(sample[0]), float(sample[0]), float(sample[0]), len(sample))
@@ -44,7 +51,10 @@ def mean(values: Sequence[float]) -> Estimate:
 
 
 def bootstrapped(sample: NDArray[np.float64], statistic: Callable[..., Any]) -> Estimate:
-    """A statistic of a sample of shape (n,) with its interval; `statistic` takes the sample and an `axis`."""
+    """Estimate a statistic of a sample of shape (n,) with its percentile bootstrap interval.
+
+    `statistic` takes the sample and an `axis`.
+    """
     from scipy.stats import bootstrap
 
     rng = np.random.default_rng(SEED)
@@ -60,28 +70,31 @@ def two_samples(
     negative: Sequence[float],
     statistic: Callable[[Sequence[float], Sequence[float]], float],
 ) -> Estimate:
-    """A statistic of two groups with its interval, each group resampled for itself."""
+    """Estimate a statistic of two groups; the bootstrap resamples each group separately."""
     first, second = _checked(positive), _checked(negative)
     rng = np.random.default_rng(SEED)
-    drawn = [
+    resampled = [
         statistic(rng.choice(first, len(first)).tolist(), rng.choice(second, len(second)).tolist())
         for _ in range(RESAMPLES // 4)
     ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(resampled, [2.5, 97.5])
     return Estimate(
         statistic(positive, negative), float(low), float(high), len(first) + len(second)
     )
 
 
 def compare(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Two runs over the same cases, by the paired randomisation test (Smucker, Allan and Carterette 2007)."""
+    """Compare two runs over the same cases by a paired randomisation test.
+
+    See Smucker, Allan and Carterette (2007). Raises ValueError if the lengths differ.
+    """
     from scipy.stats import permutation_test
 
     first, second = _checked(a), _checked(b)
     if len(first) != len(second):
         raise ValueError(f"{len(first)} cases can't be paired with {len(second)}")
     differences = first - second
-    p = 1.0
+    p = 1.0  # without any difference there is nothing to permute
     if np.any(differences != 0):
         p = permutation_test(
             (first, second),
@@ -98,12 +111,13 @@ def compare(a: Sequence[float], b: Sequence[float]) -> Difference:
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number by Holm's step-down method (1979), in the order given."""
-    order = sorted(range(len(p_values)), key=lambda row: p_values[row])
+    """Correct p-values for multiple tests by Holm's step-down method (1979); keep their order."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, row in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[row]))
-        adjusted[row] = highest
+    for rank, index in enumerate(order):
+        # The running maximum keeps the corrected values in the order of the original ones.
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
     return adjusted
 
 

@@ -1,4 +1,4 @@
-"""Figures and comparisons as tables in a terminal."""
+"""Tables of figures and comparisons for the terminal."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from evals.runs import Run
 
 
 def print_figures(run: Run) -> None:
-    """One table a suite: a row a measure, a column a type, 95 % intervals at the first column."""
+    """Print a table per suite: a row per measure, a column per type.
+
+    Only the first type has its 95 % interval and number of cases.
+    """
     for suite, about in run.info["suites"].items():
-        types, rows = table([one for one in figures(run.rows) if one.suite == suite])
-        made = _table(
+        types, rows = table([figure for figure in figures(run.rows) if figure.suite == suite])
+        terminal_table = _table(
             f"{suite}: {run.name}, {about['cases']} cases",
             ["measure", types[0], "95 %", "cases", *types[1:]],
         )
         for measure, cells in rows:
             first = cells[0]
-            own = (
+            first_cells = (
                 [shown(first.value), f"{shown(first.low)} to {shown(first.high)}", str(first.n)]
                 if first
                 else [""] * 3
             )
-            made.add_row(measure, *own, *(shown(cell.value) if cell else "" for cell in cells[1:]))
-        _print(made)
+            other_cells = [shown(cell.value) if cell else "" for cell in cells[1:]]
+            terminal_table.add_row(measure, *first_cells, *other_cells)
+        _print(terminal_table)
         for name, answers in written_by(run, suite):
             sys.stdout.write(f"{answers} answers by {name}; {pace(about)}\n")
         for row in [row for row in errors(run.rows) if row.suite == suite]:
@@ -36,45 +40,46 @@ def print_figures(run: Run) -> None:
 
 
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:
-    """One row a measure: both means, the difference with its interval, and how likely it is chance."""
+    """Print a row per measure: both means, the difference with its interval, and its p-value."""
     columns = ["suite", "measure", "A", "B", "A - B", "95 %", "p (Holm)", "won", "lost", "tied"]
-    made = _table("A against B, case by case", columns)
-    for one in comparisons:
-        gap = one.difference.estimate
-        numbers = [
-            shown(one.a),
-            shown(one.b),
-            f"{gap.value:+.3f}",
-            f"{gap.low:+.3f} to {gap.high:+.3f}",
-            f"{one.p:.4f}",
-        ]
-        counts = [
-            str(number)
-            for number in (one.difference.wins, one.difference.losses, one.difference.ties)
-        ]
-        made.add_row(one.suite, one.measure, *numbers, *counts)
-    _print(made)
+    terminal_table = _table("A compared with B, case by case", columns)
+    for comparison in comparisons:
+        difference = comparison.difference
+        estimate = difference.estimate
+        terminal_table.add_row(
+            comparison.suite,
+            comparison.measure,
+            shown(comparison.a),
+            shown(comparison.b),
+            f"{estimate.value:+.3f}",
+            f"{estimate.low:+.3f} to {estimate.high:+.3f}",
+            f"{comparison.p:.4f}",
+            str(difference.wins),
+            str(difference.losses),
+            str(difference.ties),
+        )
+    _print(terminal_table)
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table of texts."""
-    made = _table(title, columns)
+    """Print a table of texts."""
+    terminal_table = _table(title, columns)
     for row in rows:
-        made.add_row(*row)
-    _print(made)
+        terminal_table.add_row(*row)
+    _print(terminal_table)
 
 
 def _table(title: str, columns: Sequence[str]) -> Any:
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    terminal_table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for number, name in enumerate(columns):
-        made.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
-    return made
+        terminal_table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    return terminal_table
 
 
-def _print(made: Any) -> None:
+def _print(terminal_table: Any) -> None:
     from rich.console import Console
 
-    # A table that is cut to a narrow pipe is no use to anyone.
-    Console(width=None if sys.stdout.isatty() else 200).print(made)
+    # In a pipe rich assumes 80 columns and would cut the table.
+    Console(width=None if sys.stdout.isatty() else 200).print(terminal_table)

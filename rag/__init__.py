@@ -1,11 +1,12 @@
-"""Questions over scientific papers, answered with the exact sentences that support each claim."""
+"""Answer questions over scientific papers with the exact sentences that support each claim."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
 
-# Nothing leaves the machine unasked. onnxruntime reads its switch when it is imported, so it is set before that.
+# Nothing is sent from this machine unless the user asks for it. onnxruntime reads this variable
+# when it is imported, so it is set here, before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # `import rag` stays instant: the assistant brings numpy and pydantic.
+    # Import lazily, so that `import rag` is fast: the assistant imports numpy and pydantic.
     if name == "Assistant":
         from rag.assistant import Assistant
 

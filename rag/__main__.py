@@ -1,4 +1,4 @@
-"""`python -m rag` is `rag`."""
+"""Run the command `rag` as `python -m rag`."""
 
 from rag.cli import main
 

@@ -1,4 +1,4 @@
-"""The public Python API, and the only place where configured parts are wired together."""
+"""The public Python API, and the only module that connects the configured parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag.answer import Extractive, Generated, Synthesizer
 from rag.answer.generated.judging import Judge, Verdict
 from rag.answer.relevance import read_calibration
 from rag.answer.support import Support, SupportScorer
-from rag.ask import Asker, ask, checked_question
+from rag.ask import Asker, ask
 from rag.config import Config, load_config
 from rag.errors import InputError
 from rag.explore.overview import Overview, overview
@@ -28,7 +28,7 @@ from rag.llm.local import LocalServer, State, open_endpoint
 from rag.llm.local_models import settled
 from rag.models import Embedder, Reranker, open_cross_encoder, open_embedder, open_reranker
 from rag.models.weights import Progress as ModelProgress
-from rag.query.by_model import Reader
+from rag.query import Reader, checked_question
 from rag.records import Answer, Event, Hit, LedgerEntry, Outcome, Paper, Scope, Turn
 from rag.records.json_format import turns_from
 from rag.search import Searcher, similar
@@ -42,9 +42,10 @@ History = Sequence[Turn | Answer | Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A library at a glance: counts, the state of its indexes, its embedder, and what failed when last read.
+    """Summary of a library: counts, state of the indexes, embedder, and the latest failures.
 
-    `files` counts what became of the entries of each file in the last ingest.
+    `generation` grows when the text of a paper changes. `indexes` maps each index to its state,
+    `files` maps each file of the last ingest to the number of its entries by outcome.
     """
 
     folder: Path
@@ -65,8 +66,8 @@ class Assistant:
     >>> assistant.ingest(["saved_pages/"])
     >>> print(assistant.ask("which papers study density ratios in RL?").text)
 
-    The library is opened at its first use, and made by the first ingest. Methods raise subclasses of
-    `rag.errors.RagError`, whose messages say what to do.
+    The library is opened at its first use, and created by the first ingest. Methods raise
+    subclasses of `rag.errors.RagError`, whose messages say how to fix the problem.
     """
 
     def __init__(
@@ -78,15 +79,16 @@ class Assistant:
         endpoint: Endpoint | None = None,
         embedder: Embedder | None = None,
     ) -> None:
-        """Wire an assistant as configured; `endpoint` and `embedder` take the place of those of the configuration.
+        """Set up an assistant from a configuration.
 
-        Raises ConfigError for a calibration that can't be used.
+        `endpoint` and `embedder`, if given, replace the configured ones; `close` leaves a given
+        endpoint open. `quotes` answers with quotations only. Raises ConfigError if the calibration
+        can't be used.
         """
         self.config = settled(config, quotes=quotes)
         self._endpoint, self._shared = endpoint, endpoint is not None
-        read_calibration(
-            config.answer.calibration
-        )  # a wrong file is reported before any question is asked
+        # Read the file only to report an invalid one now, not at the first question.
+        read_calibration(config.answer.calibration)
         self._model_progress = model_progress
         self._embedder = embedder
         self._made: dict[str, tuple[int, Any]] = {}
@@ -100,9 +102,11 @@ class Assistant:
         *,
         quotes: bool = False,
     ) -> Assistant:
-        """Read the profile (by default `laptop`) for the library in `home` (by default the user's data folder).
+        """Make an assistant for the library in `home`, as the profile says.
 
-        `quotes` answers with the papers' own sentences, whatever the profile says of a language model.
+        `home` defaults to the configured folder, else the user's data folder; `profile` defaults to
+        RAG_PROFILE, else `laptop`. `quotes` answers with the papers' own sentences, even if the
+        profile has a language model. Raises ConfigError.
         """
         return cls(load_config(profile, home), model_progress, quotes=quotes)
 
@@ -113,7 +117,7 @@ class Assistant:
         self.close()
 
     def close(self) -> None:
-        """Close the library, and end a language model that was started here."""
+        """Close the library, and stop the language model if this assistant started it."""
         if isinstance(self._endpoint, LocalServer) and not self._shared:
             self._endpoint.close()
         if "library" in self.__dict__:
@@ -122,17 +126,17 @@ class Assistant:
 
     @cached_property
     def library(self) -> Library:
-        """The library; LibraryError where there is none yet."""
+        """The library. Raises LibraryError if there is none yet."""
         return Library(self.config.folder)
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The embedder that was given, or else the configured one, fetched where it is missing."""
+        """The given embedder, or else the configured one, which is downloaded if it is missing."""
         return self._embedder or open_embedder(self.config.embedder, self._model_progress)
 
     @cached_property
     def synthesizer(self) -> Synthesizer:
-        """The configured writer of answers."""
+        """The configured synthesizer, which writes the answers."""
         extractive = Extractive(self.config.answer)
         if not self.config.writes:
             return extractive
@@ -149,14 +153,20 @@ class Assistant:
 
     @property
     def model_state(self) -> State | None:
-        """Whether a language model that runs here is in memory; None where none writes, or a server elsewhere does."""
+        """State of the language model's local process.
+
+        None if no language model writes answers, or if an external server runs it.
+        """
         here = self.config.writes and self.config.llm.engine == "llama.cpp"
         if not here or not isinstance(self._endpoint, LocalServer):
             return "off" if here else None
         return self._endpoint.state
 
     def warm(self) -> None:
-        """Begin to load a language model that runs here, and return at once. Raises ModelError where it is missing."""
+        """Start to load a local language model, and return immediately.
+
+        Does nothing if no local model writes the answers. Raises ModelError if its file is missing.
+        """
         if self.config.writes and isinstance(server := self._llm.endpoint, LocalServer):
             server.warm()
 
@@ -176,11 +186,12 @@ class Assistant:
     ) -> IngestReport:
         """Read files and folders into the library; see `rag.ingest.ingest` and `rag.sources.find`.
 
-        `page_year` is the year of dates that are printed without one. Raises InputError for a path without papers.
+        `page_year` is the year of dates that are printed without a year. Raises InputError for a
+        path without papers.
         """
         if page_year is not None and not 1900 <= page_year <= 2200:
             raise InputError(f"the page year {page_year} is no year between 1900 and 2200")
-        # Found before the library is made, so that a mistyped path leaves no empty library behind.
+        # Look for the files first, so that a mistyped path does not create an empty library.
         files = find([paths] if isinstance(paths, str | Path) else paths)
         if "library" not in self.__dict__:
             self.__dict__["library"] = Library(self.config.folder, create=True)
@@ -197,10 +208,11 @@ class Assistant:
     ) -> Answer:
         """Answer a question; `history` holds earlier turns, or earlier answers.
 
-        What the question asks of the catalog ("from 2023", "the newest") filters and orders the papers and is shown in
-        `Answer.filters`; `filters=False` searches for all its words instead. `scope` restricts the papers further.
+        Conditions on metadata in the question ("from 2023", "the newest") filter and order the
+        papers, and are listed in `Answer.filters`. `filters=False` searches for all words of the
+        question instead. `scope` restricts the papers further. `quotes` answers with quotations.
         """
-        self.warm()  # it loads while the papers are searched
+        self.warm()  # the language model loads while the papers are searched
         return ask(
             self._asker(quotes=quotes), question, turns_from(history), filters=filters, scope=scope
         )
@@ -214,50 +226,51 @@ class Assistant:
         scope: Scope = _EVERYTHING,
         quotes: bool = False,
     ) -> Iterator[Event]:
-        """Answer a question as events; the last one is `Finished` and holds the answer. See `ask`."""
+        """Answer a question as events. The last event is `Finished`, with the answer. See `ask`."""
         return self._asker(quotes=quotes).stream(
             question, turns_from(history), filters=filters, scope=scope
         )
 
     def search(self, question: str, k: int | None = None) -> tuple[Hit, ...]:
-        """The `k` best papers for a question (by default as many as configured)."""
+        """Return the `k` best papers for a question (default: `search.hits` of the profile)."""
         if k is not None:
             _at_least_one(k)
         asked = checked_question(question, self.config.answer.max_question_characters)
         return self._asker().searcher.search(asked, k or self.config.search.hits).hits
 
     def similar(self, identity: str, k: int = 5) -> tuple[Hit, ...]:
-        """The `k` papers most like a paper, by their stored vectors. Raises NotFound."""
+        """Return the `k` papers most similar to a paper, by stored vectors. Raises NotFound."""
         return similar(self.library, identity, _at_least_one(k))
 
     def overview(self) -> Overview:
-        """What the library holds, and since when."""
+        """Return a summary of the library: numbers of papers, years, and the newest papers."""
         return overview(self.library.catalog)
 
     def suggestions(self, k: int = 6) -> tuple[str, ...]:
-        """At most `k` good questions on the library, each of which is answered; found once for each state of it."""
+        """Return at most `k` questions that the library answers; cached per generation."""
         return self._once(f"suggestions {k}", lambda: suggestions(self._asker(), _at_least_one(k)))
 
     def follow_ups(self, answer: Answer, k: int = 3, *, by_model: bool = True) -> tuple[str, ...]:
-        """At most `k` questions that go on from an answer; each is answered with it as the history.
+        """Return at most `k` follow-up questions, each of which is answered after this answer.
 
-        Without `by_model` rules make them, which takes no request to a language model.
+        With `by_model=False` only rules make them, without a request to a language model.
         """
         asker = self._asker() if by_model else replace(self._asker(), reader=None)
         return follow_ups(asker, answer, _at_least_one(k))
 
     def positions(self) -> dict[str, tuple[float, float]]:
-        """A map of the library: each paper's place, between -1 and 1; drawn once for each state of it."""
+        """Map each paper's id to (x, y) between -1 and 1, by t-SNE; cached per generation."""
         return self._once("positions", lambda: positions(self.library.catalog))
 
     def support(self, sentence: str, evidence: str | Sequence[str]) -> Support:
-        """How well texts support a sentence together, 0 to 1; needs no library."""
+        """Score how well texts together support a sentence, 0 to 1. Needs no library."""
         return self._scorer.score(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def judged(self, sentence: str, evidence: str | Sequence[str]) -> Verdict | None:
-        """What the profile's language model says of it: supported, contradicted or not stated; None for no verdict.
+        """Let the language model judge if texts support, contradict or do not state a sentence.
 
-        Needs no library. Raises InputError where no language model writes, LLMError where it fails.
+        Returns None if the model gives no verdict. Needs no library. Raises InputError if the
+        profile has no language model, LLMError if the model fails.
         """
         if not self.config.writes:
             raise InputError(
@@ -267,29 +280,32 @@ class Assistant:
         return judge.verdict(sentence, [evidence] if isinstance(evidence, str) else evidence)
 
     def paper(self, identity: str) -> Paper:
-        """A paper by its id, its arXiv id or its DOI. Raises NotFound."""
+        """Return a paper by its id, arXiv id or DOI. Raises NotFound."""
         return self.library.catalog.paper(identity)
 
     def papers(self) -> Iterator[Paper]:
-        """All papers, by title."""
+        """Yield all papers, in the order of their titles."""
         ids = self.library.catalog.paper_ids()
         for start in range(0, len(ids), 500):
             yield from self.library.catalog.papers(ids[start : start + 500]).values()
 
     def remove(self, identity: str) -> Paper:
-        """Take a paper out of the library; its files stay. Raises NotFound, LibraryBusy."""
+        """Remove a paper from the library and return it; its files are kept.
+
+        Raises NotFound, and LibraryBusy if another process is writing.
+        """
         with self.library.writing("rag remove"):
             return self.library.catalog.remove(identity)
 
     def rebuild(self, *, embed: bool = False) -> None:
-        """Make the indexes anew from the catalog; with `embed` also the vectors, with the configured embedder."""
+        """Rebuild the indexes from the catalog; with `embed`, first embed all papers again."""
         with self.library.writing("rag rebuild"):
             if embed:
                 embed_anew(self.library, self.embedder)
             self.library.rebuild()
 
     def status(self) -> Status:
-        """The library at a glance."""
+        """Return a summary of the library and of the last ingest."""
         catalog = self.library.catalog
         made_by = catalog.embedder()
         return Status(
@@ -305,7 +321,7 @@ class Assistant:
         )
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
-        """What was made of the library before, unless papers have changed since."""
+        """Return the cached result of `make`, or call it if the library has a new generation."""
         generation = self.library.catalog.generation()
         if self._made.get(name, (None,))[0] != generation:
             self._made[name] = (generation, make())

@@ -1,7 +1,7 @@
-"""Profiles in configs/*.toml and `RAG_...` variables become one frozen `Config`.
+"""Read profiles in configs/*.toml and `RAG_...` variables into one frozen `Config`.
 
-Order of precedence: keyword arguments (command-line flags), environment, profile. A profile is complete, so a
-missing key is an error as much as an unknown one.
+Order of precedence: keyword arguments (command-line flags), environment, profile. A profile must be
+complete: a missing key is an error, and so is an unknown key.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from rag.resources import renamed, shipped
 APP = "ask-the-papers"
 _PREFIX = "RAG_"
 _NOT_SETTINGS = frozenset({"RAG_PROFILE"})
-# What says where a language model runs and how fast, and nothing of what it writes.
-_PLACES_OF_LLM = {
+# Settings that decide where and how fast a language model runs, not what it writes.
+_LLM_DEPLOYMENT = {
     "base_url", "cache", "keep_minutes", "parallel", "threads", "tokenizer", "vllm_command"
 }  # fmt: skip
 
 
-Key = Annotated[
-    str, Field(repr=False, exclude=True)
-]  # in no dump of a configuration, whoever makes it
+# A secret: never part of a printed or dumped configuration.
+Key = Annotated[str, Field(repr=False, exclude=True)]
 
 
 class _Section(BaseModel):
@@ -40,7 +39,7 @@ class _Section(BaseModel):
 
 
 class EmbedderConfig(_Section):
-    """Which model turns texts into vectors, and where its weights come from."""
+    """The model that embeds texts, and where its weights come from."""
 
     kind: Literal["built-in", "minilm", "transformers", "api"]
     model: str
@@ -53,12 +52,12 @@ class EmbedderConfig(_Section):
 
     @property
     def english_only(self) -> bool:
-        """Whether the model is known to read no other language."""
+        """Whether the model is known to support English only."""
         return self.kind in ("built-in", "minilm")
 
     @property
     def cache_folder(self) -> Path:
-        """The folder in which fetched weights are kept."""
+        """The folder for downloaded weights."""
         return (
             Path(self.cache).expanduser()
             if self.cache
@@ -95,7 +94,7 @@ class AnswerConfig(_Section):
 
 
 class RerankConfig(_Section):
-    """A server that puts the best papers of a search into its own order; none without `base_url`."""
+    """The server that reranks the best papers of a search; no reranking if `base_url` is empty."""
 
     base_url: str
     model: str
@@ -104,7 +103,10 @@ class RerankConfig(_Section):
 
 
 class SupportConfig(_Section):
-    """What checks sentences against their evidence: the built-in score, or a cross-encoder here or on a server."""
+    """The check of sentences against their evidence: the built-in score or a cross-encoder.
+
+    The cross-encoder runs locally or, with `base_url`, on a server.
+    """
 
     model: str
     base_url: str
@@ -113,7 +115,7 @@ class SupportConfig(_Section):
 
 
 class LLMConfig(_Section):
-    """Which language model writes answers, and how its server is spoken to."""
+    """The language model that writes answers, and how its server is called."""
 
     engine: Literal["server", "llama.cpp"]
     base_url: str
@@ -143,7 +145,7 @@ class LLMConfig(_Section):
 
     @property
     def cache_folder(self) -> Path:
-        """The folder in which fetched language models are kept."""
+        """The folder for downloaded language models."""
         return (
             Path(self.cache).expanduser()
             if self.cache
@@ -152,7 +154,7 @@ class LLMConfig(_Section):
 
 
 class UIConfig(_Section):
-    """What the pages in the browser allow."""
+    """Limits of the web pages. `places` is the number of questions answered at the same time."""
 
     places: int = Field(ge=1)
     questions_per_minute: int = Field(ge=1)
@@ -160,7 +162,7 @@ class UIConfig(_Section):
 
 
 class Config(BaseSettings):
-    """Everything that can be set, checked and frozen."""
+    """All settings, validated and frozen."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -189,7 +191,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment only; the profile comes in below it, see `load_config`."""
+        """Let the environment override the profile, which `load_config` passes as arguments."""
         return (env_settings, init_settings)
 
     @property
@@ -199,31 +201,37 @@ class Config(BaseSettings):
 
     @property
     def writes(self) -> bool:
-        """Whether a language model writes the answers; "auto" must be settled first (rag.llm.local_models)."""
-        assert self.answer.synthesizer != "auto", "the configuration is not settled"
+        """Whether a language model writes the answers.
+
+        The synthesizer "auto" must be resolved first (rag.llm.local_models).
+        """
+        assert self.answer.synthesizer != "auto", "the synthesizer is not resolved"
         return self.answer.synthesizer == "generated"
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that name this configuration; places, keys and how much is asked at once don't count."""
-        shown = self.model_dump_json(
+        """12 hex digits that identify the settings that can change an answer.
+
+        Folders, keys, the web pages' limits and the deployment of the language model are left out.
+        """
+        content = self.model_dump_json(
             exclude={
                 "home": True,
                 "profile": True,
                 "ui": True,
                 "embedder": {"cache", "folder"},
-                "llm": _PLACES_OF_LLM,
+                "llm": _LLM_DEPLOYMENT,
             }
         )
-        return hashlib.sha256(shown.encode()).hexdigest()[:12]
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def load_config(profile: str | None = None, home: str | Path | None = None) -> Config:
     """Read a profile by its name in configs/, or by the path of a TOML file.
 
-    `profile` falls back to RAG_PROFILE, then to `laptop`; `home` overrides both RAG_HOME and the profile.
-    Raises ConfigError for a missing profile, an unknown or missing key, an unknown `RAG_` variable and a value
-    that does not fit; the message names it.
+    `profile` defaults to RAG_PROFILE, then to `laptop`; `home` overrides RAG_HOME and the profile.
+    Raises ConfigError for a missing profile, an unknown or missing key, an unknown `RAG_` variable,
+    and an invalid value; the message names it.
     """
     name = profile or os.environ.get("RAG_PROFILE") or "laptop"
     path = _profile_path(name)
@@ -234,21 +242,28 @@ def load_config(profile: str | None = None, home: str | Path | None = None) -> C
         )
     except ValidationError as error:
         raise ConfigError(f"{_describe(error)} (profile {path.name})") from None
-    except ValueError as error:  # pydantic-settings: a section's variable that holds no JSON
+    except ValueError as error:  # pydantic-settings: a section's variable is not JSON
         raise ConfigError(f"a RAG_ variable can't be read: {error}") from None
     config = config if home is None else config.model_copy(update={"home": str(home)})
-    places = (config.home, config.embedder.cache, config.embedder.folder, config.answer.calibration)
-    for place in (*places, config.llm.vllm_command, config.llm.cache):
-        expanded(place)
+    # Report an unknown user's home ("~nobody/x") now, not in the middle of the work.
+    for path_setting in (
+        config.home,
+        config.embedder.cache,
+        config.embedder.folder,
+        config.answer.calibration,
+        config.llm.vllm_command,
+        config.llm.cache,
+    ):
+        expanded(path_setting)
     return config
 
 
-def expanded(place: str | Path) -> Path:
-    """The path with `~` resolved. Raises ConfigError for the home of an unknown user."""
+def expanded(path: str | Path) -> Path:
+    """Return the path with `~` resolved. Raises ConfigError for the home of an unknown user."""
     try:
-        return Path(place).expanduser()
+        return Path(path).expanduser()
     except RuntimeError:
-        raise ConfigError(f"there is no such user as in {place}") from None
+        raise ConfigError(f"{path}: there is no such user") from None
 
 
 def _profile_path(name: str) -> Path:
@@ -262,7 +277,7 @@ def _profile_path(name: str) -> Path:
         return path
     known = ", ".join(sorted(p.stem for p in shipped("configs").glob("*.toml")))
     raise ConfigError(
-        f"there is no profile {name!r}; known are {known}, or give the path of a .toml file"
+        f"there is no profile {name!r}; known profiles: {known}; or give the path of a .toml file"
     )
 
 
@@ -283,13 +298,13 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     if unknown:
         close = difflib.get_close_matches(unknown[0].upper(), known, n=1)
         new = {_variable(old): _variable(name) for old, name in renamed("settings").items()}
-        known_as = new.get(unknown[0].upper()) or next(iter(close), None)
-        mend = (
-            f"did you mean {known_as}?"
-            if known_as
-            else "the profiles in configs/ show what can be set"
+        suggestion = new.get(unknown[0].upper()) or next(iter(close), None)
+        fix = (
+            f"did you mean {suggestion}?"
+            if suggestion
+            else "see the profiles in configs/ for all settings"
         )
-        raise ConfigError(f"unknown variable {unknown[0]}: {mend}")
+        raise ConfigError(f"unknown variable {unknown[0]}: {fix}")
 
 
 def _variables() -> Iterable[str]:
@@ -308,8 +323,8 @@ def _variable(key: str) -> str:
 
 
 def _describe(error: ValidationError) -> str:
-    # A mistyped key is both unknown and missing; the unknown one is what the user wrote.
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    # A mistyped key gives two errors, an unknown and a missing key. Show what the user wrote.
+    first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     match first["type"]:
         case "extra_forbidden":

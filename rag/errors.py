@@ -1,26 +1,29 @@
-"""Everything that can go wrong in words a user can act on.
+"""All exceptions of this project; their messages say how to fix the problem.
 
     RagError
     ├── ConfigError          a profile, a variable or a value is wrong
     ├── InputError           a question, a file or an argument is wrong
     │   └── SourceError      a file can't be read as papers; knows file and line
     ├── NotFound             no such paper, or no such conversation
-    ├── LibraryError         the library's folder is unusable
+    ├── LibraryError         the library's folder can't be used
     │   ├── LibraryBusy      another process is writing
     │   ├── LibraryTooNew    written by a newer version
     │   ├── EmbedderMismatch vectors of another embedder
     │   └── IndexBroken      an index that can be rebuilt does not open or answer
-    ├── ModelError           a model can't be had or does not fit
-    └── LLMError             the server of the language model fails, or its answer broke off
+    ├── ModelError           a model is not available or does not fit
+    └── LLMError             the server of the language model fails, or its answer is cut off
 
-The command line prints the message as one line and exits with status 2; it never prints a traceback.
+The command line prints the message as one line and exits with status 2; it prints no traceback.
 """
 
 from __future__ import annotations
 
 
 class RagError(Exception):
-    """Base of all errors that this project raises on purpose; the message says what, where and the mend."""
+    """Base of all errors that this project raises on purpose.
+
+    The message says what went wrong, where, and how to fix it.
+    """
 
 
 class ConfigError(RagError):
@@ -28,11 +31,11 @@ class ConfigError(RagError):
 
 
 class InputError(RagError):
-    """What the user handed over (a question, a path, an option) can't be used."""
+    """An input of the user (a question, a path, an option) can't be used."""
 
 
 class SourceError(InputError):
-    """A file, or an entry of it, can't be read as papers."""
+    """A file, or one of its entries, can't be read as papers."""
 
     def __init__(self, source: str, reason: str, line: int | None = None) -> None:
         self.source, self.reason, self.line = source, reason, line
@@ -57,7 +60,7 @@ class LibraryTooNew(LibraryError):
 
 
 class EmbedderMismatch(LibraryError):
-    """The library's vectors come from another embedder than the configured one."""
+    """The library's vectors were made by another embedder than the configured one."""
 
 
 class IndexBroken(LibraryError):
@@ -65,13 +68,14 @@ class IndexBroken(LibraryError):
 
 
 class ModelError(RagError):
-    """A model's files can't be had, are not what they should be, or do not run."""
+    """A model's files are not available, are not the expected ones, or do not run."""
 
 
 class LLMError(RagError):
-    """The server of the language model can't be reached, answers wrongly, or broke off."""
+    """The language model's server can't be reached, sends a wrong answer, or stops too early."""
 
 
 def panicked(error: BaseException) -> bool:
-    """Tell whether Rust code gave up; pyo3 raises that as a BaseException, of a class that can't be imported."""
+    """Return whether the error is a panic of Rust code."""
+    # pyo3 raises a BaseException of a class that can't be imported, so compare its name.
     return type(error).__name__ == "PanicException"

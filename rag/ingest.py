@@ -1,7 +1,7 @@
-"""The ingest path: file -> entries -> papers -> passages and sentences -> vectors -> catalog -> indexes.
+"""Ingest files: entries -> papers -> passages and sentences -> vectors -> catalog -> indexes.
 
-Each batch is one transaction of the catalog; the indexes follow. Whatever breaks an ingest off, what was committed
-stays, and the next ingest goes on from there.
+Each batch is one transaction of the catalog; the indexes follow. If an ingest is interrupted, the
+committed batches stay, and the next ingest continues from there.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from rag.records import LedgerEntry, Outcome, Paper
 from rag.sources import Entry
 from rag.text.passages import passage_text, passages, pieces, sentences
 
-_BATCH = 64  # entries a transaction
-_FOLLOW_SECONDS = 2.0  # readers see new papers at the latest this long after their commit
+_BATCH = 64  # entries per transaction
+_FOLLOW_SECONDS = 2.0  # minimum time between two updates of the indexes in an ingest
 
 Progress = Callable[[Path, int], None]
-"""Called with the file at hand and the number of entries read from it so far."""
+"""A function called with the present file and the number of entries read from it so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did: the ledger's entries, how many texts it embedded, and the seconds it took."""
+    """The result of an ingest: the ledger's entries, the number of embedded texts, the seconds."""
 
     entries: tuple[LedgerEntry, ...]
     embedded: int
@@ -40,7 +40,11 @@ class IngestReport:
 
     @property
     def counts(self) -> Counter[Outcome]:
-        """Papers by what became of them, each counted once (added before changed, merged, unchanged); failures."""
+        """The number of papers by outcome, and of failed entries.
+
+        A paper with several outcomes counts once, by the first of them in the order of `Outcome`
+        (added before changed, merged, unchanged).
+        """
         papers: dict[str, Outcome] = {}
         order = list(Outcome)
         for entry in self.entries:
@@ -52,7 +56,7 @@ class IngestReport:
 
     @property
     def failures(self) -> tuple[LedgerEntry, ...]:
-        """What could not be read, and why."""
+        """The entries that could not be read, each with its reason."""
         return tuple(entry for entry in self.entries if entry.outcome is Outcome.FAILED)
 
 
@@ -63,26 +67,27 @@ def ingest(
     page_year: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Read files, as `sources.find` gives them, into the library.
+    """Read files, as returned by `sources.find`, into the library.
 
-    `embedder` is called only when something has to be embedded. A file or an entry that can't be read is in the
-    report and in the ledger, and the rest goes on. Raises LibraryBusy while another process writes,
-    EmbedderMismatch, ModelError, and LibraryError where the disk is full.
+    `embedder` is called only if a text must be embedded. A file or an entry that can't be read is
+    noted in the report and in the ledger, and the ingest continues. Raises LibraryBusy while
+    another process writes, EmbedderMismatch, ModelError, and LibraryError if the disk is full.
     """
     started = time.monotonic()
     with library.writing("rag ingest"):
-        work = _Ingest(library, embedder, page_year)
+        run = _Ingest(library, embedder, page_year)
         for file in files:
-            work.file(file, progress)
-    return IngestReport(tuple(work.noted), work.embedded, time.monotonic() - started)
+            run.read_file(file, progress)
+    return IngestReport(tuple(run.entries), run.embedded, time.monotonic() - started)
 
 
 def parts_of(paper: Paper, embedder: Embedder) -> PaperParts:
-    """Split a paper and embed its passages and sentences."""
+    """Split a paper into passages and sentences, and embed them."""
     limit = embedder.identity.max_tokens
     units = sentences(paper)
     packed = passages(paper, units, embedder.count, limit)
     texts = [passage_text(paper, passage, embedder.count, limit) for passage in packed]
+    # A sentence that is too long for the embedder gets the mean vector of its pieces.
     split = [pieces(paper.text[unit.start : unit.end], embedder.count, limit) for unit in units]
     vectors = embedder.embed([piece for parts in split for piece in parts])
     return PaperParts(
@@ -94,7 +99,7 @@ def parts_of(paper: Paper, embedder: Embedder) -> PaperParts:
 
 
 def _means(vectors: Vectors, sizes: Sequence[int]) -> Vectors:
-    """One unit vector for each run of `sizes` rows."""
+    """Return the normalised mean of each group of consecutive rows; `sizes` are the group sizes."""
     ends = np.cumsum(sizes)
     return normalise(
         np.stack(
@@ -104,7 +109,7 @@ def _means(vectors: Vectors, sizes: Sequence[int]) -> Vectors:
 
 
 class _Ingest:
-    """One ingest under way; the writer lock is held."""
+    """The state of one running ingest; the caller holds the writer lock."""
 
     def __init__(
         self, library: Library, embedder: Callable[[], Embedder], page_year: int | None
@@ -114,18 +119,19 @@ class _Ingest:
         self._embedder: Embedder | None = None
         self._run = library.catalog.begin_run("rag ingest")
         self._followed = time.monotonic()
-        self.noted: list[LedgerEntry] = []
+        self.entries: list[LedgerEntry] = []
         self.embedded = 0
 
-    def file(self, path: Path, progress: Progress | None) -> None:
-        """Read one file; a fault of the whole file is one line of the ledger."""
-        seen: Counter[str] = Counter()
+    def read_file(self, path: Path, progress: Progress | None) -> None:
+        """Read one file; an error of the whole file becomes one entry of the ledger."""
+        # How often each title (by its paper id) occurred in this file: distinguishes its entries.
+        title_counts: Counter[str] = Counter()
         fault: SourceError | None = None
         read = 0
         for batch in _batches(self._entries(path)):
             entries = [entry for entry in batch if isinstance(entry, Entry)]
             fault = next((entry for entry in batch if isinstance(entry, SourceError)), None)
-            self._commit(path, entries, seen)
+            self._commit(path, entries, title_counts)
             read += len(entries)
             if progress:
                 progress(path, read)
@@ -134,34 +140,36 @@ class _Ingest:
                 self._note(LedgerEntry(str(path), fault.line, Outcome.FAILED, reason=fault.reason))
 
     def _entries(self, path: Path) -> Iterator[Entry | SourceError]:
-        """The file's entries; a fault that ends the reading comes last."""
+        """Yield the file's entries; an error that ends the reading comes last."""
         try:
             yield from sources.read(path, self._page_year)
         except SourceError as error:
             yield error
 
-    def _commit(self, path: Path, entries: Sequence[Entry], seen: Counter[str]) -> None:
+    def _commit(self, path: Path, entries: Sequence[Entry], title_counts: Counter[str]) -> None:
         catalog = self._library.catalog
         with catalog.transaction():
             catalog.forget_unchanged(str(path), self._run)
             for entry in entries:
-                self._note(self._take(path, entry, seen))
+                self._note(self._store(path, entry, title_counts))
         if time.monotonic() - self._followed > _FOLLOW_SECONDS:
             self._library.follow()
             self._followed = time.monotonic()
 
-    def _take(self, path: Path, entry: Entry, seen: Counter[str]) -> LedgerEntry:
+    def _store(self, path: Path, entry: Entry, title_counts: Counter[str]) -> LedgerEntry:
+        """Store one entry and embed its text if it is new; return what to note in the ledger."""
         if entry.paper is None:
             assert entry.error is not None
             return LedgerEntry(str(path), entry.line, Outcome.FAILED, reason=entry.error.reason)
-        done = record(self._library.catalog, entry.paper, seen[entry.paper.id])
-        seen[entry.paper.id] += 1
-        if done.new_text:
+        recorded = record(self._library.catalog, entry.paper, title_counts[entry.paper.id])
+        title_counts[entry.paper.id] += 1
+        paper = recorded.paper
+        if recorded.new_text:
             embedder = self._checked_embedder()
-            parts = parts_of(done.paper, embedder)
-            self._library.catalog.put_parts(done.paper.id, parts)
+            parts = parts_of(paper, embedder)
+            self._library.catalog.put_parts(paper.id, parts)
             self.embedded += len(parts.passages) + len(parts.sentences)
-        return LedgerEntry(str(path), entry.line, done.outcome, done.paper.id, done.paper.title)
+        return LedgerEntry(str(path), entry.line, recorded.outcome, paper.id, paper.title)
 
     def _checked_embedder(self) -> Embedder:
         if self._embedder is None:
@@ -173,17 +181,17 @@ class _Ingest:
 
     def _note(self, entry: LedgerEntry) -> None:
         self._library.catalog.note(self._run, entry)
-        self.noted.append(entry)
+        self.entries.append(entry)
 
 
 def check_embedder(library: Library, embedder: Embedder) -> None:
-    """Raise EmbedderMismatch unless the library's vectors, if any, can be compared with this embedder's."""
-    made_by = library.catalog.embedder()
-    if made_by is None or made_by.matches(embedder.identity):
+    """Raise EmbedderMismatch if the library's vectors are not comparable to the embedder's."""
+    stored = library.catalog.embedder()
+    if stored is None or stored.matches(embedder.identity):
         return
     raise EmbedderMismatch(
-        f"the vectors in {library.folder} were made by {made_by}, the configured embedder is {embedder.identity}; "
-        "embed anew with: rag rebuild --embed"
+        f"the vectors in {library.folder} were made by {stored}, the configured embedder is "
+        f"{embedder.identity}; re-embed with: rag rebuild --embed"
     )
 
 
@@ -203,5 +211,6 @@ def embed_anew(library: Library, embedder: Embedder) -> None:
     catalog = library.catalog
     with catalog.transaction():
         catalog.set_embedder(embedder.identity)
-        for identity in catalog.paper_ids():
-            catalog.put_parts(identity, parts_of(catalog.papers([identity])[identity], embedder))
+        for paper_id in catalog.paper_ids():
+            paper = catalog.papers([paper_id])[paper_id]
+            catalog.put_parts(paper_id, parts_of(paper, embedder))

@@ -1,4 +1,4 @@
-"""Texts in prompts/*.md with named gaps such as `{question}`."""
+"""Prompt templates in prompts/*.md with placeholders such as `{question}`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def _template(name: str) -> str:
 
 
 def fill(name: str, **values: object) -> str:
-    """The prompt `name` with its gaps filled.
+    """Return the prompt `name` with its placeholders filled.
 
-    Raises ConfigError that names every missing and every unused variable.
+    Raises ConfigError if a variable is missing or unused; the message names all of them.
     """
     template = _template(name)
-    wanted = {gap for _, gap, _, _ in string.Formatter().parse(template) if gap is not None}
+    fields = string.Formatter().parse(template)
+    wanted = {field for _, field, _, _ in fields if field is not None}
     if wanted != values.keys():
         missing, unused = sorted(wanted - values.keys()), sorted(values.keys() - wanted)
         raise ConfigError(
@@ -35,10 +36,10 @@ def fill(name: str, **values: object) -> str:
 
 
 def wordings() -> dict[str, str]:
-    """The text of every prompt, by its name."""
+    """Return the text of every prompt by its name."""
     return {path.stem: _template(path.stem) for path in sorted(shipped("prompts").glob("*.md"))}
 
 
 def fingerprint(*names: str) -> str:
-    """12 hex digits that name the wording of these prompts."""
+    """Return 12 hex digits that identify the wording of these prompts."""
     return hashlib.sha256("\0".join(_template(name) for name in names).encode()).hexdigest()[:12]

@@ -1,4 +1,7 @@
-"""Where the files that ship with the code lie: in `rag/_data` of a wheel, beside the package in a checkout."""
+"""Locate the files that ship with the code.
+
+In a wheel they are in `rag/_data`. In a checkout prompts/ and configs/ are next to the package.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,18 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(*parts: str) -> Path:
-    """Path of a shipped file or folder such as `shipped("configs", "laptop.toml")`; it may not exist."""
+    """Return the path of a shipped file or folder; it need not exist.
+
+    Example: `shipped("configs", "laptop.toml")`.
+    """
     packed = _PACKAGE.joinpath("_data", *parts)
-    # In a checkout prompts/ and configs/ stand beside the package, and only the wheel holds them in _data.
+    # Only a wheel has prompts/ and configs/ in _data.
     return packed if packed.exists() else _PACKAGE.parent.joinpath(*parts)
 
 
 @cache
 def renamed(kind: str) -> Mapping[str, str]:
-    """Return the names that programs and profiles may still use, each with the one that took its place.
+    """Map former names, which programs and profiles may still use, to the present names.
 
     `kind` is "answer" for fields of an answer, or "settings" for keys of a profile.
     """

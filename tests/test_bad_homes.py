@@ -160,7 +160,7 @@ def test_failing_migration_changes_nothing(home: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         before = list(connection.iterdump())
         with pytest.raises(
-            LibraryError, match=f"can't be brought to schema {len(MIGRATIONS) + 2}: no such table"
+            LibraryError, match=f"can't be migrated to schema {len(MIGRATIONS) + 2}: no such table"
         ):
             migrate(connection, path, (*MIGRATIONS, LATER, FAILING))
         assert not connection.in_transaction

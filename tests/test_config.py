@@ -66,7 +66,11 @@ def test_a_wrong_profile_is_refused_by_name(tmp_path, old, new, named) -> None:
         ("RAG_NONSENSE", "", "RAG_NONSENSE"),
         ("RAG_SEARCH__HITS", "many", "search.hits"),
         ("RAG_SEARCH", "3", "RAG_SEARCH"),
-        ("RAG_PROFILE", "nowhere", "no profile 'nowhere'; known are cluster, gpu, laptop, local"),
+        (
+            "RAG_PROFILE",
+            "nowhere",
+            "no profile 'nowhere'; known profiles: cluster, gpu, laptop, local",
+        ),
         ("RAG_PROFILE", "nowhere.toml", "no profile file nowhere.toml"),
         ("RAG_PROFILE", "../configs/laptop", "no profile"),
     ],
@@ -136,11 +140,11 @@ def test_a_language_model_that_is_not_here_is_named_with_the_fix(monkeypatch) ->
         file_of(settled(load_config()).llm)
     monkeypatch.setenv("RAG_LLM__MODEL", "qwen")
     with pytest.raises(
-        ModelError, match="no language model 'qwen'; known are qwen3-4b-instruct-2507, "
+        ModelError, match="no language model 'qwen'; known models: qwen3-4b-instruct-2507, "
     ):
         file_of(settled(load_config()).llm)
     monkeypatch.setenv("RAG_LLM__MODEL", "/none/own.gguf")
-    with pytest.raises(ModelError, match="give llm.model another path"):
+    with pytest.raises(ModelError, match="set llm.model to the path of a GGUF file"):
         file_of(settled(load_config()).llm)
 
 

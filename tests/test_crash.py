@@ -287,7 +287,7 @@ def test_killed_rebuild(first_home: Path, tmp_path: Path) -> None:
 def test_killed_while_writing_to_chroma(
     corpus: Path, first_home: Path, tmp_path: Path, caplog: Any
 ) -> None:
-    """Chroma overwrites its files in place: an index that a process died at is not read but made anew."""
+    """Chroma overwrites its files in place: an index that a process died at is not read but rebuilt."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     with opened(home) as reader:
         reader.search(QUESTIONS[0])
@@ -299,8 +299,8 @@ def test_killed_while_writing_to_chroma(
         assert process.returncode == -signal.SIGKILL
         with caplog.at_level(logging.WARNING):
             assert reader.search(row(300)["title"])[0].paper.title == row(300)["title"]
-        assert "killed while at work" in caplog.text
-        assert "made anew" in caplog.text
+        assert "killed while it used the index" in caplog.text
+        assert "was rebuilt" in caplog.text
     assert rag("ingest", more, "--home", home).returncode == 0
     assert contents(home)["chroma count"] > contents(first_home)["chroma count"]
 
@@ -349,7 +349,7 @@ def test_damaged_index_heals(
     damage(home / index)
     with caplog.at_level(logging.WARNING), opened(home) as assistant:
         found = [assistant.search(question) for question in QUESTIONS]
-    assert "made anew" in caplog.text
+    assert "was rebuilt" in caplog.text
     for mine, other in zip(found, wanted, strict=True):
         assert [hit.paper.id for hit in mine] == [hit.paper.id for hit in other]
         assert [hit.score for hit in mine] == pytest.approx([hit.score for hit in other], abs=1e-3)
@@ -363,7 +363,7 @@ def test_damage_that_makes_rust_panic_heals(first_home: Path, tmp_path: Path) ->
     found = rag("search", QUESTIONS[0], "--home", home)
     assert found.returncode == 0, found.stderr
     assert "Traceback" not in found.stderr
-    assert "made anew" in found.stderr
+    assert "was rebuilt" in found.stderr
     assert_same(contents(home), contents(first_home))
 
 

@@ -120,7 +120,7 @@ def test_the_ledger_tells_what_failed_and_why(fake, tmp_path) -> None:
     told = [(entry.line, entry.reason) for entry in fake.status().failures]
     assert told[0][0] == 2
     assert "broken JSON" in told[0][1]
-    assert "unknown kind of file" in told[1][1]
+    assert "unknown file type" in told[1][1]
     assert [entry.outcome for entry in fake.library.catalog.ledger()].count(Outcome.FAILED) == 2
     path.write_text(json.dumps(ROW) + "\n" + json.dumps(OTHER) + "\n")
     fake.ingest([path])
@@ -131,7 +131,7 @@ def test_removing_takes_a_paper_out_everywhere(fake, write_papers) -> None:
     fake.ingest(write_papers("a.jsonl", ROW | {"id": "2401.00001"}, OTHER))
     identity = fake.paper("2401.00001").id
     assert fake.remove(identity).title == ROW["title"]
-    with pytest.raises(NotFound, match="rag papers lists them"):
+    with pytest.raises(NotFound, match="list the papers with: rag papers"):
         fake.paper(identity)
     assert {hit.paper.title for hit in fake.search("density ratios")} == {OTHER["title"]}
     assert outcomes(fake.ingest(write_papers("a.jsonl", ROW | {"id": "2401.00001"}, OTHER))) == {

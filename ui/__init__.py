@@ -1,1 +1,1 @@
-"""The face in the browser: Gradio events and drawing only; no retrieval, no prompts."""
+"""The web pages: Gradio events and HTML only, no retrieval and no prompts."""

@@ -1,4 +1,4 @@
-"""The fold of the library page in which papers are added."""
+"""The collapsible panel of the library page for adding papers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gradio as gr
 from rag.errors import InputError, RagError
 from rag.ingest import IngestReport
 from rag.sources import SUFFIXES
-from ui.adding import Reading, add, keep_upload, results
+from ui.adding import FileProgress, add, keep_upload, results
 from ui.drawing import draw, problem
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _NOTHING_LOCAL = "Choose files first, or give a folder."
 
 
 def add_panel(service: Service, *, local: bool) -> Dependency:
-    """Build the fold; returns the event after which other papers may be there."""
+    """Build the panel; return the event after which the library may have changed."""
     with gr.Accordion("Add papers", open=False, elem_classes="lib-add"):
         gr.HTML(
             draw(
@@ -49,16 +49,19 @@ def add_panel(service: Service, *, local: bool) -> Dependency:
                 scale=3,
             )
             year = gr.Textbox(
-                "", label="Year of dates without one", placeholder="as the page tells", max_length=4
+                "",
+                label="Year for dates without a year",
+                placeholder="inferred from the page",
+                max_length=4,
             )
         button = gr.Button("Add", variant="primary", size="md", elem_classes="lib-go")
-        said = gr.HTML(apply_default_css=False)
+        result = gr.HTML(apply_default_css=False)
     panel = Panel(service, local)
-    # Not limited: a second one hears at once that the first one runs.
+    # No limit: a second click must report immediately that papers are already being added.
     return button.click(
         panel.add,
         [files, folder, year],
-        [said, files, button],
+        [result, files, button],
         api_visibility="private",
         show_progress="hidden",
         concurrency_limit=None,
@@ -66,7 +69,10 @@ def add_panel(service: Service, *, local: bool) -> Dependency:
 
 
 class Panel:
-    """What the fold's event does; folders are read only where server and reader share a machine."""
+    """The panel's event handler.
+
+    `local` means that server and reader share a machine; only then are folders read.
+    """
 
     def __init__(self, service: Service, local: bool) -> None:
         self._service, self._local = service, local
@@ -74,17 +80,20 @@ class Panel:
     def add(
         self, uploads: list[str] | None, folder: str, year: str
     ) -> Iterator[tuple[str, Any, Any]]:
-        """Add what was chosen; how far it is, and the ledger's word on each file."""
+        """Add the chosen files; yield the progress, and last the result of each file.
+
+        Each step is the HTML of the message, the value of the file field, and the button's update.
+        """
         idle = gr.update(interactive=True)
         try:
             paths = self._chosen(uploads or [], folder)
             if not paths:
                 yield problem(_NOTHING_LOCAL if self._local else _NOTHING), gr.skip(), idle
                 return
-            yield draw("adding", {"reading": None}), gr.skip(), gr.update(interactive=False)
+            yield draw("adding", {"progress": None}), gr.skip(), gr.update(interactive=False)
             for step in add(self._service, paths, _year(year)):
-                if isinstance(step, Reading):
-                    yield draw("adding", {"reading": step}), gr.skip(), gr.skip()
+                if isinstance(step, FileProgress):
+                    yield draw("adding", {"progress": step}), gr.skip(), gr.skip()
                 else:
                     yield added(step), None, idle
         except RagError as error:
@@ -92,7 +101,8 @@ class Panel:
 
     def _chosen(self, uploads: list[str], folder: str) -> list[Path]:
         config = self._service.assistant.config
-        # The box is hidden where paths are the server's own, but a request can be made by hand.
+        # The folder field is hidden if the server is not local, but anyone can send a request
+        # by hand, so that the value is checked here as well.
         folders = [Path(folder.strip())] if self._local and folder.strip() else []
         return [
             *(
@@ -109,9 +119,11 @@ def _year(text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise InputError(f"{text} is no year; give four digits, or nothing") from None
+        raise InputError(
+            f"{text} is not a year; enter four digits or leave the field empty"
+        ) from None
 
 
 def added(report: IngestReport) -> str:
-    """The ledger's result of each file, as HTML."""
+    """Return the result of each file as HTML."""
     return draw("added", {"results": results(report), "seconds": report.seconds})

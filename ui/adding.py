@@ -1,4 +1,7 @@
-"""Papers that visitors add: uploads kept beside the library, and one ingest at a time in a worker of its own."""
+"""Papers that users add: uploads are copied into the library's folder and ingested by a thread.
+
+Only one ingest runs at a time.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,8 @@ _MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How far an ingest is: the file at hand, its number (from 1) of `files`, and the entries read from it."""
+class FileProgress:
+    """Progress of an ingest: the current file, its number (from 1, of `files`), and its entries."""
 
     file: Path
     number: int
@@ -40,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of a file: its entries by outcome, and those that failed."""
+    """The result of a file: its number of entries by outcome, and the entries that failed."""
 
     name: str
     outcomes: tuple[tuple[Outcome, int], ...]
@@ -48,14 +51,17 @@ class FileResult:
 
 
 def keep_upload(file: Path, folder: Path, megabytes: int) -> Path:
-    """Copy an uploaded file into `folder`, where it stays; the same content under the same name is kept once.
+    """Copy an uploaded file into `folder`, permanently, and return the copy's path.
 
-    Raises InputError for a file of no known kind and one of more megabytes when unpacked, LibraryError where the disk
-    refuses.
+    The same content under the same name is stored once; other content gets a numbered name.
+    Raises InputError for an unsupported file type and for a file with more than `megabytes` of
+    uncompressed text, LibraryError if the copy can't be written.
     """
     suffix = next((suffix for suffix in SUFFIXES if file.name.lower().endswith(suffix)), None)
     if suffix is None:
-        raise InputError(f"{file.name} is of no known kind; known are {', '.join(SUFFIXES)}")
+        raise InputError(
+            f"the file type of {file.name} is not supported; use {', '.join(SUFFIXES)}"
+        )
     if _unpacked(file, megabytes * _MEGABYTE) > megabytes * _MEGABYTE:
         raise InputError(f"{file.name} is larger than {megabytes} MB; split it, or use rag ingest")
     stem = file.name[: -len(suffix)].lstrip(".") or "upload"
@@ -63,16 +69,19 @@ def keep_upload(file: Path, folder: Path, megabytes: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return _placed(file, folder, stem, file.name[-len(suffix) :])
     except OSError as error:
-        raise LibraryError(f"{file.name} can't be kept in {folder}: {error.strerror}") from None
+        raise LibraryError(f"{file.name} can't be saved in {folder}: {error.strerror}") from None
 
 
 def _unpacked(file: Path, most: int) -> int:
-    """The size of the text in a file, gzipped or not, counted no further than needed to refuse more than `most`."""
+    """Return the uncompressed size of a file in bytes; stop counting above `most`.
+
+    The limit protects against archives that expand to many times their size.
+    """
     size = file.stat().st_size
     if file.suffix.lower() != ".gz" or size > most:
         return size
     read = 0
-    # A damaged archive is reported by the ingest, with its line.
+    # Ignore a damaged archive here: the ingest reports it with its line.
     with gzip.open(file) as text, suppress(OSError, EOFError, zlib.error):
         while read <= most and (piece := text.read(_MEGABYTE)):
             read += len(piece)
@@ -80,59 +89,63 @@ def _unpacked(file: Path, most: int) -> int:
 
 
 def _placed(file: Path, folder: Path, stem: str, suffix: str) -> Path:
-    # Linked under its name only when whole, and never over another file.
+    # Copy to a temporary name, then link: the file appears under its name only when complete,
+    # and os.link never overwrites another file.
     handle, name = tempfile.mkstemp(dir=folder, prefix=".")
     os.close(handle)
     copy = Path(name)
     try:
         shutil.copyfile(file, copy)
         for number in count(1):
-            place = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
+            target = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
             with suppress(FileExistsError):
-                os.link(copy, place)
-                return place
-            if filecmp.cmp(file, place, shallow=False):
-                return place
-        raise AssertionError("numbers don't end")
+                os.link(copy, target)
+                return target
+            if filecmp.cmp(file, target, shallow=False):
+                return target
+        raise AssertionError("unreachable: count() is infinite")
     finally:
         copy.unlink()
 
 
 def add(
     service: Service, paths: Iterable[Path | str], page_year: int | None
-) -> Iterator[Reading | IngestReport]:
-    """Ingest files and folders in a worker; how far it is, and last what it did.
+) -> Iterator[FileProgress | IngestReport]:
+    """Ingest files and folders in a thread; yield the progress, and last the report.
 
-    It goes on where the reader leaves. Raises LibraryBusy while another ingest of this server runs, and what
-    `Assistant.ingest` raises.
+    The ingest continues if the iterator is dropped, for example when the reader leaves the page.
+    Raises LibraryBusy while another ingest of this server runs, and what `Assistant.ingest` raises.
     """
     files = find(paths)
     if not service.adding.acquire(blocking=False):
-        raise LibraryBusy("papers are being added already; try again when that is done")
-    steps: SimpleQueue[Reading | None] = SimpleQueue()
+        raise LibraryBusy("papers are already being added; try again when that is finished")
+    steps: SimpleQueue[FileProgress | None] = SimpleQueue()  # None marks the end
     worker = ThreadPoolExecutor(1, thread_name_prefix="ingest")
-    done = worker.submit(_ingest, service, files, page_year, steps)
+    report = worker.submit(_ingest, service, files, page_year, steps)
     worker.shutdown(wait=False)
-    return _followed(steps, done)
+    return _followed(steps, report)
 
 
 def _followed(
-    steps: SimpleQueue[Reading | None], done: Future[IngestReport]
-) -> Iterator[Reading | IngestReport]:
+    steps: SimpleQueue[FileProgress | None], report: Future[IngestReport]
+) -> Iterator[FileProgress | IngestReport]:
     while step := steps.get():
         yield step
-    yield done.result()
+    yield report.result()
 
 
 def _ingest(
-    service: Service, files: list[Path], page_year: int | None, steps: SimpleQueue[Reading | None]
+    service: Service,
+    files: list[Path],
+    page_year: int | None,
+    steps: SimpleQueue[FileProgress | None],
 ) -> IngestReport:
-    number = {file: at for at, file in enumerate(files, start=1)}
+    numbers = {file: number for number, file in enumerate(files, start=1)}
     try:
         return service.assistant.ingest(
             files,
             page_year,
-            lambda file, read: steps.put(Reading(file, number[file], len(files), read)),
+            lambda file, entries: steps.put(FileProgress(file, numbers[file], len(files), entries)),
         )
     finally:
         service.adding.release()
@@ -140,7 +153,7 @@ def _ingest(
 
 
 def results(report: IngestReport) -> list[FileResult]:
-    """What became of each file, in the order in which they were read."""
+    """Return the result of each file, in the order in which the files were read."""
     by_file: dict[str, list[LedgerEntry]] = {}
     for entry in report.entries:
         by_file.setdefault(entry.source, []).append(entry)
@@ -148,10 +161,10 @@ def results(report: IngestReport) -> list[FileResult]:
 
 
 def _result(source: str, entries: list[LedgerEntry]) -> FileResult:
-    numbers = [(outcome, sum(entry.outcome is outcome for entry in entries)) for outcome in Outcome]
+    counts = [(outcome, sum(entry.outcome is outcome for entry in entries)) for outcome in Outcome]
     failures = tuple(entry for entry in entries if entry.outcome is Outcome.FAILED)
     return FileResult(
         Path(source).name,
-        tuple((outcome, number) for outcome, number in numbers if number),
+        tuple((outcome, number) for outcome, number in counts if number),
         failures,
     )

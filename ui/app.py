@@ -1,4 +1,8 @@
-"""The pages and their events: each event of the Ask page returns what has changed, which static/ask_page/ puts in."""
+"""The pages and their events.
+
+Each event of the Ask page returns the parts that changed, by name. The scripts in static/ask_page/
+insert them into the page.
+"""
 
 from __future__ import annotations
 
@@ -14,149 +18,163 @@ from rag.conversations.journal import KeptTurn
 from rag.errors import InputError, NotFound, RagError
 from rag.explore.overview import Overview
 from rag.output.export import as_json, bibtex, markdown
-from ui.answer_stream import Asked, answering, follow_ups
+from ui.answer_stream import AskRequest, answering, follow_ups
 from ui.drawing import draw, script
 from ui.evaluation import evaluation_page
-from ui.event_data import Sent, reader
+from ui.event_data import EventValues, reader_id
 from ui.library_page import library_page
 from ui.map import map_page
 from ui.page_layout import QUIET
 from ui.service import Service
 from ui.texts import shown
-from ui.turns import Drawn, conversation_list, parts
+from ui.turns import TurnView, conversation_list, parts
 
 HERE = Path(__file__).parent
-_TOKEN = "ask-the-papers-reader"
+_TOKEN = "ask-the-papers-reader"  # storage key and secret of the browser state
 _SCRIPTS = ("page", "scope", "evidence", "conversations", "turns", "events")
-_Act = Callable[[Service, str, Sent], dict[str, Any] | None]
+_Handler = Callable[[Service, str, EventValues], dict[str, Any] | None]
 
 
 def ask_page() -> gr.HTML:
-    """The Ask page. Its value is what the page shall take up next, by name; its template never changes."""
+    """Build the Ask page.
+
+    The template never changes. The component's value holds the page's latest changes, by name.
+    """
     return gr.HTML(
         value={},
-        html_template=(HERE / "templates" / "desk.html").read_text(encoding="utf-8"),
+        html_template=(HERE / "templates" / "ask_page.html").read_text(encoding="utf-8"),
         js_on_load=script(*(f"ask_page/{part}" for part in _SCRIPTS)),
         apply_default_css=False,
-        elem_id="desk",
+        elem_id="ask-page",
     )
 
 
 def build(service: Service, *, local: bool) -> gr.Blocks:
-    """The pages of one server; `local` says that only readers at its own machine reach it."""
+    """Build the pages of one server; `local` means that it is reachable from its machine only."""
     blocks = gr.Blocks(title="Ask the papers", analytics_enabled=False, fill_width=True)
     with blocks:
-        # A fixed key and secret: a reader is known again after the server has been restarted.
+        # By default, key and secret change at each start of the server. With fixed ones, readers
+        # keep their conversations after a restart.
         token = gr.BrowserState(None, storage_key=_TOKEN, secret=_TOKEN)
         with gr.Tabs(elem_id="pages"):
             with gr.Tab("Ask"):
-                desk = ask_page()
+                page = ask_page()
             with gr.Tab("Library") as tab:
                 library_page(service, local=local).opened_by(tab)
             with gr.Tab("Map") as tab:
                 map_page(service).opened_by(tab)
             with gr.Tab("Evaluation") as tab:
                 evaluation_page().opened_by(tab)
-        _wire(service, blocks, desk, token)
+        _connect(service, blocks, page, token)
     return blocks
 
 
-def _wire(service: Service, blocks: gr.Blocks, desk: gr.HTML, token: gr.BrowserState) -> None:
-    def hello(given: str | None, request: gr.Request) -> tuple[str, dict[str, Any]]:
-        known = given if isinstance(given, str) and len(given) >= 16 else secrets.token_urlsafe(24)
-        return known, {
+def _connect(service: Service, blocks: gr.Blocks, page: gr.HTML, token: gr.BrowserState) -> None:
+    """Connect the Ask page's events with their handlers."""
+
+    def hello(stored: str | None, request: gr.Request) -> tuple[str, dict[str, Any]]:
+        # A short token could be guessed; it can only come from a request made by hand.
+        if not isinstance(stored, str) or len(stored) < 16:
+            stored = secrets.token_urlsafe(24)
+        return stored, {
             "hello": _hello(service, request.username),
-            "talks": _talks(service, reader(known, request)),
+            "talks": _talks(service, reader_id(stored, request)),
         }
 
-    # A reader may stop a question, or judge an earlier answer, while one is answered.
+    # No limit: a reader can stop or rate an answer while a question is being answered.
     quiet = QUIET | {"trigger_mode": "multiple", "concurrency_limit": None}
-    blocks.load(hello, [token], [token, desk], **quiet)
+    blocks.load(hello, [token], [token, page], **quiet)
 
-    def on(name: str, act: _Act) -> None:
-        def handle(given: str | None, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
+    def on(name: str, handler: _Handler) -> None:
+        def handle(stored: str | None, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
             try:
-                return act(service, reader(given, request), Sent.by(event)) or {}
+                values = EventValues.from_event(event)
+                return handler(service, reader_id(stored, request), values) or {}
             except RagError as error:
-                return {"tell": str(error)}
+                return {"announce": str(error)}
 
-        getattr(desk, name)(handle, [token], [desk], **quiet)
+        getattr(page, name)(handle, [token], [page], **quiet)
 
     def ask(
-        given: str | None, request: gr.Request, event: gr.EventData
+        stored: str | None, request: gr.Request, event: gr.EventData
     ) -> Iterator[dict[str, Any]]:
-        user, sent = reader(given, request), Sent.by(event)
-        matching = sent.text("matching")
-        asked = Asked(
+        user, values = reader_id(stored, request), EventValues.from_event(event)
+        matching = values.text("matching")
+        question = AskRequest(
             user=user,
-            conversation=sent.text("conversation"),
-            number=sent.number,
-            again=sent.flag("again") is True,
-            run=sent.text("run"),
-            question=sent.text("question"),
-            scope=sent.scope,
-            quotes=sent.flag("quotes") is True,
+            conversation=values.text("conversation"),
+            number=values.number,
+            again=values.flag("again") is True,
+            run=values.text("run"),
+            question=values.text("question"),
+            scope=values.scope,
+            quotes=values.flag("quotes") is True,
         )
-        for conversation, drawn in answering(service, asked):
-            turn = parts(drawn) | {"conversation": conversation, "run": asked.run}
+        for conversation, view in answering(service, question):
+            turn = parts(view) | {"conversation": conversation, "run": question.run}
             yield {"turn": turn} | (
-                {} if drawn.stage else {"talks": _talks(service, user, matching)}
+                {} if view.stage else {"talks": _talks(service, user, matching)}
             )
 
-    desk.ask(ask, [token], [desk], **quiet)
-    for name, act in _ACTS.items():
-        on(name, act)
+    page.ask(ask, [token], [page], **quiet)
+    for name, handler in _HANDLERS.items():
+        on(name, handler)
 
 
-# --- what the page asks for
+# --- handlers of the page's events
 
 
-def _stop(service: Service, user: str, sent: Sent) -> None:
-    service.runs.stop(user, sent.text("run"))
+def _stop(service: Service, user: str, values: EventValues) -> None:
+    service.runs.stop(user, values.text("run"))
 
 
-def _open(service: Service, user: str, sent: Sent) -> dict[str, Any]:
-    conversation = sent.text("conversation")
+def _open(service: Service, user: str, values: EventValues) -> dict[str, Any]:
+    conversation = values.text("conversation")
     turns = service.journal.turns(user, conversation)
     title = _title(service, user, conversation)
-    drawn = [parts(_drawn(turn)) for turn in turns[:-1]]
-    drawn += [
-        parts(replace(_drawn(turn), follow_ups=follow_ups(service, turn.answer, by_model=False)))
-        for turn in turns[-1:]
-    ]
-    opened = {"conversation": conversation, "title": title, "turns": drawn}
-    return {"open": opened, "talks": _talks(service, user, sent.text("matching"))}
+    views = [_view(turn) for turn in turns]
+    if turns:
+        # Only the latest turn offers follow-up questions; no model, so that it opens fast.
+        questions = follow_ups(service, turns[-1].answer, by_model=False)
+        views[-1] = replace(views[-1], follow_ups=questions)
+    opened = {
+        "conversation": conversation,
+        "title": title,
+        "turns": [parts(view) for view in views],
+    }
+    return {"open": opened, "talks": _talks(service, user, values.text("matching"))}
 
 
-def _rename(service: Service, user: str, sent: Sent) -> dict[str, Any]:
-    service.journal.rename(user, sent.text("conversation"), sent.text("title")[:200])
-    return {"talks": _talks(service, user, sent.text("matching"))}
+def _rename(service: Service, user: str, values: EventValues) -> dict[str, Any]:
+    service.journal.rename(user, values.text("conversation"), values.text("title")[:200])
+    return {"talks": _talks(service, user, values.text("matching"))}
 
 
-def _delete(service: Service, user: str, sent: Sent) -> dict[str, Any]:
-    service.journal.delete(user, sent.text("conversation"))
-    return {"talks": _talks(service, user, sent.text("matching"))}
+def _delete(service: Service, user: str, values: EventValues) -> dict[str, Any]:
+    service.journal.delete(user, values.text("conversation"))
+    return {"talks": _talks(service, user, values.text("matching"))}
 
 
-def _find(service: Service, user: str, sent: Sent) -> dict[str, Any]:
-    return {"talks": _talks(service, user, sent.text("matching"))}
+def _find(service: Service, user: str, values: EventValues) -> dict[str, Any]:
+    return {"talks": _talks(service, user, values.text("matching"))}
 
 
-def _judge(service: Service, user: str, sent: Sent) -> None:
-    judged = sent.flag("good"), sent.text("word")[:500]
-    service.journal.judge(user, sent.text("conversation"), sent.number, *judged)
+def _judge(service: Service, user: str, values: EventValues) -> None:
+    rating, comment = values.flag("good"), values.text("word")[:500]
+    service.journal.judge(user, values.text("conversation"), values.number, rating, comment)
 
 
-def _export(service: Service, user: str, sent: Sent) -> dict[str, Any]:
-    conversation = sent.text("conversation")
+def _export(service: Service, user: str, values: EventValues) -> dict[str, Any]:
+    conversation = values.text("conversation")
     turns = service.journal.turns(user, conversation)
     name = "conversation"
-    if sent.values.get("number") is not None:
-        turns = tuple(turn for turn in turns if turn.number == sent.number)
+    # Without a number, the whole conversation is exported.
+    if values.values.get("number") is not None:
+        turns = tuple(turn for turn in turns if turn.number == values.number)
         name = "answer"
     if not turns:
         raise InputError("there is no answer to export yet")
-    match kind := sent.text("kind"):
+    match kind := values.text("kind"):
         case "md":
             text = markdown(
                 [turn.answer for turn in turns],
@@ -168,26 +186,27 @@ def _export(service: Service, user: str, sent: Sent) -> dict[str, Any]:
         case "json":
             text = as_json(turns)
         case _:
-            raise InputError(f"the format {kind!r} is none of md, bib and json")
+            raise InputError(f"unknown format {kind!r}; use md, bib or json")
     return {"download": {"name": f"{name}.{kind}", "text": text}}
 
 
-def _similar(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
-    paper = sent.text("paper")
+def _similar(service: Service, _user: str, values: EventValues) -> dict[str, Any]:
+    paper_id = values.text("paper")
     return {
         "similar": {
-            "paper": paper,
-            "html": draw("similar", {"hits": service.assistant.similar(paper)}),
+            "paper": paper_id,
+            "html": draw("similar", {"hits": service.assistant.similar(paper_id)}),
         }
     }
 
 
-def _titles(service: Service, _user: str, sent: Sent) -> dict[str, Any]:
-    """The titles of papers as HTML, None for those that have left the library."""
-    return {"titles": {paper: _title_of(service, paper) for paper in sent.texts("papers")}}
+def _titles(service: Service, _user: str, values: EventValues) -> dict[str, Any]:
+    """Return papers' titles as HTML, by id; None for papers that are no longer in the library."""
+    ids = values.texts("papers")
+    return {"titles": {paper_id: _title_of(service, paper_id) for paper_id in ids}}
 
 
-_ACTS: dict[str, _Act] = {
+_HANDLERS: dict[str, _Handler] = {
     "stop": _stop,
     "open": _open,
     "rename": _rename,
@@ -200,7 +219,7 @@ _ACTS: dict[str, _Act] = {
 }
 
 
-# --- what it is answered with
+# --- parts of the page
 
 
 def _hello(service: Service, user: str | None) -> dict[str, Any]:
@@ -226,8 +245,8 @@ def _hello(service: Service, user: str | None) -> dict[str, Any]:
 def _profile(config: Any) -> str:
     if not config.writes:
         return (
-            f"Profile {config.profile}: answers are the papers' own sentences, chosen without a language model. "
-            "Nothing leaves this machine."
+            f"Profile {config.profile}: answers are sentences quoted from the papers, selected "
+            "without a language model. No data leaves this machine."
         )
     where = "on this machine" if config.llm.engine == "llama.cpp" else "by a server"
     return (
@@ -236,17 +255,16 @@ def _profile(config: Any) -> str:
     )
 
 
-def _title_of(service: Service, paper: str) -> str | None:
+def _title_of(service: Service, paper_id: str) -> str | None:
     try:
-        return str(shown(service.assistant.paper(paper).title))
+        return str(shown(service.assistant.paper(paper_id).title))
     except NotFound:
         return None
 
 
 def _title(service: Service, user: str, conversation: str) -> str:
-    return next(
-        (one.title for one in service.journal.conversations(user) if one.id == conversation), ""
-    )
+    titles = {known.id: known.title for known in service.journal.conversations(user)}
+    return titles.get(conversation, "")
 
 
 def _talks(service: Service, user: str, matching: str = "") -> str:
@@ -256,5 +274,5 @@ def _talks(service: Service, user: str, matching: str = "") -> str:
         return conversation_list((), matching, problem=str(error))
 
 
-def _drawn(turn: KeptTurn) -> Drawn:
-    return Drawn.of(turn.number, turn.answer, turn.good, turn.word)
+def _view(turn: KeptTurn) -> TurnView:
+    return TurnView.from_answer(turn.number, turn.answer, turn.good, turn.word)

@@ -1,4 +1,4 @@
-"""The evaluation page: the runs of `rag eval`, their figures as the report draws them, and how two of them differ."""
+"""The evaluation page: the runs of `rag eval`, their figures, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -18,36 +18,39 @@ from ui.drawing import draw, problem
 from ui.page_layout import QUIET, Page
 
 _LATEST = 20
-_DRAWING = threading.Lock()  # matplotlib's settings are the process's own
+_DRAWING = threading.Lock()  # matplotlib's settings are shared by all threads
 
 
 def evaluation_page(folder: Path = ROOT) -> Page:
-    """Build the page inside a tab; `folder` is where `rag eval` keeps its runs."""
-    bench = Bench(folder)
+    """Build the page inside a tab; `folder` is where `rag eval` stores its runs."""
+    browser = RunBrowser(folder)
     with gr.Column(elem_classes="eval-page"):
         with gr.Row() as menus:
             run = gr.Dropdown([], value=None, label="Run", filterable=False, min_width=240)
             other = gr.Dropdown(
                 [("nothing", "")], value="", label="Compared with", filterable=False, min_width=240
             )
-        said = gr.HTML(apply_default_css=False)
+        report = gr.HTML(apply_default_css=False)
     for menu in (run, other):
-        menu.input(bench.draw, [run, other], said, **QUIET | {"show_progress": "minimal"})
-    return Page(bench.refresh, [run, other], [menus, run, other, said])
+        menu.input(browser.draw, [run, other], report, **QUIET | {"show_progress": "minimal"})
+    return Page(browser.refresh, [run, other], [menus, run, other, report])
 
 
-class Bench:
-    """What the page's events do. Runs are named by their folders, which must be among the listed ones."""
+class RunBrowser:
+    """The page's event handlers.
+
+    Runs are chosen by the names of their folders; only finished runs inside `folder` are read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def refresh(self, run: str | None, other: str) -> tuple[Any, ...]:
-        """The runs there are, and the figures of the chosen one, or else of the latest."""
+        """Return updates of the menus, and the figures of the chosen run (default: the latest)."""
         names = [folder.name for folder in finished(self._folder)[:_LATEST]]
         if not names:
-            gone = gr.update(visible=False)
-            return gone, gr.skip(), gr.skip(), draw("no_runs", {"folder": str(self._folder)})
+            hidden = gr.update(visible=False)
+            return hidden, gr.skip(), gr.skip(), draw("no_runs", {"folder": str(self._folder)})
         run, other = run if run in names else names[0], other if other in names else ""
         others = gr.update(
             choices=[("nothing", ""), *((name, name) for name in names)], value=other
@@ -60,7 +63,7 @@ class Bench:
         )
 
     def draw(self, run: str, other: str) -> str:
-        """The figures of a run, and before them its differences from another one."""
+        """Return the figures of a run as HTML; if `other` is given, its differences come first."""
         try:
             chosen = self._read(run)
             differences = _differences(chosen, self._read(other)) if other and other != run else ""
@@ -70,9 +73,10 @@ class Bench:
             return problem(str(error))
 
     def _read(self, name: str) -> Run:
-        return read(
-            next((one for one in finished(self._folder) if one.name == name), self._folder / "gone")
-        )
+        # The name comes from the browser: search it in the list instead of joining it to a path.
+        # A folder that does not exist makes `read` report the error.
+        folders = {folder.name: folder for folder in finished(self._folder)}
+        return read(folders.get(name, self._folder / "gone"))
 
 
 def _differences(run: Run, other: Run) -> str:
@@ -89,7 +93,7 @@ def _differences(run: Run, other: Run) -> str:
 
 @lru_cache(maxsize=_LATEST)
 def _figures(folder: Path, changed: float) -> str:
-    """Drawn once for each state of a run, since intervals and plots take a second."""
+    """Return the figures of a run; cached per time of change, since they take about a second."""
     run = read(folder)
     return draw(
         "run", {"name": folder.name, "figures": drawn_figures(run, peers.matching(run.data))}

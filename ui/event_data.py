@@ -1,4 +1,7 @@
-"""What the page sends with an event: anybody may send anything, so each value is checked when it is read."""
+"""The values that the page sends with an event.
+
+Anyone can send anything to the server, so each value is checked when it is read.
+"""
 
 from __future__ import annotations
 
@@ -11,56 +14,57 @@ import gradio as gr
 from rag.errors import InputError
 from rag.records import Scope
 
-_MOST = 1000
+_MAX_TEXTS = 1000
 
 
-def reader(token: str | None, request: gr.Request) -> str:
-    """Who asks: the name given at the login, or the secret that only this browser holds."""
+def reader_id(token: str | None, request: gr.Request) -> str:
+    """Return the reader's id: the name of the login, or the token that only this browser has."""
     if request.username:
         return f"user:{request.username}"
     if not token:
         raise gr.Error(
-            "this browser keeps no data for the page, so conversations can't be kept; allow it and reload"
+            "this browser does not store data for this page, so conversations can't be saved; "
+            "allow the page to store data and reload it"
         )
     return f"browser:{token}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class EventValues:
     """The values of an event by name."""
 
     values: Mapping[str, Any]
 
     @classmethod
-    def by(cls, event: gr.EventData) -> Sent:
-        """What came with an event."""
+    def from_event(cls, event: gr.EventData) -> EventValues:
+        """Read the values of a Gradio event."""
         return cls(dict(event._data or {}))
 
     def text(self, name: str) -> str:
-        """A text, "" where there is none. Raises InputError."""
+        """Return a text; "" if it is missing. Raises InputError."""
         value = self.values.get(name, "")
         if not isinstance(value, str):
             raise InputError(f"{name} must be a text")
-        # A lone surrogate can be neither embedded nor kept.
+        # A lone surrogate can be neither embedded nor stored; it becomes "?".
         return value.encode("utf-8", "replace").decode("utf-8")
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Texts, none where there are none."""
+        """Return a list of texts; other values count as none."""
         values = self.values.get(name)
         return (
-            tuple(one for one in values if isinstance(one, str))[:_MOST]
+            tuple(text for text in values if isinstance(text, str))[:_MAX_TEXTS]
             if isinstance(values, list)
             else ()
         )
 
     def flag(self, name: str) -> bool | None:
-        """Yes, no, or neither."""
+        """Return a truth value; None if it is missing or of another type."""
         value = self.values.get(name)
         return value if isinstance(value, bool) else None
 
     @property
     def number(self) -> int:
-        """The number of a turn. Raises InputError."""
+        """The number of a turn, from 1. Raises InputError."""
         number = self.values.get("number")
         if not isinstance(number, int) or not 1 <= number <= 1_000_000:
             raise InputError("the turn's number must be 1 or more")
@@ -68,16 +72,16 @@ class Sent:
 
     @property
     def scope(self) -> Scope:
-        """The papers to which a question is restricted."""
-        given = self.values.get("scope")
-        own = Sent(given if isinstance(given, dict) else {})
+        """The scope of a question; invalid values restrict nothing."""
+        sent = self.values.get("scope")
+        fields = EventValues(sent if isinstance(sent, dict) else {})
         return Scope(
-            first_year=own._year("first_year"),
-            last_year=own._year("last_year"),
-            sources=own.texts("sources"),
-            organisations=own.texts("organisations"),
-            papers=own.texts("papers"),
-            without=own.texts("without"),
+            first_year=fields._year("first_year"),
+            last_year=fields._year("last_year"),
+            sources=fields.texts("sources"),
+            organisations=fields.texts("organisations"),
+            papers=fields.texts("papers"),
+            without=fields.texts("without"),
         )
 
     def _year(self, name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The library page: browse, search and filter papers, read one, remove it, add others."""
+"""The library page: browse, search and filter papers; read, remove and add them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from rag.records import Paper, Sighting
 from ui.add_panel import add_panel
 from ui.drawing import counted, draw, problem, script
 from ui.page_layout import QUIET, Page
-from ui.paper_list import Group, Sort, Wanted, choices, filtered, first, named, shelved
+from ui.paper_list import Group, PaperQuery, Sort, choices, filtered, grouped, head, matching
 
 if TYPE_CHECKING:
     from ui.service import Service
 
 PAGE = 30
-"""Papers shown at once, and how many more each time."""
+"""The number of papers shown at first, and added by each "Show more"."""
 _NEAREST = 30
 _SIMILAR = 5
-_READ_ONLY = "This page is open to everybody, so nobody may change the library; rag ui --auth FILE lets readers log in."
+_READ_ONLY = (
+    "The library is read-only, because this page is open to everyone. "
+    "To allow changes, start it with a login: rag ui --auth FILE."
+)
 
 
 def library_page(service: Service, *, local: bool) -> Page:
-    """Build the page inside a tab; `local` says that server and reader share a machine and its paths."""
-    shelf = Shelf(service.assistant, local, service.editable)
+    """Build the page inside a tab; `local` means that server and reader share a machine."""
+    browser = LibraryBrowser(service.assistant, local, service.editable)
     with gr.Column(elem_classes="lib-page"):
         changes = [add_panel(service, local=local)] if service.editable else []
         with gr.Row(elem_classes="lib-controls"):
@@ -48,91 +51,101 @@ def library_page(service: Service, *, local: bool) -> Page:
         )
         count = gr.State(PAGE)
     controls = [words, sort, *filters]
-    # Not `input`: Gradio's text box tells of keys by that, but not of what is pasted.
-    words.change(shelf.browse, controls, [cards, count, sort], trigger_mode="always_last", **QUIET)
+    # Not `input`: Gradio's text box does not send that event for pasted text.
+    words.change(
+        browser.browse, controls, [cards, count, sort], trigger_mode="always_last", **QUIET
+    )
     for menu in (sort, *filters):
-        menu.input(shelf.browse, controls, [cards, count, sort], **QUIET)
-    cards.more(shelf.more, [count, *controls], [cards, count], **QUIET)
-    cards.open(shelf.open, None, pane, **QUIET)
-    pane.open(shelf.open, None, pane, **QUIET)
-    page = Page(shelf.refresh, [count, *controls], [cards, *filters])
-    for changed in (*changes, pane.remove(shelf.remove, None, pane, **QUIET)):
+        menu.input(browser.browse, controls, [cards, count, sort], **QUIET)
+    cards.more(browser.more, [count, *controls], [cards, count], **QUIET)
+    cards.open(browser.open, None, pane, **QUIET)
+    pane.open(browser.open, None, pane, **QUIET)
+    page = Page(browser.refresh, [count, *controls], [cards, *filters])
+    for changed in (*changes, pane.remove(browser.remove, None, pane, **QUIET)):
         changed.then(page.refresh, list(page.inputs), list(page.outputs), **QUIET)
     return page
 
 
-class Shelf:
-    """What the page's events do; `local` shows files with their folders, `editable` lets papers be removed."""
+class LibraryBrowser:
+    """The page's event handlers.
+
+    With `local`, source files are shown with their folders; with `editable`, papers can be removed.
+    """
 
     def __init__(self, assistant: Assistant, local: bool, editable: bool = True) -> None:
         self._assistant, self._local, self._editable = assistant, local, editable
 
     def browse(self, *controls: Any) -> tuple[str, int, Any]:
-        """The feed from its beginning; its order can be chosen where nothing is searched for."""
+        """Return the first page of papers; the order can be chosen only without a search."""
         return self._feed(PAGE, controls), PAGE, gr.update(visible=not controls[0].strip())
 
     def more(self, count: int, *controls: Any) -> tuple[str, int]:
-        """The feed with one page more."""
+        """Return the papers with one more page."""
         return self._feed(count + PAGE, controls), count + PAGE
 
     def refresh(self, count: int, *controls: Any) -> tuple[Any, ...]:
-        """The feed as it is now, and what it can be filtered by; a filter for what is gone is dropped."""
-        words, sort, *chosen = controls
+        """Return the current papers and updates of the filters.
+
+        A filter whose value is no longer in the library is cleared.
+        """
+        words, sort, *selected = controls
         try:
             known = choices(self._assistant.papers())
         except RagError as error:
-            return problem(str(error)), *(gr.skip() for _ in chosen)
+            return problem(str(error)), *(gr.skip() for _ in selected)
         options = (known.years, known.sources, known.organisations)
         kept = [
-            value if value in there else "" for value, there in zip(chosen, options, strict=True)
+            value if value in known_values else ""
+            for value, known_values in zip(selected, options, strict=True)
         ]
         menus = [
-            gr.update(choices=[("All", ""), *((one, one) for one in there)], value=value)
-            for value, there in zip(kept, options, strict=True)
+            gr.update(choices=[("All", ""), *((name, name) for name in names)], value=value)
+            for value, names in zip(kept, options, strict=True)
         ]
         return self._feed(count, (words, sort, *kept)), *menus
 
     def open(self, event: gr.EventData) -> str:
-        """One paper's sheet."""
-        return _in_words(lambda: self._sheet(str(event.id)))
+        """Return the dialog with the details of a paper."""
+        return _or_message(lambda: self._sheet(str(event.id)))
 
     def remove(self, event: gr.EventData) -> str:
-        """Take a paper out of the library and say so."""
+        """Remove a paper from the library; return a message."""
         if not self._editable:
             return draw("said", {"heading": "That did not work", "text": _READ_ONLY})
-        return _in_words(lambda: removed(self._assistant.remove(str(event.id))))
+        return _or_message(lambda: removed(self._assistant.remove(str(event.id))))
 
     def _feed(self, count: int, controls: Sequence[Any]) -> str:
         words, sort, *filters = controls
-        wanted = Wanted(words.strip(), Sort(sort), *filters)
+        query = PaperQuery(words.strip(), Sort(sort), *filters)
         try:
             papers = list(self._assistant.papers())
-            groups = self._found(papers, wanted) if wanted.words else shelved(papers, wanted)
+            groups = self._found(papers, query) if query.words else grouped(papers, query)
         except RagError as error:
             return problem(str(error))
-        return feed(groups, len(papers), count, searched=bool(wanted.words))
+        return feed(groups, len(papers), count, searched=bool(query.words))
 
-    def _found(self, papers: Sequence[Paper], wanted: Wanted) -> list[Group]:
-        exact = named(papers, wanted.words)
-        near = [hit.paper for hit in self._assistant.search(wanted.words, _NEAREST)]
+    def _found(self, papers: Sequence[Paper], query: PaperQuery) -> list[Group]:
+        exact = matching(papers, query.words)
+        near = [hit.paper for hit in self._assistant.search(query.words, _NEAREST)]
         near = [paper for paper in near if paper not in exact]
-        headings = {"In the title or among the authors": exact, "Nearest in meaning": near}
+        headings = {"In the title or the authors": exact, "Nearest in meaning": near}
         groups = [
-            Group(heading, tuple(filtered(found, wanted))) for heading, found in headings.items()
+            Group(heading, tuple(filtered(found, query))) for heading, found in headings.items()
         ]
         return [group for group in groups if group.papers]
 
-    def _sheet(self, identity: str) -> str:
-        paper = self._assistant.paper(identity)
+    def _sheet(self, paper_id: str) -> str:
+        paper = self._assistant.paper(paper_id)
         similar = [hit.paper for hit in self._assistant.similar(paper.id, _SIMILAR)]
-        return sheet(paper, similar, self._place, editable=self._editable)
+        return sheet(paper, similar, self._file, editable=self._editable)
 
-    def _place(self, sighting: Sighting) -> str:
+    def _file(self, sighting: Sighting) -> str:
+        # Remote readers must not learn the folders of the server.
         return sighting.source if self._local else Path(sighting.source).name
 
 
 def feed(groups: Sequence[Group], papers: int, count: int, *, searched: bool = False) -> str:
-    """The first `count` papers of groups as cards; `papers` is how many the library has."""
+    """Return the first `count` papers as cards; `papers` is the number in the library."""
     found = sum(len(group.papers) for group in groups)
     if searched:
         summary = ", ".join(
@@ -145,19 +158,19 @@ def feed(groups: Sequence[Group], papers: int, count: int, *, searched: bool = F
             if found == papers
             else f"{found:,} of {counted(papers, 'paper')}"
         )
-    values = {"groups": first(groups, count), "papers": papers, "summary": summary}
+    values = {"groups": head(groups, count), "papers": papers, "summary": summary}
     return draw("feed", {**values, "left": max(found - count, 0), "page": PAGE})
 
 
 def sheet(
     paper: Paper,
     similar: Sequence[Paper],
-    place: Callable[[Sighting], str],
+    file_of: Callable[[Sighting], str],
     *,
     editable: bool = True,
 ) -> str:
-    """Everything about a paper; `place` names the file of a sighting."""
-    seen = [(place(sighting), sighting) for sighting in paper.sightings]
+    """Return the details of a paper; `file_of` returns the file name of a sighting."""
+    seen = [(file_of(sighting), sighting) for sighting in paper.sightings]
     values = {
         "paper": paper,
         "similar": similar,
@@ -169,27 +182,28 @@ def sheet(
 
 
 def removed(paper: Paper) -> str:
-    """That a paper is gone."""
+    """Return the message that a paper was removed."""
     return draw(
         "said", {"heading": "Removed", "text": f"“{paper.title}” is no longer in the library."}
     )
 
 
 def links(paper: Paper) -> list[tuple[str, str, str]]:
-    """Names that others gave the paper: what it is, its text, and an address that may be followed, or ""."""
+    """Return a paper's external ids and address: name, text, and a safe URL or ""."""
     names = [
-        ({"arxiv": "arXiv", "doi": "DOI"}.get(one.kind, one.kind), one.value, "")
-        for one in paper.external_ids
+        ({"arxiv": "arXiv", "doi": "DOI"}.get(external.kind, external.kind), external.value, "")
+        for external in paper.external_ids
     ]
     address = link(paper)
+    # `link` accepts http and https only; other addresses are shown as plain text.
     if address:
         return [*names, ("Link", address, address)]
     return [*names, *([("Link", paper.url, "")] if paper.url else [])]
 
 
-def _in_words(drawn: Callable[[], str]) -> str:
-    """What is drawn, or in words why it can't be."""
+def _or_message(make: Callable[[], str]) -> str:
+    """Return the HTML that `make` returns, or a message with its error."""
     try:
-        return drawn()
+        return make()
     except RagError as error:
         return draw("said", {"heading": "That did not work", "text": str(error)})

@@ -1,6 +1,7 @@
-"""The way in where names and passwords are asked for: a page of its own, few wrong passwords a minute, and the way out.
+"""Login and logout, with a limit of wrong passwords per minute.
 
-Gradio keeps who is logged in and lets nobody else near its events; its own login page can't say that one has to wait.
+Gradio stores the sessions and protects its events. Its own login page is replaced because it can't
+show the message that the user has to wait.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag.errors import InputError
 from ui.drawing import draw
-from ui.service import Pace
+from ui.service import RateLimiter
 from ui.users import Users
 
 _LOG = logging.getLogger(__name__)
@@ -29,45 +30,50 @@ _LONGEST = 4096  # bytes of a form
 _WRONG = "The name or the password is wrong."
 
 
-class Door:
-    """Middleware around Gradio's application: answers at `/login` and `/logout`, and for the page until one is in."""
+class LoginMiddleware:
+    """ASGI middleware around Gradio's application.
+
+    It answers `/login` and `/logout`, and shows the login page in place of the page until the
+    user has logged in.
+    """
 
     def __init__(self, app: ASGIApp, users: Users) -> None:
         self._app, self._users = app, users
-        self._addresses = Pace(_WRONG_A_MINUTE, "wrong passwords")
-        self._names = Pace(_WRONG_A_MINUTE, "wrong passwords")
+        self._addresses = RateLimiter(_WRONG_A_MINUTE, "wrong passwords")
+        self._names = RateLimiter(_WRONG_A_MINUTE, "wrong passwords")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is not for the door."""
+        """Answer a request, or pass it on to the application."""
         answer = await self._answer(Request(scope, receive)) if scope["type"] == "http" else None
         await (answer or self._app)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | None:
-        place = request.scope["path"].rstrip("/")
-        if place == "/logout":
-            return _out(request)
-        if place == "/login" and request.method == "POST":
-            return await self._enter(request)
-        if place in ("", "/login") and _token(request) not in request.app.tokens:
+        path = request.scope["path"].rstrip("/")
+        if path == "/logout":
+            return _end_session(request)
+        if path == "/login" and request.method == "POST":
+            return await self._log_in(request)
+        if path in ("", "/login") and _token(request) not in request.app.tokens:
             return _page()
-        return RedirectResponse("./", 303) if place == "/login" else None
+        return RedirectResponse("./", 303) if path == "/login" else None
 
-    async def _enter(self, request: Request) -> Response:
+    async def _log_in(self, request: Request) -> Response:
         name = ""
         try:
             form = await _form(request)
             name, password = form.get("username", "").strip(), form.get("password", "")
-            admitted = await run_in_threadpool(self._admits, name, password, _address(request))
+            # bcrypt takes a fraction of a second of CPU time: run it outside the event loop.
+            valid = await run_in_threadpool(self._verify, name, password, _address(request))
         except InputError as error:
             return _page(str(error), name, 429)
-        return _in(request, name) if admitted else _page(_WRONG, name, 401)
+        return _start_session(request, name) if valid else _page(_WRONG, name, 401)
 
-    def _admits(self, name: str, password: str, address: str) -> bool:
-        """Whether this is the name's password. Raises InputError where the name or the address has to wait."""
-        # Counted before it is looked at, so that many at once are not more than the few.
+    def _verify(self, name: str, password: str, address: str) -> bool:
+        """Check a password. Raises InputError if the name or the address has to wait."""
+        # Count before checking, so that parallel requests can't exceed the limit.
         self._addresses.take(address)
         self._names.take(name)
-        if not self._users.admits(name, password):
+        if not self._users.verify(name, password):
             _LOG.warning("a wrong password for %r from %s", name, address)
             return False
         self._addresses.give_back(address)
@@ -84,7 +90,7 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _in(request: Request, name: str) -> Response:
+def _start_session(request: Request, name: str) -> Response:
     token = secrets.token_urlsafe(24)
     request.app.tokens[token] = name
     response = RedirectResponse("./", 303)
@@ -93,7 +99,7 @@ def _in(request: Request, name: str) -> Response:
     return response
 
 
-def _out(request: Request) -> Response:
+def _end_session(request: Request) -> Response:
     request.app.tokens.pop(_token(request), None)
     response = RedirectResponse("./", 303)
     response.delete_cookie(_cookie(request))
@@ -111,7 +117,7 @@ def _css() -> Markup:
 
 
 def _cookie(request: Request) -> str:
-    """The cookie in which Gradio looks for who it is."""
+    """Return the name of the cookie in which Gradio expects the session's token."""
     return f"access-token-unsecure-{request.app.cookie_id}"
 
 

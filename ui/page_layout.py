@@ -1,4 +1,4 @@
-"""What a tab hands to the application: how its content is read anew when it is opened."""
+"""The content of a tab, and how it is refreshed when the tab is opened."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ QUIET: dict[str, Any] = {
     "show_progress": "hidden",
     "concurrency_limit": 8,
 }
-"""For events that are answered at once, by several users side by side."""
+"""Options of short events that several users can send at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A tab's content: `refresh(*inputs)` gives `outputs` anew.
+    """The content of a tab: `refresh(*inputs)` returns the current `outputs`.
 
-    Inputs need a value from the start: a tab is selected before its components are there, and they then count as None.
+    Inputs need an initial value: Gradio selects a tab before it creates its components, and a
+    component that does not exist yet has the value None.
     """
 
     refresh: Callable[..., Any]
@@ -29,5 +30,5 @@ class Page:
     outputs: Sequence[Component]
 
     def opened_by(self, tab: gr.Tab) -> None:
-        """Read the content each time that the tab is opened, never before."""
+        """Refresh the content each time that the tab is opened, and not before."""
         tab.select(self.refresh, list(self.inputs), list(self.outputs), **QUIET)

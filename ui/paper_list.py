@@ -1,4 +1,4 @@
-"""Which papers the library page shows and in what order: pure functions over papers, no drawing."""
+"""Select, sort and group the papers of the library page: pure functions, no HTML."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a visitor asked to see; "" filters nothing. `source` is a file's name without its folder."""
+class PaperQuery:
+    """Search words, order and filters; "" filters nothing. `source` is a file name, no folder."""
 
     words: str = ""
     sort: Sort = Sort.NEWEST
@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Papers under one heading; "" is none."""
+    """Papers under one heading; "" means no heading."""
 
     heading: str
     papers: tuple[Paper, ...]
@@ -45,7 +45,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters can be set to."""
+    """The possible values of the filters."""
 
     years: tuple[str, ...]
     sources: tuple[str, ...]
@@ -53,40 +53,40 @@ class Choices:
 
 
 def choices(papers: Iterable[Paper]) -> Choices:
-    """The years (newest first), files and organisations of papers."""
-    known = list(papers)
+    """Return the years (newest first), files and organisations of papers."""
+    papers = list(papers)
     return Choices(
         tuple(
             sorted(
-                {year_of(paper) for paper in known},
-                key=lambda year: (year != UNDATED, year),
+                {year_of(paper) for paper in papers},
+                key=lambda year: (year != UNDATED, year),  # UNDATED comes last
                 reverse=True,
             )
         ),
-        tuple(sorted({name for paper in known for name in sources_of(paper)}, key=str.casefold)),
+        tuple(sorted({name for paper in papers for name in sources_of(paper)}, key=str.casefold)),
         tuple(
-            sorted({paper.organisation for paper in known if paper.organisation}, key=str.casefold)
+            sorted({paper.organisation for paper in papers if paper.organisation}, key=str.casefold)
         ),
     )
 
 
-def filtered(papers: Iterable[Paper], wanted: Wanted) -> list[Paper]:
-    """The papers that pass the filters, in their given order."""
+def filtered(papers: Iterable[Paper], query: PaperQuery) -> list[Paper]:
+    """Return the papers that pass the filters, in the given order."""
     return [
         paper
         for paper in papers
-        if wanted.year in ("", year_of(paper))
-        and wanted.organisation in ("", paper.organisation)
-        and (not wanted.source or wanted.source in sources_of(paper))
+        if query.year in ("", year_of(paper))
+        and query.organisation in ("", paper.organisation)
+        and (not query.source or query.source in sources_of(paper))
     ]
 
 
-def shelved(papers: Iterable[Paper], wanted: Wanted) -> list[Group]:
-    """The papers that pass the filters, in the wanted order; by month where the order is by date."""
-    kept = filtered(papers, wanted)
-    match wanted.sort:
+def grouped(papers: Iterable[Paper], query: PaperQuery) -> list[Group]:
+    """Return the papers that pass the filters, sorted; grouped by month if sorted by date."""
+    kept = filtered(papers, query)
+    match query.sort:
         case Sort.NEWEST | Sort.OLDEST:
-            return _by_month(kept, newest_first=wanted.sort is Sort.NEWEST)
+            return _by_month(kept, newest_first=query.sort is Sort.NEWEST)
         case Sort.DISCUSSED:
             kept.sort(key=lambda paper: (paper.comments or 0, paper.upvotes or 0), reverse=True)
         case Sort.TITLE:
@@ -96,14 +96,14 @@ def shelved(papers: Iterable[Paper], wanted: Wanted) -> list[Group]:
     return [Group("", tuple(kept))] if kept else []
 
 
-def named(papers: Iterable[Paper], words: str) -> list[Paper]:
-    """The papers whose title or authors hold all the words, as parts of words too."""
+def matching(papers: Iterable[Paper], words: str) -> list[Paper]:
+    """Return the papers with all the words, or parts of words, in the title or the authors."""
     parts = words.casefold().split()
     return [paper for paper in papers if all(part in _names(paper) for part in parts)]
 
 
-def first(groups: Sequence[Group], count: int) -> list[Group]:
-    """The groups of the first `count` papers."""
+def head(groups: Sequence[Group], count: int) -> list[Group]:
+    """Return the groups, cut after the first `count` papers."""
     kept = []
     for group in groups:
         if count <= 0:
@@ -114,17 +114,17 @@ def first(groups: Sequence[Group], count: int) -> list[Group]:
 
 
 def year_of(paper: Paper) -> str:
-    """The year of a paper, or `UNDATED`."""
+    """Return the year of a paper, or `UNDATED`."""
     return str(paper.published.year) if paper.published else UNDATED
 
 
 def sources_of(paper: Paper) -> set[str]:
-    """The names of the files in which a paper was seen."""
+    """Return the names of the files that contain a paper."""
     return {Path(sighting.source).name for sighting in paper.sightings}
 
 
 def author_count(paper: Paper) -> int | None:
-    """The number of authors, as given or as listed."""
+    """Return the number of authors: the stated one, else that of the listed names."""
     return paper.author_count if paper.author_count is not None else len(paper.authors) or None
 
 
@@ -136,7 +136,7 @@ def _by_month(papers: list[Paper], *, newest_first: bool) -> list[Group]:
     dated = sorted((paper for paper in papers if paper.published), key=_day, reverse=newest_first)
     groups = [
         Group(heading, tuple(group))
-        for heading, group in groupby(dated, key=lambda one: month(one.published))
+        for heading, group in groupby(dated, key=lambda paper: month(paper.published))
     ]
     undated = tuple(paper for paper in papers if not paper.published)
     return [*groups, *([Group("Date not known", undated)] if undated else [])]
@@ -148,7 +148,7 @@ def _day(paper: Paper) -> tuple[int, int, int]:
 
 
 def month(date: PublishedDate | None) -> str:
-    """The month of a date in words, or its year where no month is known."""
+    """Return the month of a date in words, or its year if the month is not known."""
     if date is None:
         return UNDATED
     return (

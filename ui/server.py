@@ -1,4 +1,4 @@
-"""`rag ui`: the pages, served on this machine until it is stopped."""
+"""Serve the pages on this machine until the process is stopped: `rag ui`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Gradio reads this when it is imported; nothing may leave the machine.
+# Gradio reads this variable when it is imported. No data may leave the machine.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
@@ -22,20 +22,22 @@ from rag.assistant import Assistant
 from rag.conversations.journal import Journal
 from rag.errors import InputError, RagError
 from ui.app import build
-from ui.login import Door
-from ui.service import Line, Pace, Service
+from ui.login import LoginMiddleware
+from ui.service import QuestionQueue, RateLimiter, Service
 from ui.users import Users
 
 _LOG = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Answers that wait in line hold a thread each.
-_THREADS = 120
+_THREADS = 120  # a question that waits in the queue blocks a thread
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the pages are served, and to whom: `users` is a password file, None lets everybody in who reaches it."""
+    """Where the pages are served, and to whom.
+
+    `users` is a password file; with None, anyone who can reach the address can use the pages.
+    """
 
     host: str = "127.0.0.1"
     port: int | None = None
@@ -45,16 +47,22 @@ class Address:
 
     @property
     def local(self) -> bool:
-        """Whether its readers are those at this machine; where they log in, it stands behind something else."""
+        """Whether only users of this machine can reach the pages.
+
+        False with a password file: a loopback address may then be behind a reverse proxy.
+        """
         return self.host in _LOOPBACK and not self.share and self.users is None
 
     def checked(self) -> Address:
-        """Itself. Raises InputError where it would open the papers to everybody, and where it can't be had."""
+        """Check the address and return it.
+
+        Raises InputError if it would publish the papers without a password, or if it can't be used.
+        """
         if self.share and self.users is None:
             raise InputError(
-                "--share puts the page on the internet: give it a password file with --auth"
+                "--share puts the page on the internet; set a password file with --auth"
             )
-        # Gradio would try a hundred ports and log each of them.
+        # Check here, because Gradio would try a hundred ports and log each of them.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
             socket.create_server((self.host, self.port or 0), family=family).close()
@@ -63,7 +71,7 @@ class Address:
         return self
 
     def taken(self, why: str | None) -> InputError:
-        """The error that says why the page can't be served there."""
+        """Return the error that says why the page can't be served at this address."""
         where = f"{self.host}:{self.port}" if self.port else self.host
         return InputError(
             f"the page can't be served at {where} ({why}); choose another with --host or --port"
@@ -71,12 +79,13 @@ class Address:
 
 
 def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = print) -> None:
-    """Serve the pages until SIGINT or SIGTERM. Raises InputError for an address that can't be had."""
+    """Serve the pages until SIGINT or SIGTERM. Raises InputError if the address can't be used."""
     address = address.checked()
     users = Users.read(address.users) if address.users else None
     if users is None and not address.local:
         say(
-            f"everybody who reaches {address.host} can ask and read, but not change the library; see --auth"
+            f"anyone who can reach {address.host} can ask questions and read the papers, but not "
+            "change the library; require a login with --auth"
         )
     service = _service(assistant, editable=address.local or users is not None)
     blocks = build(service, local=address.local)
@@ -96,17 +105,18 @@ def serve(assistant: Assistant, address: Address, say: Callable[[str], None] = p
 def _service(assistant: Assistant, *, editable: bool) -> Service:
     limits = assistant.config.ui
     try:
-        # The first question shall not wait for them.
+        # Load the models now, so that the first question does not wait for them.
         assistant.warm()
         assistant.search("what are these papers about")
     except RagError as error:
         _LOG.warning("%s", error)
-    line, pace = Line(limits.places), Pace(limits.questions_per_minute)
-    return Service(assistant, Journal(assistant.config.folder), line, pace, editable=editable)
+    queue = QuestionQueue(limits.places)
+    limiter = RateLimiter(limits.questions_per_minute)
+    return Service(assistant, Journal(assistant.config.folder), queue, limiter, editable=editable)
 
 
 def _warm(service: Service) -> None:
-    """The questions of the first page, which are tried out before they are offered."""
+    """Compute the suggested questions, which takes time because each one is tried out first."""
     try:
         service.assistant.suggestions()
     except RagError as error:
@@ -119,8 +129,8 @@ def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant:
         "server_port": address.port,
         "share": address.share,
         "inbrowser": address.browser,
-        "auth": users.admits if users else None,
-        "app_kwargs": {"middleware": [Middleware(Door, users=users)] if users else []},
+        "auth": users.verify if users else None,
+        "app_kwargs": {"middleware": [Middleware(LoginMiddleware, users=users)] if users else []},
         "theme": _theme(),
         "css_paths": sorted((HERE / "static").glob("*.css")),
         "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -146,7 +156,7 @@ def _theme() -> gr.themes.Base:
     theme = gr.themes.Base(
         font=[font, "system-ui", "sans-serif"], font_mono=[mono, "ui-monospace", "monospace"]
     )
-    # The variables of page.css, which know light and dark themselves.
+    # The variables of page.css, which have their own values for the dark theme.
     colours = {
         "body_background_fill": "var(--paper)",
         "body_text_color": "var(--ink)",

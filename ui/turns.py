@@ -1,4 +1,4 @@
-"""Turns of a conversation, and what stands around them, as HTML."""
+"""Turns of a conversation, their sources, and the list of conversations, as HTML."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from rag.records import Answer, CatalogFact, Citation, Hit, Paper, Statement, Te
 from ui.drawing import draw
 from ui.texts import Highlight, highlighted
 
+# The search stages in the reader's words.
 _STAGES = {
-    "lexical": "words",
-    "letters": "letters",
-    "dense": "passages",
-    "sentence": "sentences",
-    "catalog": "catalog",
+    "lexical": "same words",
+    "letters": "similar spelling",
+    "dense": "similar passages",
+    "sentence": "similar sentences",
+    "rerank": "reranker",
+    "catalog": "metadata",
 }
-_FEW_CARDS = 3
+_MAX_OPEN = 3  # abstracts are open only if at most this many papers are cited
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A turn as it is to be seen now; `stage` is what is being done, "" when the turn is over.
+class TurnView:
+    """The current state of a turn, as the page shows it.
 
-    `preview` is the best quotation, which is seen until a language model has written its first sentence.
+    `stage` says what is being done, "" when the turn is finished. `preview` is the best quotation,
+    shown until a language model has written its first sentence. `good` is the reader's rating,
+    `word` the reader's comment.
     """
 
     number: int
@@ -38,7 +42,7 @@ class Drawn:
     looked_at: int = 0
     hits: tuple[Hit, ...] = ()
     preview: Statement | None = None
-    said: tuple[Statement, ...] = ()
+    statements: tuple[Statement, ...] = ()
     notices: tuple[str, ...] = ()
     answer: Answer | None = None
     error: str = ""
@@ -47,14 +51,16 @@ class Drawn:
     word: str = ""
 
     @classmethod
-    def of(cls, number: int, answer: Answer, good: bool | None = None, word: str = "") -> Drawn:
-        """A finished turn."""
+    def from_answer(
+        cls, number: int, answer: Answer, good: bool | None = None, word: str = ""
+    ) -> TurnView:
+        """Make the view of a finished turn."""
         return cls(
             number=number,
             question=answer.question,
             looked_at=answer.looked_at,
             hits=answer.hits,
-            said=answer.statements,
+            statements=answer.statements,
             notices=answer.notices,
             answer=answer,
             good=good,
@@ -64,7 +70,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """A source with what cites it; `marks` are empty for a paper that was only found."""
+    """A paper with its citations; none for a paper that was found but not cited."""
 
     hit: Hit
     citations: tuple[Citation, ...]
@@ -76,7 +82,7 @@ class _Card:
 
     @property
     def marks(self) -> tuple[int, ...]:
-        return tuple(one.mark for one in self.citations)
+        return tuple(citation.mark for citation in self.citations)
 
     @property
     def title(self) -> Markup:
@@ -85,21 +91,22 @@ class _Card:
     @property
     def abstract(self) -> Markup:
         text = self.paper.text
+        # In `paper.text`, an empty line is between title and abstract: two characters.
         return highlighted(text, len(self.paper.title) + 2, len(text), self._highlights())
 
     @property
     def facts(self) -> list[tuple[str, CatalogFact, str]]:
-        """The facts that are cited: what of, the fact, and the marks that cite it."""
+        """The cited metadata: name of the field, the fact, and the citation numbers."""
         cited: dict[CatalogFact, list[str]] = {}
-        for one in self.citations:
-            for fact in one.evidence:
+        for citation in self.citations:
+            for fact in citation.evidence:
                 if isinstance(fact, CatalogFact):
-                    cited.setdefault(fact, []).append(str(one.mark))
+                    cited.setdefault(fact, []).append(str(citation.mark))
         return [(fact.name, fact, " ".join(marks)) for fact, marks in cited.items()]
 
     @property
     def found_by(self) -> str:
-        return ", ".join(_STAGES[one.stage] for one in self.hit.found_by)
+        return ", ".join(_STAGES[found.stage] for found in self.hit.found_by)
 
     @property
     def bibtex(self) -> str:
@@ -114,24 +121,25 @@ class _Card:
         return facts(self.paper)
 
     def _highlights(self) -> list[Highlight]:
+        # The paper may have changed since the answer: highlight only text that is still the same.
         return [
-            Highlight(span.start, span.end, (one.mark,))
-            for one in self.citations
-            for span in one.evidence
+            Highlight(span.start, span.end, (citation.mark,))
+            for citation in self.citations
+            for span in citation.evidence
             if isinstance(span, TextSpan) and self.paper.text[span.start : span.end] == span.text
         ]
 
 
-def parts(turn: Drawn) -> dict[str, Any]:
-    """A turn as the page takes it: its number, its parts as HTML, and whether it is over."""
+def parts(turn: TurnView) -> dict[str, Any]:
+    """Return a turn for the page's scripts: number, parts as HTML, and whether it is finished."""
     return {
         "number": turn.number,
         "body": draw(
             "turn",
             {
                 "turn": turn,
-                "said": _said(turn),
-                "copied": _copied(turn),
+                "statements": _statements(turn),
+                "markdown": markdown([turn.answer]) if turn.answer else "",
                 "made_by": turn.answer and made_by(turn.answer),
             },
         ),
@@ -142,7 +150,7 @@ def parts(turn: Drawn) -> dict[str, Any]:
 
 
 def made_by(answer: Answer) -> str:
-    """What wrote an answer, and how fast, in words; "" where it is quotations."""
+    """Return the model that wrote an answer, and its speed; "" for quotations."""
     tokens, milliseconds = (
         answer.usage.get(name, 0.0) for name in ("completion_tokens", "writing_ms")
     )
@@ -153,42 +161,40 @@ def made_by(answer: Answer) -> str:
 def conversation_list(
     conversations: Sequence[Conversation], matching: str, problem: str = ""
 ) -> str:
-    """The reader's conversations, the newest first; or why there are none to be seen."""
+    """Return the list of conversations as HTML, or the problem with reading them."""
     return draw(
         "conversations", {"conversations": conversations, "matching": matching, "problem": problem}
     )
 
 
 def support_of(statement: Statement) -> tuple[str, str]:
-    """How well a statement's evidence supports it: a level, and that in words."""
-    scores = [one.support for one in statement.citations if one.support is not None]
+    """Return how well the evidence supports a statement: a level (a CSS class) and its text."""
+    scores = [citation.support for citation in statement.citations if citation.support is not None]
     if statement.doubts:
         return "weak", f"check: {'; '.join(statement.doubts)}"
     if not scores:
         return "unknown", "not checked"
     if min(scores) >= 1:
         return "quoted", "quoted word for word"
-    return "good", f"supported by its evidence: {min(scores):.2f} of 1"
+    return "good", f"supported by its evidence (score {min(scores):.2f} of 1)"
 
 
-def _said(turn: Drawn) -> list[tuple[Statement, str, str]]:
-    return [(statement, *support_of(statement)) for statement in turn.said]
+def _statements(turn: TurnView) -> list[tuple[Statement, str, str]]:
+    return [(statement, *support_of(statement)) for statement in turn.statements]
 
 
-def _cards(turn: Drawn) -> dict[str, list[_Card]]:
-    """The cited papers in the order of their marks, and the others that were found."""
+def _cards(turn: TurnView) -> dict[str, list[_Card]]:
+    """Return the cited papers in the order of their first citation, and the other papers found."""
     cited: dict[str, list[Citation]] = {}
-    for one in turn.answer.citations if turn.answer else citations_of(turn.said):
-        cited.setdefault(one.paper_id, []).append(one)
+    for citation in turn.answer.citations if turn.answer else citations_of(turn.statements):
+        cited.setdefault(citation.paper_id, []).append(citation)
     hits = {hit.paper.id: hit for hit in turn.hits}
-    few = len(cited) <= _FEW_CARDS
+    opened = len(cited) <= _MAX_OPEN
     return {
         "cited": [
-            _Card(hits[paper], tuple(those), few) for paper, those in cited.items() if paper in hits
+            _Card(hits[paper_id], tuple(citations), opened)
+            for paper_id, citations in cited.items()
+            if paper_id in hits
         ],
-        "found": [_Card(hit, (), False) for paper, hit in hits.items() if paper not in cited],
+        "found": [_Card(hit, (), False) for paper_id, hit in hits.items() if paper_id not in cited],
     }
-
-
-def _copied(turn: Drawn) -> str:
-    return markdown([turn.answer]) if turn.answer else ""

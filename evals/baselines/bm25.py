@@ -1,6 +1,7 @@
-"""Baseline: BM25 by bm25s over title and abstract, with Lucene's formula, English stop words and Snowball stems.
+"""Baseline: BM25 over title and abstract with bm25s: Lucene's formula, stop words, Snowball stems.
 
-k1 and b are Anserini's, those of the published BEIR figures. Papers that share no term with the query are no hits.
+k1 and b are Anserini's defaults, which the published BEIR figures use. Papers that share no term
+with the query are not returned.
 """
 
 from __future__ import annotations

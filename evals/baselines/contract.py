@@ -1,16 +1,23 @@
-"""What the baselines share: read a request, time an engine over it, write its run. Standard library only.
+"""Shared code of the baselines: read a request, time an engine, write its run.
+
+It uses only the standard library.
 
     python evals/baselines/NAME.py REQUEST.json RUN.jsonl
 
-REQUEST.json: {"papers": [{"id", "title", "abstract"}], "queries": [{"id", "text"}], "k", "model"}, "model" being the
-folder or hub name of the embedding model, which bm25 leaves unread.
-RUN.jsonl: a line a hit, {"query", "paper", "score", "rank"}, best first, a paper once, at most k papers a query.
-A program that answers reads "llm": {"base_url", "model", "context", "max_tokens"} too, an OpenAI-compatible server
-whose key is in LLM_API_KEY, and writes another RUN.jsonl: a line a query, {"query", "text", "sources", "seconds"}. A
-mark [n] in the text cites the n-th of the sources, which are ids of papers.
+REQUEST.json: {"papers": [{"id", "title", "abstract"}], "queries": [{"id", "text"}], "k", "model"}.
+"model" is the folder or hub name of the embedding model; bm25 ignores it.
 
-RUN.jsonl.meta.json: {"baseline", "versions", "settings", "seconds": {"index", "query"}}. "index" runs from the request
-to a searchable index, loading the model included; "query" is all queries, one after the other.
+RUN.jsonl of a program that retrieves: a line per hit, {"query", "paper", "score", "rank"}, best hit
+first. A paper occurs once per query, and a query has at most k papers.
+
+A program that answers also reads "llm": {"base_url", "model", "context", "max_tokens"}, an
+OpenAI-compatible server whose key is in the variable LLM_API_KEY. Its RUN.jsonl has a line per
+query, {"query", "text", "sources", "seconds"}. The sources are ids of papers; the citation marker
+[n] in the text cites the n-th source.
+
+RUN.jsonl.meta.json: {"baseline", "versions", "settings", "seconds": {"index", "query"}}. "index" is
+the time from the request to a searchable index, including the loading of the model. "query" is the
+time of all queries, which run one after the other.
 """
 
 from __future__ import annotations
@@ -48,7 +55,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The server of the language model that writes answers; `context` and `max_tokens` are counts of tokens."""
+    """The server of the language model; `context` and `max_tokens` are numbers of tokens."""
 
     base_url: str
     model: str
@@ -57,13 +64,13 @@ class Writer:
 
     @property
     def key(self) -> str:
-        """The server's API key, which no file holds."""
+        """The server's API key. It is passed in the environment, so that no file contains it."""
         return os.environ.get("LLM_API_KEY") or "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a baseline is asked; `llm` is there where it is to answer."""
+    """The request to a baseline; `llm` is None if it only retrieves."""
 
     papers: Sequence[Paper]
     queries: Sequence[Query]
@@ -74,7 +81,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A built index: the settings to record, and a search that gives at most k papers for a text."""
+    """A searchable index: the settings to record, and a search that returns at most k papers."""
 
     settings: dict[str, Any]
     search: Callable[[str, int], Ranking]
@@ -82,7 +89,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer in which [n] cites the n-th source, a paper's id."""
+    """An answer; [n] in its text cites the n-th source, which is the id of a paper."""
 
     text: str
     sources: Sequence[str]
@@ -90,14 +97,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """The settings to record, and what answers a question."""
+    """An engine that answers: the settings to record, and a function from question to answer."""
 
     settings: dict[str, Any]
     answer: Callable[[str], Said]
 
 
 def run(baseline: str, packages: Sequence[str], build: Callable[[Request], Engine]) -> None:
-    """Answer the request named on the command line."""
+    """Search for the queries of the request that the command line names, and write the run."""
     request, target = _named()
     started = time.perf_counter()
     engine = build(request)
@@ -118,7 +125,7 @@ def run(baseline: str, packages: Sequence[str], build: Callable[[Request], Engin
 def run_answers(
     baseline: str, packages: Sequence[str], build: Callable[[Request], Answerer]
 ) -> None:
-    """Answer the queries of the request named on the command line, a line as soon as each is answered."""
+    """Answer the queries of the request that the command line names; write each answer at once."""
     request, target = _named()
     started = time.perf_counter()
     answerer = build(request)
@@ -167,7 +174,7 @@ def _record(
 
 
 def read_request(path: Path) -> Request:
-    """Read a request; ids that are not unique would mix up the run, so they are refused."""
+    """Read a request. Raises ValueError if an id is not unique, without papers, or if k < 1."""
     raw = json.loads(path.read_text(encoding="utf-8"))
     papers = [Paper(row["id"], row["title"], row["abstract"]) for row in raw["papers"]]
     queries = [Query(row["id"], row["text"]) for row in raw["queries"]]
@@ -176,14 +183,18 @@ def read_request(path: Path) -> Request:
     ) < len(queries):
         raise ValueError(f"{path}: an id occurs twice")
     if raw["k"] < 1 or not papers:
-        raise ValueError(f"{path}: needs k of at least 1 and a paper")
+        raise ValueError(f"{path}: k must be 1 or more, and there must be a paper")
     return Request(
         papers, queries, raw["k"], raw["model"], Writer(**raw["llm"]) if "llm" in raw else None
     )
 
 
 def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> None:
-    """Write a run, after a check that it is one: known papers, each once, scores that never rise, at most k."""
+    """Check and write a run.
+
+    Raises ValueError if a query has more than k papers, a paper twice, an unknown paper, or scores
+    that are not in descending order.
+    """
     known = {paper.id for paper in request.papers}
     with path.open("w", encoding="utf-8") as file:
         for query, ranking in rankings.items():
@@ -194,10 +205,10 @@ def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> Non
                 or not known.issuperset(papers)
             ):
                 raise ValueError(
-                    f"query {query}: more than k papers, a paper twice or an unknown one"
+                    f"query {query}: more than k papers, a paper twice, or an unknown paper"
                 )
             if scores != sorted(scores, reverse=True):
-                raise ValueError(f"query {query}: the scores are not in order")
+                raise ValueError(f"query {query}: the scores are not in descending order")
             for rank, (paper, score) in enumerate(ranking, start=1):
                 file.write(
                     json.dumps({"query": query, "paper": paper, "score": score, "rank": rank})
@@ -206,9 +217,10 @@ def write_run(path: Path, request: Request, rankings: dict[str, Ranking]) -> Non
 
 
 def best_papers(chunks: Callable[[int], Ranking], total: int, k: int) -> Ranking:
-    """Rank papers by their best chunk; chunks(n) gives the papers of the n best of the total chunks.
+    """Rank papers by their best chunk; chunks(n) returns the papers of the n best chunks.
 
-    Several chunks of one paper take one place, so the search goes deeper until k papers or all chunks are there.
+    `total` is the number of chunks. Since several chunks may belong to the same paper, the depth is
+    doubled until there are k papers, or all chunks have been searched.
     """
     depth = min(k, total)
     while True:

@@ -1,4 +1,7 @@
-"""Baseline: one embedding a paper by sentence-transformers, the model's own cut of long texts, exact cosine search."""
+"""Baseline: one embedding per paper with sentence-transformers, and exact cosine search.
+
+The model truncates long texts.
+"""
 
 from __future__ import annotations
 

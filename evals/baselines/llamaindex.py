@@ -1,7 +1,8 @@
-"""Baseline: LlamaIndex out of the box, its quick start for Chroma with a local embedding model.
+"""Baseline: LlamaIndex with its defaults, as in its quick start for Chroma, with a local embedder.
 
-A VectorStoreIndex with the default node parser on an in-memory Chroma collection with the default settings (an HNSW
-index, squared L2 distance, so the search is approximate), asked through as_retriever. No language model is involved.
+A VectorStoreIndex with the default node parser, on an in-memory Chroma collection with the default
+settings: an HNSW index with squared L2 distance, so the search is approximate. Queries use
+as_retriever. No language model is used.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ PACKAGES = (
 
 
 def index_of(request: Request) -> tuple[VectorStoreIndex, int, dict[str, Any]]:
-    """Cut the papers into nodes, embed them and put them into Chroma; gives how many there are, and the settings."""
+    """Split the papers into nodes, embed them, and store them in Chroma.
+
+    Returns the index, the number of nodes, and the settings to record.
+    """
     embedder = HuggingFaceEmbedding(model_name=request.model)
     collection = chromadb.EphemeralClient().create_collection("papers")
     store = StorageContext.from_defaults(
         vector_store=ChromaVectorStore(chroma_collection=collection)
     )
-    # The id is not part of what is embedded, as metadata would be.
+    # The id is not metadata, because LlamaIndex embeds metadata with the text.
     documents = [
         Document(id_=paper.id, text=f"{paper.title}\n\n{paper.abstract}")
         for paper in request.papers
@@ -49,7 +53,7 @@ def index_of(request: Request) -> tuple[VectorStoreIndex, int, dict[str, Any]]:
 
 
 def build(request: Request) -> Engine:
-    """Index the papers, and retrieve."""
+    """Index the papers; return an engine that retrieves."""
     index, nodes, settings = index_of(request)
 
     def chunks(text: str, depth: int) -> Ranking:

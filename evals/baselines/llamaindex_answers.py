@@ -2,9 +2,10 @@
 
     python evals/baselines/llamaindex_answers.py REQUEST.json RUN.jsonl [plain]
 
-Both stand on the index of llamaindex.py and keep their defaults: the citing one takes three nodes, cut into numbered
-sources of at most 512 tokens, and its own prompt with an example; the plain one two nodes and no marks. The model is
-any OpenAI-compatible server's, at temperature 0.
+Both use the index of llamaindex.py and keep their defaults. The engine with citations uses three
+nodes, split into numbered sources of at most 512 tokens, and its own prompt with an example. The
+plain engine uses two nodes and writes no citation markers. The language model is served by any
+OpenAI-compatible server, with temperature 0.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _PLAIN = "plain"
 
 
 def build(request: Request, *, plain: bool) -> Answerer:
-    """Index the papers, and let the engine answer."""
+    """Index the papers; return an engine that answers."""
     index, _, settings = index_of(request)
-    assert request.llm is not None, "this baseline answers, and needs a language model"
+    assert request.llm is not None, "this baseline needs a language model: the key llm is missing"
     llm = OpenAILike(
         model=request.llm.model,
         api_base=request.llm.base_url,
@@ -41,16 +42,16 @@ def build(request: Request, *, plain: bool) -> Answerer:
 
     def answer(text: str) -> Said:
         response = engine.query(text)
-        sources = [str(one.node.ref_doc_id) for one in response.source_nodes]
+        sources = [str(hit.node.ref_doc_id) for hit in response.source_nodes]
         said = str(response)
-        # Without marks the sources stand behind all of it.
+        # The plain engine writes no citation markers, so every sentence cites all sources.
         return Said(_marked(said, len(sources)) if plain else said, sources)
 
     return Answerer({**settings, "llm": request.llm.model, "engine": type(engine).__name__}, answer)
 
 
 def _marked(text: str, sources: int) -> str:
-    """Each sentence with marks of all sources."""
+    """Add the citation markers of all sources to each sentence."""
     marks = "".join(f"[{number}]" for number in range(1, sources + 1))
     return re.sub(r"(?<=[.!?])(?=\s|$)", f" {marks}", text)
 

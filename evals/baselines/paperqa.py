@@ -1,8 +1,8 @@
-"""Baseline: the retrieval of PaperQA, which its evidence gathering starts with.
+"""Baseline: the retrieval of PaperQA, which is the first step of its evidence gathering.
 
-Queries go to Docs.retrieve_texts, the call by which Docs.aget_evidence picks the chunks that it then has summarised;
-texts_index_mmr_lambda stays at its default, 1.0, which turns the MMR reordering off. retrieve_texts gives no scores:
-the score here is 1 / the rank of the chunk.
+Queries use Docs.retrieve_texts. Docs.aget_evidence makes the same call to select the chunks for its
+summaries. texts_index_mmr_lambda keeps its default, 1.0, which turns off the reordering by maximal
+marginal relevance (MMR). retrieve_texts returns no scores, so the score is 1 / rank of the chunk.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from paperqa_docs import PACKAGES, docs_of, settings_of
 
 
 def build(request: Request) -> Engine:
-    """Add every paper to a Docs."""
+    """Add every paper to a Docs; return an engine that retrieves."""
     settings = settings_of(request)
     embedder = settings.get_embedding_model()
     docs, runner = docs_of(request, settings, embedder)

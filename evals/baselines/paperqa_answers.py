@@ -1,7 +1,8 @@
-"""Baseline: answers by PaperQA's Docs.aquery: evidence summarised chunk by chunk, then an answer with citation keys.
+"""Baseline: PaperQA's Docs.aquery, which summarises each chunk and then answers with citation keys.
 
-Its defaults are kept (ten pieces of evidence, five sources, its prompts) but for the language model, which is any
-OpenAI-compatible server's at temperature 0, and the number of requests at once, 1, since the server takes one.
+It keeps the defaults (ten pieces of evidence, five sources, PaperQA's prompts), except the language
+model, which is served by any OpenAI-compatible server with temperature 0, and the number of
+parallel requests, which is 1 because the server accepts one at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import re
 from contract import Answerer, Request, Said, run_answers
 from paperqa_docs import PACKAGES, docs_of, settings_of
 
+# PaperQA cites context ids in parentheses, such as "(pqac-0123abcd, pqac-4567cdef)".
 _KEYS = re.compile(r"\((?:[^()]*\bpqac-\w{8}\b[^()]*)\)")
 _KEY = re.compile(r"\bpqac-\w{8}\b")
 
 
 def build(request: Request) -> Answerer:
-    """Add every paper to a Docs, and let it answer."""
-    assert request.llm is not None, "this baseline answers, and needs a language model"
+    """Add every paper to a Docs; return an engine that answers."""
+    assert request.llm is not None, "this baseline needs a language model: the key llm is missing"
     name = f"openai/{request.llm.model}"
     server = {
         "api_base": request.llm.base_url,

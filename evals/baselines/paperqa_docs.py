@@ -1,8 +1,9 @@
-"""The papers of a request as PaperQA's Docs, for the baselines that retrieve and that answer with them.
+"""The papers of a request as PaperQA's Docs, shared by the baselines paperqa and paperqa_answers.
 
-Every paper is a text file given to Docs.aadd, so PaperQA's own reader, chunker and checks work on it, with a
-sentence-transformers model ("st-") as the embedding. Citation and name are given and the look-up of metadata is off:
-those two are what aadd asks a language model and the network for.
+Every paper becomes a text file for Docs.aadd, so that PaperQA's own reader, chunker and checks
+process it. The embedder is a sentence-transformers model ("st-"). Without a citation and a name,
+aadd would ask a language model for them, and it would look up metadata on the network. Therefore
+both are passed, and the metadata look-up is off.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from typing import Any
 
 from contract import Paper, Request
 
-# Python puts a program's folder first on the path, where the file paperqa.py would shadow the package.
+# Python puts the program's folder first on the path, so the file paperqa.py would hide the package.
 sys.path.remove(str(Path(__file__).parent))
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = (
-    "True"  # else the import asks the network for a price list
-)
+# Otherwise the import of litellm downloads a list of prices.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 from paperqa import Docs, Settings
 from paperqa.settings import MultimodalOptions, ParsingSettings
@@ -38,20 +38,24 @@ PACKAGES = (
 
 
 class NoLanguageModel:
-    """Stands where PaperQA would put its language model; it has no methods, so any use of it fails."""
+    """A placeholder for PaperQA's language model. It has no methods, so any use of it fails."""
 
 
 def settings_of(request: Request, **others: Any) -> Settings:
-    """Settings with the request's embedding model, and others as given."""
+    """Make settings with the request's embedding model; `others` are passed to Settings."""
     parsing = ParsingSettings(use_doc_details=False, multimodal=MultimodalOptions.OFF)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["PQA_HOME"] = folder  # Settings makes a folder there
+        os.environ["PQA_HOME"] = folder  # Settings creates a folder in it
         return Settings(embedding=f"st-{request.model}", parsing=parsing, **others)
 
 
 def docs_of(request: Request, settings: Settings, embedder: Any) -> tuple[Docs, asyncio.Runner]:
-    """Add every paper to a Docs; gives the loop too, in which all further calls are to run."""
-    # One loop for all calls: PaperQA embeds in a thread of its loop, and torch is slow to warm up in every new thread.
+    """Add every paper to a Docs; return it with the event loop that all further calls must use.
+
+    Raises ValueError if PaperQA rejects a paper.
+    """
+    # PaperQA embeds in a thread of its event loop, and torch is slow at first in each new thread.
+    # Therefore all calls share the same loop.
     runner = asyncio.Runner()
     atexit.register(runner.close)
     docs = Docs()
@@ -68,7 +72,7 @@ def docs_of(request: Request, settings: Settings, embedder: Any) -> tuple[Docs, 
             embedding_model=embedder,
         )
         if name is None:
-            raise ValueError(f"PaperQA did not take paper {paper.id}")
+            raise ValueError(f"PaperQA rejected the paper {paper.id}")
 
     async def add_all(folder: Path) -> None:
         for place, paper in enumerate(request.papers):

@@ -1,4 +1,4 @@
-"""The suites, one small module each. A folder with papers and a questions.jsonl is a suite too."""
+"""The suites, one module each. A folder with papers and a questions.jsonl is also a suite."""
 
 from __future__ import annotations
 
@@ -31,25 +31,33 @@ SUITES: dict[str, Callable[[Context], Loaded]] = {
 
 
 def load(name: str, context: Context) -> Loaded:
-    """The suite of this name, or of this folder. Raises InputError for an unknown one and for missing data."""
+    """Load the suite with this name or in this folder.
+
+    Raises InputError if there is no such suite, or if its data is missing or invalid.
+    """
     if name in SUITES:
         return SUITES[name](context)
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _own(folder.resolve(), context)
     raise InputError(
-        f"there is no suite {name!r}; known are {', '.join(SUITES)}, or a folder with a questions.jsonl"
+        f"there is no suite {name!r}; name one of {', '.join(SUITES)}, "
+        "or a folder with a questions.jsonl"
     )
 
 
 def _own(folder: Path, context: Context) -> Loaded:
-    """A user's suite: papers in the folder `papers`, cases in questions.jsonl, keys (if any) in papers.jsonl."""
+    """Load a user's suite from a folder.
+
+    The folder `papers` has the papers, questions.jsonl the cases, and papers.jsonl (optional) the
+    keys of the papers.
+    """
     if not (folder / "questions.jsonl").is_file() or not (folder / "papers").is_dir():
         raise InputError(
-            f"{folder} is no suite: it needs a folder papers and a file questions.jsonl"
+            f"{folder} is not a suite: it needs a folder papers and a file questions.jsonl"
         )
     keys = folder / "papers.jsonl"
-    # Two folders of one name are two suites with two libraries.
+    # The hash of the path gives two folders with the same name two different libraries.
     name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
     return questions.load(
         name,

@@ -1,7 +1,8 @@
-"""Whether the assistant declines what its papers can't tell.
+"""Suite abstention: whether the assistant declines the questions that its papers do not answer.
 
-Type `unanswerable`: the daily-papers questions without an answer. Type `off-corpus`: the unanswerable questions of
-QASA (Lee et al. 2023), which are about other papers altogether; reported apart, never pooled with the first or gated.
+Type `unanswerable`: the questions of daily-papers that have no answer. Type `off-corpus`: the
+unanswerable questions of QASA (Lee et al. 2023), which are about other papers. They are reported
+separately, never pooled with the first type, and have no gate.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from evals.suites.suite import Context, Item, Loaded, fingerprint
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run. Raises InputError where the data is not here."""
+    """Load the suite. Raises InputError if its data is missing."""
     path = context.needed("abstention", "qasa_unanswerable", "questions.jsonl")
-    pages = daily_questions.load(context)
-    own = [case for case in pages.cases if case.type == "unanswerable"]
+    daily_papers = daily_questions.load(context)
+    own = [case for case in daily_papers.cases if case.type == "unanswerable"]
     rows = [
         json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
     ]
@@ -29,7 +30,7 @@ def load(context: Context) -> Loaded:
     ]
 
     def evaluate(case: Item) -> Outcome:
-        outcome = pages.evaluate(case)
+        outcome = daily_papers.evaluate(case)
         kept = {
             key: outcome.values[key]
             for key in ("answered wrongly", "answerability")
@@ -38,11 +39,11 @@ def load(context: Context) -> Loaded:
         return Outcome(kept, outcome.seen)
 
     return replace(
-        pages,
+        daily_papers,
         name="abstention",
         cases=[*own, *foreign],
         evaluate=evaluate,
-        data=pages.data + fingerprint(path),
+        data=daily_papers.data + fingerprint(path),
     )
 
 

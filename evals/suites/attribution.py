@@ -1,8 +1,10 @@
-"""Whether evidence supports a claim: the support score, and a language model's verdict, against human labels.
+"""Suite attribution: whether evidence supports a claim, compared with human labels.
 
-Types: `scifact` (SUPPORT against the rest, evidence the whole abstract), `expertqa` (Complete against the rest, the
-claims with passages), `scholarqabench` (sentences with the snippets that an expert cited for them, against snippets
-cited for other sentences of the same field, drawn with a fixed seed).
+It tests the support score and, with a language model, the model's verdict. Types:
+- `scifact`: SUPPORT or any other label; the evidence is the whole abstract
+- `expertqa`: Complete or any other label; only the claims with passages
+- `scholarqabench`: sentences with the snippets that an expert cited for them (supported), or with
+  snippets cited for another sentence of the same field (not supported; drawn with a fixed seed)
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _SETS = ("scifact_attribution", "expertqa", "scholarqabench")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A claim, its evidence, and whether people found it supported."""
+    """A claim, its evidence, and the human label."""
 
     id: str
     type: str
@@ -35,7 +37,7 @@ class Pair:
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run. Raises InputError where the data is not here."""
+    """Load the suite. Raises InputError if its data is missing."""
     pairs = pairs_of(context)
     evaluate = partial(
         _evaluate, Assistant(context.config, endpoint=context.endpoint), judging=context.writes
@@ -53,13 +55,16 @@ def load(context: Context) -> Loaded:
 
 
 def pairs_of(context: Context) -> list[Pair]:
-    """All pairs of the suite. Raises InputError where the data is not here."""
+    """Read all pairs of the suite. Raises InputError if the data is missing."""
     scifact, expertqa, scholarqa = _paths(context)
     return [*scifact_pairs(scifact), *_expertqa(_rows(expertqa)), *_scholarqa(_rows(scholarqa))]
 
 
 def scifact_pairs(path: Path) -> Iterator[Pair]:
-    """The pairs of SciFact's claims and abstracts in a file; evals/fit_support.py learns from those for training."""
+    """Yield the pairs of a file of SciFact's claims and abstracts.
+
+    evals/fit_support.py uses it for SciFact's training pairs.
+    """
     for row in _rows(path):
         supported = row["label"] == "SUPPORT"
         yield Pair(
@@ -76,15 +81,15 @@ def _evaluate(assistant: Assistant, pair: Item, *, judging: bool) -> Outcome:
     support = assistant.support(pair.claim, pair.evidence)
     evidence = "\n".join(pair.evidence)[:600]
     values = {"support": support.score, "supported": float(pair.supported)}
-    said = f"support {support.score:.2f}"
+    answer = f"support {support.score:.2f}"
     if judging:
         verdict = assistant.judged(pair.claim, pair.evidence)
         values |= {
             "judge accuracy": float((verdict == "supported") == pair.supported),
             "invalid": float(not verdict),
         }
-        said += f", judged {verdict or 'without a verdict'}"
-    return Outcome(values, {"question": pair.claim, "answer": said, "evidence": evidence})
+        answer += f", judged {verdict or 'without a verdict'}"
+    return Outcome(values, {"question": pair.claim, "answer": answer, "evidence": evidence})
 
 
 def _expertqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
@@ -98,7 +103,7 @@ def _expertqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
 
 
 def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
-    draw = random.Random(_SEED)
+    generator = random.Random(_SEED)
     fields: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         fields.setdefault(row["subject"], []).append(row)
@@ -106,13 +111,14 @@ def _scholarqa(rows: list[dict[str, Any]]) -> Iterator[Pair]:
         yield Pair(
             f"scholarqa-{row['id']}", "scholarqabench", row["claim"], tuple(row["evidence"]), True
         )
+        # A snippet that was cited for both sentences may support both, so it is not a negative.
         others = [
             other
             for other in fields[row["subject"]]
             if not set(other["evidence"]) & set(row["evidence"])
         ]
         if others:
-            swapped = tuple(draw.choice(others)["evidence"])
+            swapped = tuple(generator.choice(others)["evidence"])
             yield Pair(
                 f"scholarqa-{row['id']}-swapped", "scholarqabench", row["claim"], swapped, False
             )

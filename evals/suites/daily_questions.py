@@ -1,4 +1,4 @@
-"""115 questions over five saved Daily Papers pages, judged by one annotator."""
+"""Suite daily-papers: 115 questions over five saved Daily Papers pages, with one annotator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from evals.outcomes import Case, Gold
 from evals.suites import questions
 from evals.suites.suite import Context, Loaded
 
-# What a page prints below an abstract; the annotator quotes it as evidence for facts of the catalog.
+# The footer that a page prints below an abstract, such as "• 5 authors\n·\nApr 20, 2017 2". The
+# annotator quotes it as evidence for facts of the catalog.
 _FOOTER = re.compile(
-    r"\s*(?:• (?P<authors>\d+) authors?|(?P<organisation>.+))\n·\n(?P<date>[^\n]+?)(?: (?P<comments>\d+))?"
+    r"\s*(?:• (?P<authors>\d+) authors?|(?P<organisation>.+))"
+    r"\n·\n(?P<date>[^\n]+?)(?: (?P<comments>\d+))?"
 )
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run. Raises InputError where the data is not here."""
+    """Load the suite. Raises InputError if its data is missing."""
     folder = context.needed("daily-papers", "daily_papers_qa")
     pages = context.needed("daily-papers", "..", "corpus", "daily_papers")
     loaded = questions.load(
@@ -29,20 +31,24 @@ def load(context: Context) -> Loaded:
 
 
 def _with_facts(case: Case) -> Case:
-    return replace(case, evidence=tuple(one for piece in case.evidence for one in _facts(piece)))
+    return replace(case, evidence=tuple(fact for piece in case.evidence for fact in _facts(piece)))
 
 
 def _facts(piece: Gold) -> Iterator[Gold]:
-    """The catalog facts that a quoted footer prints, any one of which covers its point; other evidence as it is."""
+    """Yield the catalog facts of a quoted footer, or the piece unchanged if it is not a footer.
+
+    Any one of the facts covers the answer point.
+    """
     match = _FOOTER.fullmatch(piece.quote or "")
     if match is None:
         yield piece
         return
-    named = {
+    facts = {
         "author_count": match["authors"],
         "organisation": match["organisation"],
         "published": match["date"],
+        "comments": match["comments"],
     }
-    for field, value in {**named, "comments": match["comments"]}.items():
+    for field, value in facts.items():
         if value:
             yield replace(piece, quote=None, field=field, value=value)

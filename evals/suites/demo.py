@@ -1,4 +1,4 @@
-"""The bundled sample library with questions of our own: needs no data from elsewhere."""
+"""Suite demo: our own questions over the bundled sample library. It needs no other data."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ QUESTIONS = Path(__file__).resolve().parents[1] / "demo" / "questions.jsonl"
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run."""
+    """Load the suite."""
     return questions.load("demo", context, [shipped("sample.jsonl")], QUESTIONS)

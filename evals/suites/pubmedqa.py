@@ -1,7 +1,7 @@
-"""PubMedQA (Jin et al. 2019): expert questions with the answer yes, no or maybe. It needs an LLM to say which.
+"""Suite pubmedqa (Jin et al. 2019): questions with the answer yes, no or maybe. Needs an LLM.
 
-The 500 questions of the official test split, each with its own abstract less the conclusions: the setting that the
-authors call reasoning-required. Nothing is searched for.
+The 500 questions of the official test split, each with its own abstract without the conclusions:
+the setting that the authors call reasoning-required. There is no retrieval.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evals.suites.suite import Context, Item, LacksLLM, Loaded, fingerprint
 from rag.errors import InputError
 from rag.llm import LLM, Ended, Message, choice_form, complete
 from rag.prompts import fill
-from rag.prompts import fingerprint as wording
+from rag.prompts import fingerprint as prompts_fingerprint
 
 VERDICTS = ("yes", "no", "maybe")
 INVALID = -1
@@ -28,8 +28,12 @@ _VERDICT = re.compile(rf"\b({'|'.join(VERDICTS)})\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question on one abstract; `type` is the verdict of the experts, `conclusion` the authors' own words."""
+class PubMedQuestion:
+    """A question about one abstract.
+
+    `type` is the verdict of the experts, `conclusion` the conclusion that the abstract's authors
+    wrote.
+    """
 
     id: str
     type: str
@@ -39,14 +43,15 @@ class Asked:
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run. Raises LacksLLM without one, and InputError where the data is not here or is damaged.
+    """Load the suite.
 
-    An answer made of the papers' own sentences says neither yes nor no.
+    Raises LacksLLM if no language model writes the answers, since quotations do not say yes or no.
+    Raises InputError if the data is missing or damaged.
     """
     if not context.writes:
         raise LacksLLM(
-            f"the suite pubmedqa needs an LLM, and the profile {context.config.profile} has the synthesizer "
-            f"{context.config.answer.synthesizer}; skipped"
+            f"the suite pubmedqa needs an LLM, and the profile {context.config.profile} has the "
+            f"synthesizer {context.config.answer.synthesizer}; skipped"
         )
     queries = context.questions or context.needed("pubmedqa", "pubmedqa", "queries.jsonl")
     corpus = context.needed("pubmedqa", "pubmedqa", "corpus.jsonl")
@@ -63,29 +68,30 @@ def load(context: Context) -> Loaded:
     )
 
 
-def _cases(queries: Path, corpus: Path) -> Iterator[Asked]:
+def _cases(queries: Path, corpus: Path) -> Iterator[PubMedQuestion]:
     abstracts = {row["id"]: row["text"] for row in _rows(corpus)}
     for row in _rows(queries):
         if row["split"] == "test":
+            # index() raises ValueError for an answer that is not a verdict.
             verdict = VERDICTS[VERDICTS.index(row["answer"])]
             abstract = abstracts[row["id"].removeprefix("q")]
-            yield Asked(row["id"], verdict, row["text"], abstract, row["long_answer"])
+            yield PubMedQuestion(row["id"], verdict, row["text"], abstract, row["long_answer"])
 
 
 class Evaluator:
-    """Asks for one verdict and holds it against the experts'."""
+    """Evaluator of one question: compares the model's verdict with that of the experts."""
 
     def __init__(self, llm: LLM) -> None:
         self._llm = llm
-        self._made_by = f"{llm.config.model}, prompts {wording(*_PROMPTS)}"
+        self._made_by = f"{llm.config.model}, prompts {prompts_fingerprint(*_PROMPTS)}"
 
     def __call__(self, case: Item) -> Outcome:
-        """Right or wrong, valid or not, seconds and tokens. Raises LLMError."""
-        assert isinstance(case, Asked)
+        """Measure accuracy, validity, seconds and tokens. Raises LLMError."""
+        assert isinstance(case, PubMedQuestion)
         started = time.perf_counter()
-        said, ended = self._said(case)
+        answer, ended = self._answer(case)
         values = {"answer seconds": time.perf_counter() - started} | _counts(ended)
-        found = verdict(said)
+        found = verdict(answer)
         values |= {"accuracy": float(found == case.type), "invalid": float(found is None)}
         values |= {
             "said": float(VERDICTS.index(found) if found else INVALID),
@@ -93,30 +99,33 @@ class Evaluator:
         }
         seen = {
             "question": case.question,
-            "answer": said,
+            "answer": answer,
             "evidence": case.abstract,
             "made_by": self._made_by,
         }
         return Outcome(values, {**seen, "judged": f"{case.type}: {case.conclusion}"})
 
-    def _said(self, case: Asked) -> tuple[str, Ended]:
-        asked = fill("verdict_question", abstract=case.abstract, question=case.question)
-        messages = [Message("system", fill("verdict_rules")), Message("user", asked)]
-        said = complete(self._llm, messages, choice_form(VERDICTS), self._llm.config.max_tokens)
-        return said.text, said.ended
+    def _answer(self, case: PubMedQuestion) -> tuple[str, Ended]:
+        prompt = fill("verdict_question", abstract=case.abstract, question=case.question)
+        messages = [Message("system", fill("verdict_rules")), Message("user", prompt)]
+        reply = complete(self._llm, messages, choice_form(VERDICTS), self._llm.config.max_tokens)
+        return reply.text, reply.ended
 
 
 def _counts(ended: Ended) -> dict[str, float]:
-    """The server's counts of tokens, where it gives them."""
-    found = {"prompt tokens": ended.prompt_tokens, "completion tokens": ended.completion_tokens}
-    return {name: float(number) for name, number in found.items() if number is not None}
+    """Return the server's token counts; a count that it does not report is left out."""
+    counts = {"prompt tokens": ended.prompt_tokens, "completion tokens": ended.completion_tokens}
+    return {name: float(number) for name, number in counts.items() if number is not None}
 
 
-def verdict(said: str) -> str | None:
-    """The verdict that a text begins with, or else the only one that it names; None where it names none or several."""
-    named = _VERDICT.findall(said.casefold())
-    begins = re.match(rf"\W*{_VERDICT.pattern}", said.casefold())
-    return named[0] if begins or len(set(named)) == 1 else None
+def verdict(text: str) -> str | None:
+    """Return the verdict that a text begins with, or else the only one that it contains.
+
+    None if the text contains no verdict, or several without one at the start.
+    """
+    found = _VERDICT.findall(text.casefold())
+    begins = re.match(rf"\W*{_VERDICT.pattern}", text.casefold())
+    return found[0] if begins or len(set(found)) == 1 else None
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

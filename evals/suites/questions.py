@@ -1,4 +1,4 @@
-"""Questions over papers, put to the very assistant that users talk to."""
+"""Suites of questions over papers, answered by the same assistant that users have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ EXPECTED = Path(__file__).resolve().parents[1] / "expected.json"
 def load(
     name: str, context: Context, papers: Sequence[Path], questions: Path, keys: Path | None = None
 ) -> Loaded:
-    """A suite of questions over papers. Raises InputError for wrong cases and missing data."""
+    """Load a suite of questions over papers. Raises InputError for invalid cases or missing data.
+
+    `papers` are files or folders that are ingested; `keys` is a file that maps keys to titles.
+    """
     questions = context.questions or questions
     assistant = context.library(name, papers)
     library = list(assistant.papers())
@@ -30,14 +33,13 @@ def load(
     cases = read_cases(questions, names, expected)
     texts = {paper.id: paper.text for paper in library}
     evaluator = Evaluator(assistant, texts, context.config.answer.supported)
-    _ = (
-        assistant.synthesizer
-    )  # made here, since questions that are asked at once would each make their own
+    # Build the cached synthesizer now: parallel questions would each build their own.
+    _ = assistant.synthesizer
     files = sorted(
-        path
-        for one in papers
-        for path in ([one] if one.is_file() else one.iterdir())
-        if path.is_file()
+        file
+        for path in papers
+        for file in ([path] if path.is_file() else path.iterdir())
+        if file.is_file()
     )
     data = fingerprint(questions, *files)
     return Loaded(
@@ -53,13 +55,13 @@ def load(
 
 
 class Evaluator:
-    """Asks one question and measures the answer."""
+    """Evaluator of one question: asks the assistant, and measures its answer."""
 
     def __init__(self, assistant: Assistant, texts: dict[str, str], supported: float) -> None:
         self._assistant, self._texts, self._supported = assistant, texts, supported
 
     def __call__(self, case: Any) -> Outcome:
-        """All measures that apply to the case; those that don't are left out."""
+        """Ask the question, and compute the measures that apply to the case."""
         answer = self._assistant.ask(case.question, [Turn("user", turn) for turn in case.turns])
         ranked = [hit.paper.id for hit in sorted(answer.hits, key=lambda hit: hit.rank)][:10]
         values: dict[str, float | None] = {
@@ -89,8 +91,8 @@ class Evaluator:
                 answer.text, answer.citations, case.relevant, case.expected
             )
             values["metadata right"] = float(right)
-        said = " ".join(one.text for one in answer.statements)
-        values["answer points"] = measures.points_covered(case.points, said)
+        statements = " ".join(statement.text for statement in answer.statements)
+        values["answer points"] = measures.points_covered(case.points, statements)
         values["evidence recall"] = measures.evidence_recall(
             case.evidence, answer.citations, self._texts
         )

@@ -1,6 +1,7 @@
-"""SciFact's retrieval view as in BEIR (Wadden et al. 2020; Thakur et al. 2021): 300 test claims, 5,183 abstracts.
+"""Suite scifact: the retrieval task of SciFact as in BEIR, 300 test claims over 5,183 abstracts.
 
-Nothing may be tuned on these claims; the training claims are for that.
+See Wadden et al. (2020) and Thakur et al. (2021). Do not tune on these claims; use the training
+claims.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ _DEPTH = 100
 
 
 def load(context: Context) -> Loaded:
-    """Ready to run. Raises InputError where the data is not here."""
+    """Load the suite. Raises InputError if its data is missing."""
     folder = context.needed("scifact", "scifact")
     corpus = _rows(folder / "corpus.jsonl")
     papers = _as_papers(corpus, context.config.folder / "evals")
     assistant = context.library("scifact", [papers])
-    # Abstracts that share a title are one paper here, as anywhere in a library.
+    # In a library, abstracts with the same title are the same paper.
     names = {row["id"]: paper_id(row["title"]) for row in corpus}
     cases = _cases(folder, names)
     data = fingerprint(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels.tsv")
@@ -51,7 +52,7 @@ def _cases(folder: Path, names: Mapping[str, str]) -> list[Case]:
     judged: dict[str, dict[str, int]] = {}
     with (folder / "qrels.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            # BEIR's grade 1 is its only one: directly relevant.
+            # BEIR has only one grade, 1.
             judged.setdefault(row["query-id"], {})[names[row["corpus-id"]]] = 1
     queries = _rows(folder / "queries.jsonl")
     return [

@@ -1,4 +1,4 @@
-"""What a suite is: cases, and a way to evaluate one."""
+"""Interface of suites: a loaded suite has cases, and a function that evaluates a case."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Say = Callable[[str], None]
 
 
 class LacksLLM(InputError):
-    """A suite asks for more than the papers' own sentences can say."""
+    """The suite needs answers from a language model, and the profile has none."""
 
 
 class Item(Protocol):
-    """Whatever a suite evaluates: it has an id and a type."""
+    """A case of any suite."""
 
     @property
     def id(self) -> str:
@@ -32,15 +32,17 @@ class Item(Protocol):
 
     @property
     def type(self) -> str:
-        """The kind of case, for figures by type."""
+        """The case type, for figures by type."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What suites are given: the configuration, where data sets lie (None: nowhere), other questions, a voice.
+    """The context that suites are loaded in.
 
-    `endpoint` is where the language model answers, if one writes: the same for all suites of a run.
+    `data` is the folder of the data sets, or None. `questions` is a file that replaces the cases.
+    `say` is called with progress messages. `endpoint` is the server of the language model if one
+    writes the answers; all suites of a run share it.
     """
 
     config: Config
@@ -55,35 +57,41 @@ class Context:
         return self.config.writes
 
     def llm(self) -> LLM:
-        """The language model itself, for suites that ask it without a library."""
+        """Return a client of the language model, for suites that need no library."""
         return LLM(self.config.llm, self.endpoint)
 
     @property
     def parallel(self) -> int:
-        """How many questions are asked at once: as many as the language model's server takes."""
+        """The number of questions asked at once: 1 without a language model."""
         return self.config.llm.parallel if self.writes else 1
 
     def check_server(self) -> None:
-        """Raises LLMError where answers need a language model and its server answers nothing."""
+        """Raise LLMError if a language model writes the answers and its server does not respond."""
         if self.writes:
             self.llm().check()
 
     def needed(self, suite: str, *parts: str) -> Path:
-        """A file or folder of the data sets. Raises InputError where it is not here."""
+        """Return a file or folder of the data sets. Raises InputError if it does not exist."""
         if self.data is None:
-            raise InputError(f"the suite {suite} needs its data; say where it lies: --data FOLDER")
+            raise InputError(
+                f"the suite {suite} needs its data; name the folder of the data sets: --data FOLDER"
+            )
         path = self.data.joinpath(*parts)
         if not path.exists():
-            raise InputError(f"the suite {suite} needs {path}, which is not here; see --data")
+            raise InputError(f"the suite {suite} needs {path}, which does not exist; see --data")
         return path
 
     def assistant(self, suite: str) -> Assistant:
-        """An assistant over the suite's own library as it is."""
-        own = self.config.model_copy(update={"home": str(self.config.folder / "evals" / suite)})
-        return Assistant(own, endpoint=self.endpoint)
+        """Open an assistant on the suite's library, without an update of the library."""
+        config = self.config.model_copy(update={"home": str(self.config.folder / "evals" / suite)})
+        return Assistant(config, endpoint=self.endpoint)
 
     def library(self, suite: str, sources: Sequence[Path]) -> Assistant:
-        """An assistant over the suite's papers, in a library of its own that is kept and brought up to date."""
+        """Open an assistant on the suite's library, after an update from the files of its papers.
+
+        The library is separate from the user's, and is kept for later runs. Raises InputError if a
+        paper can't be read.
+        """
         assistant = self.assistant(suite)
         self.say(f"{suite}: reading its papers into {assistant.config.folder}")
         report = assistant.ingest(sources)
@@ -97,9 +105,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A suite ready to run. `data` is a fingerprint of its cases and papers.
+    """A suite that is ready to run.
 
-    `parallel` cases may be evaluated at once. `check` raises LLMError where the server that they need is gone.
+    `data` is a fingerprint of its cases and papers, `papers` the size of its library. Up to
+    `parallel` cases may be evaluated at once. `check` raises LLMError if a server that the cases
+    need does not respond.
     """
 
     name: str
@@ -113,7 +123,7 @@ class Loaded:
 
 
 def fingerprint(*paths: Path) -> str:
-    """16 hex digits over the contents of files."""
+    """Compute 16 hex digits over the contents of files."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -121,10 +131,13 @@ def fingerprint(*paths: Path) -> str:
 
 
 def data_folder(given: str | Path | None) -> Path | None:
-    """The folder of the data sets: the one given, else ../shared/datasets where that is. Raises InputError."""
+    """Return the folder of the data sets: the given one, or else ../shared/datasets if it exists.
+
+    Raises InputError if the given folder does not exist.
+    """
     if given is not None:
         if not Path(given).is_dir():
             raise InputError(f"there is no data folder {given}")
         return Path(given)
-    usual = Path("..") / "shared" / "datasets"
-    return usual if usual.is_dir() else None
+    default = Path("..") / "shared" / "datasets"
+    return default if default.is_dir() else None

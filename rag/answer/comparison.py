@@ -1,83 +1,71 @@
-"""Papers that a question names, side by side: each is asked what the question asks of it."""
+"""Named papers compared: each is asked what the question asks of all of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from rag.answer.abstention import reason_to_decline
 from rag.answer.relevance import assess
-from rag.answer.reply import Reply
-from rag.answer.synthesizer import Synthesizer
-from rag.config import Config
-from rag.query.intent import asks_for_the_whole, without_comparison
-from rag.search import Searcher, SearchResult
+from rag.answer.reply import Pipeline, Reply
+from rag.query import asks_for_the_whole, without_comparison, without_names
+from rag.records import NamedPaper, Query
+from rag.search import SearchResult
 
 
-def beside_reply(
-    searcher: Searcher,
-    synthesizer: Synthesizer,
-    question: str,
-    names: Mapping[str, str],
-    config: Config,
-) -> Reply:
-    """What each of the named papers says; `names` has a question's names and the ids of their papers.
+def comparison_reply(pipeline: Pipeline, query: Query, candidate_ids: Collection[str]) -> Reply:
+    """Answer from each of the named papers that is among the candidates.
 
     A refusal where none of the papers is on what the question asks.
     """
-    library = searcher.library
-    aspect = without_comparison(without_names(question, names))
+    library, config = pipeline.library, pipeline.config.answer
+    named = [paper for paper in query.papers if paper.paper_id in candidate_ids]
+    names = [paper.name for paper in named]
+    aspect = without_comparison(without_names(query.search_text, names))
     whole = asks_for_the_whole(aspect)
-    papers = library.catalog.papers(
-        names.values()
-    )  # one may have left the library since it was named
+    papers = library.catalog.papers(dict.fromkeys(paper.paper_id for paper in named))
+    # The name of a paper helps to search it, those of the others do not.
     asked = {
-        identity: paper.title if whole else without_names(question, _others(names, identity))
-        for identity, paper in papers.items()
-    }
-    found = {paper: searcher.search(one, 1, {paper}) for paper, one in asked.items()}
-    beside = _joined(found.values())
-    relevance = [
-        assess(library, asked[paper], its, config.answer).relevance.max(initial=0.0)
-        for paper, its in found.items()
-    ]
-    answerability = (
-        1.0
+        paper_id: paper.title
         if whole
-        else float(
-            max([*relevance, assess(library, question, beside, config.answer).answerability])
-        )
-    )
-    # The names said which papers are meant; what is left says which of their sentences, or else the names do.
-    assessment = assess(library, " ".join(names) if whole else aspect, beside, config.answer)
+        else without_names(query.search_text, _others(named, paper_id))
+        for paper_id, paper in papers.items()
+    }
+    found = {
+        paper_id: pipeline.searcher.search(text, 1, {paper_id}) for paper_id, text in asked.items()
+    }
+    joined = _joined(found.values())
+    relevance = [
+        assess(library, asked[paper_id], result, config).relevance.max(initial=0.0)
+        for paper_id, result in found.items()
+    ]
+    answerability = 1.0
+    if not whole:
+        together = assess(library, query.search_text, joined, config).answerability
+        answerability = float(max([*relevance, together]))
+    # The names select the papers. The rest of the question ranks their sentences; if nothing is left, the names do.
     assessment = replace(
-        assessment, relevance=np.ones(len(beside.hits)), answerability=answerability
+        assess(library, " ".join(names) if whole else aspect, joined, config),
+        relevance=np.ones(len(joined.hits)),
+        answerability=answerability,
     )
-    if not whole and (
-        reason := reason_to_decline(assessment, beside.looked_at, config.answer.relevance)
-    ):
-        return Reply(beside.hits, beside.looked_at, refusal=reason, answerability=answerability)
-    said = synthesizer.statements(question, beside, assessment)
-    return Reply(beside.hits, beside.looked_at, said, answerability=answerability)
-
-
-def without_names(question: str, names: Iterable[str]) -> str:
-    """The question without these names."""
-    for name in sorted(names, key=len, reverse=True):  # "TÜLU 3" before "TÜLU"
-        question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", question)
-    return " ".join(question.split())
+    if not whole:
+        reason = reason_to_decline(assessment, joined.looked_at, config.relevance)
+        if reason:
+            return Reply(joined.hits, joined.looked_at, refusal=reason, answerability=answerability)
+    said = pipeline.synthesizer.statements(query, joined, assessment)
+    return Reply(joined.hits, joined.looked_at, said, answerability=answerability)
 
 
 def _joined(found: Iterable[SearchResult]) -> SearchResult:
-    """The hits of several searches, ranked in their order."""
-    pairs = [pair for one in found for pair in zip(one.hits, one.evidence, strict=True)]
+    """Return the hits of several searches, ranked in their order."""
+    pairs = [pair for result in found for pair in zip(result.hits, result.evidence, strict=True)]
     hits = tuple(replace(hit, rank=rank) for rank, (hit, _) in enumerate(pairs, start=1))
     return SearchResult(hits, tuple(evidence for _, evidence in pairs), len(hits))
 
 
-def _others(names: Mapping[str, str], identity: str) -> list[str]:
-    """The names of the other papers."""
-    return [name for name, paper in names.items() if paper != identity]
+def _others(named: Iterable[NamedPaper], paper_id: str) -> list[str]:
+    """Return the names of the other papers."""
+    return [paper.name for paper in named if paper.paper_id != paper_id]

@@ -1,6 +1,7 @@
-"""How relevant is each hit, and do the papers tell at all? Two small logistic models over the search's own scores.
+"""Relevance of each hit, and answerability: two small logistic models over the search's scores.
 
-Their weights are in rag/_data/calibration.json with the data and the figures that made them; evals/fit.py fits them.
+Answerability is the probability that the papers answer the question. The weights are in
+rag/_data/calibration.json, with the data and the figures of the fit; evals/fit.py fits them.
 `answer.calibration` names another such file.
 """
 
@@ -37,26 +38,30 @@ ABSTENTION_FEATURES = (
     "a number is missing",
 )
 
-# Words of the asking, not of the subject. They are compared as the lexical index knows them, stemmed.
+# Words that ask, and are not part of the subject. They are stemmed like the lexical index.
 _ASKING = """
-    which what who whom whose how why when where paper papers article articles publication publications anything any
-    something list show tell give find me my we us our you your have has had here there do does did is are was were be
-    been can could should would will may might about please looking want need know known work works working study
-    studies studied say says said one ones them they that this these those its out come comes came use uses used using
-    not than then also just really exactly much many some few more most other another way ways there on for with from
+    which what who whom whose how why when where paper papers article articles publication
+    publications anything any something list show tell give find me my we us our you your have has
+    had here there do does did is are was were be been can could should would will may might about
+    please looking want need know known work works working study studies studied say says said one
+    ones them they that this these those its out come comes came use uses used using not than then
+    also just really exactly much many some few more most other another way ways there on for with
+    from
     """
 
-_NEAR_MISSES = 5
-_COVERED = 0.999  # all of a question's terms, but for rounding
-_FEW_PAPERS = (
-    8  # words are weighed as if there were so many: among one or two papers every word is common
-)
-_BEST_SENTENCES = 3  # of the first paper, where a number that is asked for would stand
+_NEAR_MISSES = 5  # hits, at most
+_COVERED = 0.999  # share from which all of a question's terms are there; below 1 for rounding
+# Term weights are computed for at least this many papers: in a library of one or two papers every
+# word would be common.
+_FEW_PAPERS = 8
+_BEST_SENTENCES = 3  # of the first paper, in which a number that is asked for is searched
 _FIGURE = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twice|half|double|dozen|hundred|thousand|million|billion)s?\b",
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twice|half|double|dozen"
+    r"|hundred|thousand|million|billion)s?\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+# A word with a digit, or with a capital letter after its first one: "GPT-4", "t-SNE", "BERT".
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])[\w-]*\w")
 
 
@@ -68,7 +73,7 @@ class Logistic:
     bias: float
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities of shape (n,) for features of shape (n, len(weights))."""
+        """Return probabilities, shape (n,), for features of shape (n, len(weights))."""
         p: NDArray[np.float64] = 1.0 / (
             1.0 + np.exp(-(features @ np.array(self.weights) + self.bias))
         )
@@ -77,7 +82,11 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Both models as they were fitted together: a hit's `RELEVANCE_FEATURES`, and a search's `ABSTENTION_FEATURES`."""
+    """Two models that were fitted together.
+
+    `relevance` is over a hit's `RELEVANCE_FEATURES`, `answerability` over a search's
+    `ABSTENTION_FEATURES`.
+    """
 
     relevance: Logistic
     answerability: Logistic
@@ -85,11 +94,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """What a question is about: its content terms with their inverse document frequency.
+    """A question's subject: its content terms with their inverse document frequency (`weights`).
 
-    `pairs` holds the content terms that stand side by side, `unknown` the words, as asked, that no paper has, and
-    `names` the words that look like names: with a digit, or a capital after their beginning. `details` has the words
-    for details that abstracts seldom tell, with what a paper that tells them has; `number` says that one is asked for.
+    `pairs` are the adjacent content terms. `unknown` are the question's words, as typed, that no
+    paper has. `names` are the words that look like names: with a digit, or with a capital letter
+    after the first letter. `details` maps the question's words for details that abstracts seldom
+    have (licences, hardware) to the pattern of a paper that states them. `number` means that the
+    question asks for a number.
     """
 
     weights: Mapping[str, float]
@@ -100,16 +111,16 @@ class AskedFor:
     number: bool
 
     def lacking(self, text: str) -> tuple[str, ...]:
-        """The details that the text has no word for."""
+        """Return the details that the question asks for and the text has no word for."""
         return tuple(word for word, rule in self.details.items() if not rule.search(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What the answer rests on: each hit's relevance and whether the papers tell, both 0 to 1.
+    """A judgement of a search: the relevance of each hit, and the answerability, all 0 to 1.
 
-    `lacking` are the details that are asked for and that the first hit has no word for; `covered` says that it has
-    every word of the question's subject.
+    `lacking` are the details that the question asks for and the first hit has no word for.
+    `covered` means that the first hit has every word of the question's subject.
     """
 
     relevance: NDArray[np.float64]
@@ -120,49 +131,57 @@ class Assessment:
 
     @property
     def order(self) -> list[int]:
-        """Rows of the hits, most relevant first."""
+        """The rows of the hits, most relevant first."""
         return [int(row) for row in np.argsort(-self.relevance, kind="stable")]
 
     def answering(self, config: AnswerConfig) -> list[int]:
-        """Rows of the hits that count as answering, most relevant first; the best one always does."""
+        """Return the rows of the hits that count as answering, most relevant first.
+
+        The best hit always counts.
+        """
         best = self.relevance.max(initial=0.0)
         return self._above(max(config.relevance, config.share_of_best * best))
 
     def stands_alone(self, share: float) -> bool:
-        """Whether the next hit's odds of being relevant are below this share of the first one's."""
+        """Check whether the second hit's odds of relevance are below this share of the first's.
+
+        True for a single hit.
+        """
         first, *others = (float(self.relevance[row]) for row in self.order[:2])
-        return all(one * (1 - first) < share * first * (1 - one) for one in others)
+        # odds(other) < share * odds(first), without the divisions
+        return all(other * (1 - first) < share * first * (1 - other) for other in others)
 
     def listed(self, config: AnswerConfig) -> list[int]:
-        """Rows of the hits that belong into a list of papers, most relevant first.
+        """Return the rows of the hits that belong into a list of papers, most relevant first.
 
-        Near 1 a share tells little apart: 0.998 and 0.7 are odds of 500 and 2, and what has all that was asked for
-        stands far above what has a part of it.
+        Their odds of relevance are at least `answer.odds_of_best` of the best hit's odds. Odds are
+        compared because probabilities near 1 differ little: 0.998 and 0.7 are odds of 500 and 2.
         """
         best = self.relevance.max(initial=0.0)
+        # odds(relevance) >= odds_of_best * odds(best), without the divisions
         odds = config.odds_of_best * best
         return [
             row for row in self.answering(config) if self.relevance[row] * (1 - best + odds) >= odds
         ]
 
-    def _above(self, line: float) -> list[int]:
+    def _above(self, threshold: float) -> list[int]:
         order = self.order
-        return [row for row in order if self.relevance[row] >= line] or order[:1]
+        return [row for row in order if self.relevance[row] >= threshold] or order[:1]
 
     def near_misses(self, config: AnswerConfig) -> list[int]:
-        """Rows of the few hits just below the line of a list, most relevant first."""
-        sure = set(self.listed(config))
+        """Return the rows of hits just below the threshold of a list, at most 5, best first."""
+        listed = set(self.listed(config))
         return [
             row
             for row in self.order
-            if row not in sure and self.relevance[row] >= config.relevance / 2
+            if row not in listed and self.relevance[row] >= config.relevance / 2
         ][:_NEAR_MISSES]
 
 
 def assess(
     library: Library, question: str, result: SearchResult, config: AnswerConfig
 ) -> Assessment:
-    """Judge a search's hits. Raises ConfigError for a calibration that can't be used."""
+    """Judge a search's hits. Raises ConfigError if the calibration can't be used."""
     asked = read_question(library, question)
     models = read_calibration(config.calibration)
     if not result.hits:
@@ -176,7 +195,7 @@ def assess(
 
 
 def read_question(library: Library, question: str) -> AskedFor:
-    """The question's content terms with their inverse document frequency as BM25 has it, and its phrases."""
+    """Analyse a question: its content terms with BM25's inverse document frequency, its phrases."""
     asking = set(analyse(_ASKING))
     sequence = analyse(question)
     pairs = {
@@ -202,12 +221,12 @@ def read_question(library: Library, question: str) -> AskedFor:
 
 
 def coverage(text: str, asked: AskedFor) -> float:
-    """The share of the question's term weights whose terms stand in the text, 0 to 1."""
+    """Return the share of the question's term weights whose terms are in the text, 0 to 1."""
     return _coverage(set(analyse(text)), asked)
 
 
 def relevance_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
-    """`RELEVANCE_FEATURES` of each hit, shape (n, 4)."""
+    """Compute the `RELEVANCE_FEATURES` of each hit, shape (n, 4)."""
     rows = []
     for hit in result.hits:
         terms, pairs = _terms_and_pairs(hit.paper.text)
@@ -216,48 +235,58 @@ def relevance_features(result: SearchResult, asked: AskedFor) -> NDArray[np.floa
     return np.array(rows)
 
 
-# The same papers are weighed for question after question.
+# Cached, because the same papers are hits of many questions.
 @lru_cache(maxsize=2048)
 def _terms_and_pairs(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     sequence = analyse(text)
     return frozenset(sequence), frozenset(pairwise(sequence))
 
 
-def _coverage(there: Set[str], asked: AskedFor) -> float:
+def _coverage(terms: Set[str], asked: AskedFor) -> float:
     total = sum(asked.weights.values())
     return (
-        sum(weight for term, weight in asked.weights.items() if term in there) / total
+        sum(weight for term, weight in asked.weights.items() if term in terms) / total
         if total
         else 0.0
     )
 
 
 def abstention_features(result: SearchResult, asked: AskedFor) -> NDArray[np.float64]:
-    """`ABSTENTION_FEATURES` of the search, shape (1, 6)."""
+    """Compute the `ABSTENTION_FEATURES` of a search with at least one hit, shape (1, 6)."""
     lexical, sentence = (
         max(hit.stage(name) or 0.0 for hit in result.hits) for name in ("lexical", "sentence")
     )
     best = result.hits[0].paper.text
-    nameless = any(name.casefold() not in best.casefold() for name in asked.names)
-    numberless = asked.number and not _FIGURE.search(_best_sentences(best, result.evidence[0]))
+    name_missing = any(name.casefold() not in best.casefold() for name in asked.names)
+    number_missing = asked.number and not _FIGURE.search(_best_sentences(best, result.evidence[0]))
     total = sum(asked.weights.values())
     lacking = len(asked.lacking(best))
     return np.array(
-        [[lexical / (total or 1.0), sentence, float(nameless), total, lacking, float(numberless)]]
+        [
+            [
+                lexical / (total or 1.0),
+                sentence,
+                float(name_missing),
+                total,
+                lacking,
+                float(number_missing),
+            ]
+        ]
     )
 
 
 def _best_sentences(text: str, evidence: Evidence) -> str:
     best = np.argsort(-evidence.cosines, kind="stable")[:_BEST_SENTENCES]
     sentences = (evidence.parts.sentences[row] for row in best)
-    return " ".join(text[one.start : one.end] for one in sentences)
+    return " ".join(text[sentence.start : sentence.end] for sentence in sentences)
 
 
 @cache
 def read_calibration(place: str) -> Calibration:
-    """The calibration in a file that evals/fit.py wrote, or ("") the shipped one; read once in a process.
+    """Read the calibration in a file that evals/fit.py wrote; "" reads the shipped one.
 
-    Raises ConfigError for a file that is missing or damaged, or was fitted for other features.
+    A file is read once per process. Raises ConfigError if it is missing or damaged, or was fitted
+    for other features.
     """
     path = expanded(place) if place else shipped("calibration.json")
     try:
@@ -270,7 +299,7 @@ def read_calibration(place: str) -> Calibration:
         ) from None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
-            f"{path} is no calibration of evals.fit ({error}); see answer.calibration"
+            f"{path} is not a calibration file of evals.fit ({error}); see answer.calibration"
         ) from None
 
 

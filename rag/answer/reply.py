@@ -1,21 +1,39 @@
-"""What answers a question, before it is said."""
+"""What the ways to answer share: the parts that they work with, and what they give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rag.records import Hit, Said
+from rag.answer.synthesizer import Synthesizer
+from rag.config import Config
+from rag.library import Library
+from rag.records import Filter, Hit, Said
+from rag.search import Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts that turn a query into an answer."""
+
+    searcher: Searcher
+    synthesizer: Synthesizer
+    config: Config
+
+    @property
+    def library(self) -> Library:
+        """The library that is searched."""
+        return self.searcher.library
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hits, and either what is to be said or the reason why the papers don't tell; see `Answer`."""
+    """Hits, and either the events of an answer or the reason why the papers do not answer; see `Answer`."""
 
     hits: tuple[Hit, ...]
     looked_at: int
     said: Iterator[Said] = field(default_factory=lambda: iter(()))
     refusal: str | None = None
     answerability: float = 1.0
-    filters: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
     near_misses: tuple[Hit, ...] = ()

@@ -1,4 +1,4 @@
-"""What an answer is made of: a comparison, a list of papers, findings of several papers, or a few sentences."""
+"""The shape of an answer: a comparison, a list of papers, findings of several papers, or a few sentences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from rag.answer.relevance import Assessment
 from rag.config import AnswerConfig
-from rag.query.intent import asks_for_number, asks_for_papers, asks_to_compare
+from rag.records import Intent, Query
 
 FEW = 2  # relevant papers are quoted at length, more are listed
 _ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
@@ -29,16 +29,17 @@ class Shape:
     alone: bool
 
 
-def shape_of(question: str, assessment: Assessment, config: AnswerConfig) -> Shape:
+def shape_of(query: Query, assessment: Assessment, config: AnswerConfig) -> Shape:
     """Choose the shape of an answer by what is asked, and by how many papers answer."""
     rows, alone = assessment.answering(config), assessment.stands_alone(_ALONE)
-    if asks_to_compare(question) and len(rows) > 1:
+    if query.intent is Intent.COMPARISON and len(rows) > 1:
         return Shape("comparison", tuple(rows[:_COMPARED]), alone)
-    if asks_for_papers(question):
-        return Shape("list", tuple(assessment.listed(config)), alone)
-    if alone and question.rstrip().endswith("?"):
+    if query.papers_wanted:
+        listed = assessment.listed(config)[: query.metadata.limit]
+        return Shape("list", tuple(listed), alone)
+    if alone and query.question.rstrip().endswith("?"):
         rows = rows[:1]
-    if len(rows) > 1 and not asks_for_number(question):
+    if len(rows) > 1 and not query.quantity:
         return Shape(
             "findings", tuple(rows if len(rows) <= FEW else assessment.listed(config)), alone
         )

@@ -1,8 +1,9 @@
-"""How well does evidence support a sentence? A score from 0 to 1, and what of the sentence the evidence lacks.
+"""Score from 0 to 1 how well evidence supports a sentence, and list its numbers without evidence.
 
-A small logistic model over likeness (shared terms, cosine) and disagreement (negation, direction, numbers). Likeness
-alone can't tell a claim from its opposite. Weights, data and figures are in rag/_data/support.json, fitted by
-evals/fit_support.py with the built-in embedder; another embedder's cosines may lie elsewhere.
+The score is a small logistic model over similarity (shared terms, cosine) and disagreement
+(negation, direction, numbers), because similarity alone can't separate a claim from its opposite.
+Weights, data and figures are in rag/_data/support.json. evals/fit_support.py fitted them with the
+built-in embedder; the cosines of another embedder may have another scale.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ SUPPORT_FEATURES = (
 )
 
 _CONSIDERED = 12  # sentences of the evidence that are embedded
-_NEAREST = 3
+_NEAREST = 3  # sentences whose vectors are averaged
 _NONE: Mapping[str, Vectors] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How well evidence supports a sentence, 0 to 1.
+    """The support of a sentence by evidence, 0 to 1.
 
-    `best` is the index of the evidence that says it or comes nearest, None where there is none. `missing_numbers` are
-    the sentence's numbers, as printed, that stand nowhere in the evidence.
+    `best` is the index of the text that supports it best, None if there is no text. The sentence's
+    numbers that the evidence does not have are in `missing_numbers`, as printed.
     """
 
     score: float
@@ -55,7 +56,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`SUPPORT_FEATURES` of a sentence and its evidence, shape (6,), and the sentence of the evidence nearest to it."""
+    """The `SUPPORT_FEATURES`, shape (6,), and the evidence's sentence nearest to the one scored."""
 
     features: NDArray[np.float64]
     nearest: str
@@ -63,7 +64,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class SupportScorer:
-    """Scores with an embedder's vectors, or with a cross-encoder where there is one."""
+    """Scores with an embedder's vectors, or with the cross-encoder if one is given."""
 
     embedder: Embedder
     cross: CrossEncoder | None = None
@@ -71,16 +72,17 @@ class SupportScorer:
     def score(
         self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE
     ) -> Support:
-        """How well texts support a sentence together; 1 where one of them says it word for word.
+        """Score how well texts together support a sentence; 1 if one has it word for word.
 
-        `known` holds unit vectors of sentences of the evidence, which need not be embedded again.
-
-        White space does not count. Without a word in the sentence or in the evidence the score is 0. Terms and numbers
-        are looked for in all of the evidence, the rest in the 12 of its sentences that share most terms.
+        `known` has unit vectors of the evidence's sentences that need not be embedded again, by
+        their texts. White space is ignored. If the sentence or the evidence has no word, the score
+        is 0. Terms and numbers are searched in all of the evidence; the other features use the 12
+        sentences that share most terms. Raises ModelError if the sentence is too long for the
+        cross-encoder.
         """
         missing = missing_numbers(sentence, evidence)
-        parts = [split(text) for text in evidence]
-        quoted = next((n for n, said in enumerate(parts) if _says(said, sentence)), None)
+        split_texts = [split(text) for text in evidence]
+        quoted = next((n for n, parts in enumerate(split_texts) if _says(parts, sentence)), None)
         if quoted is not None:
             return Support(1.0, quoted, missing)
         if self.cross is not None:
@@ -88,40 +90,46 @@ class SupportScorer:
         compared = self.compare(sentence, evidence, known)
         if compared is None:
             return Support(0.0, None, missing)
-        best = next(n for n, said in enumerate(parts) if compared.nearest in said)
+        best = next(n for n, parts in enumerate(split_texts) if compared.nearest in parts)
         return Support(float(_model()(compared.features[np.newaxis])[0]), best, missing)
 
     def _entailed(
         self, cross: CrossEncoder, sentence: str, evidence: Sequence[str], missing: tuple[str, ...]
     ) -> Support:
-        """The best of each text and of all together, cut where they are longer than the model reads (Laban 2022)."""
+        """Return the maximum over each text alone and all texts joined (like Laban et al. 2022).
+
+        Texts that are longer than the model reads are cut into pieces.
+        """
         texts = [(number, text) for number, text in enumerate(evidence) if re.search(r"\w", text)]
         if not texts or not re.search(r"\w", sentence):
             return Support(0.0, None, missing)
-        room = cross.max_tokens
-        if (own := cross.count("", sentence)) > room // 2:
+        limit = cross.max_tokens
+        if (own := cross.count("", sentence)) > limit // 2:
             raise ModelError(
-                f"a sentence of {own} tokens leaves too little of support.max_tokens ({room}) for evidence"
+                f"a sentence of {own} tokens leaves too few of {limit} tokens for its evidence;"
+                " raise support.max_tokens"
             )
         joined = " ".join(text for _, text in texts)
         premises = [
-            (number, piece) for number, text in texts for piece in _cut(cross, text, sentence, room)
+            (number, piece)
+            for number, text in texts
+            for piece in _cut(cross, text, sentence, limit)
         ]
-        whole = _cut(cross, joined, sentence, room) if len(texts) > 1 else []
-        scores = cross.entails([*(piece for _, piece in premises), *whole], sentence)
+        together = _cut(cross, joined, sentence, limit) if len(texts) > 1 else []
+        scores = cross.entails([*(piece for _, piece in premises), *together], sentence)
         best = premises[int(scores[: len(premises)].argmax())][0]
         return Support(float(scores.max()), best, missing)
 
     def compare(
         self, sentence: str, evidence: Sequence[str], known: Mapping[str, Vectors] = _NONE
     ) -> Compared | None:
-        """What the model looks at, or None where the sentence or the evidence has no word."""
-        terms, said = set(analyse(sentence)), {part for text in evidence for part in split(text)}
-        if not split(sentence) or not said:
+        """Compute the model's features; None if the sentence or the evidence has no word."""
+        terms, parts = set(analyse(sentence)), {part for text in evidence for part in split(text)}
+        if not split(sentence) or not parts:
             return None
-        shared = {part: terms.intersection(analyse(part)) for part in said}
-        # Sorted by text too, so that neither choice nor rounding depends on the order of the evidence.
-        considered = sorted(said, key=lambda part: (-len(shared[part]), part))[:_CONSIDERED]
+        shared = {part: terms.intersection(analyse(part)) for part in parts}
+        # Sorted by text too, so that choice and rounding do not depend on the evidence's order.
+        considered = sorted(parts, key=lambda part: (-len(shared[part]), part))[:_CONSIDERED]
         nearest, cosine = self._nearest(sentence, considered, known)
         overlap = len(set().union(*shared.values())) / max(1, len(terms))
         missing = float(bool(missing_numbers(sentence, evidence)))
@@ -132,54 +140,64 @@ class SupportScorer:
     def _nearest(
         self, sentence: str, parts: Sequence[str], known: Mapping[str, Vectors]
     ) -> tuple[list[str], float]:
-        """The nearest parts, nearest first, and the sentence's cosine to their mean."""
+        """Return the nearest parts, nearest first, and the sentence's cosine to their mean."""
         unknown = [part for part in parts if part not in known]
-        asked, *made = self._embed([sentence, *unknown])
-        vectors = dict(zip(unknown, made, strict=True))
+        vector, *embedded = self._embed([sentence, *unknown])
+        vectors = dict(zip(unknown, embedded, strict=True))
         others = np.stack([vectors[part] if part in vectors else known[part] for part in parts])
-        order = np.argsort(-(others @ asked), kind="stable")[:_NEAREST]
+        order = np.argsort(-(others @ vector), kind="stable")[:_NEAREST]
         mean = normalise(others[order].mean(axis=0, keepdims=True))[0]
-        return [parts[n] for n in order], float(mean @ asked)
+        return [parts[n] for n in order], float(mean @ vector)
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, a row each; a text that is longer than the embedder reads has the mean of its pieces."""
-        read = [
+        """Embed texts to unit vectors, shape (n, d).
+
+        A text that is longer than the embedder reads gets the mean of its pieces' vectors.
+        """
+        split_texts = [
             pieces(text, self.embedder.count, self.embedder.identity.max_tokens) for text in texts
         ]
-        vectors = self.embedder.embed([piece for one in read for piece in one])
-        starts = np.cumsum([0, *(len(one) for one in read[:-1])])
+        vectors = self.embedder.embed([piece for parts in split_texts for piece in parts])
+        # The row of each text's first piece; `reduceat` adds up the rows from there to the next.
+        starts = np.cumsum([0, *(len(parts) for parts in split_texts[:-1])])
         return normalise(np.add.reduceat(vectors, starts))
 
 
-def _cut(cross: CrossEncoder, text: str, sentence: str, room: int) -> list[str]:
-    """The text in pieces that fit beside the sentence."""
-    return list(pieces(text, lambda piece: cross.count(piece, sentence), room))
+def _cut(cross: CrossEncoder, text: str, sentence: str, limit: int) -> list[str]:
+    """Cut a text into pieces that fit the cross-encoder together with the sentence."""
+    return list(pieces(text, lambda piece: cross.count(piece, sentence), limit))
 
 
 def missing_numbers(sentence: str, evidence: Sequence[str]) -> tuple[str, ...]:
-    """The numbers of the sentence, as printed, that stand nowhere in the evidence."""
-    there = frozenset[float]().union(
+    """Return the sentence's numbers, as printed, that the evidence does not have."""
+    found = frozenset[float]().union(
         *(values for text in evidence for values in numbers(text).values())
     )
-    return tuple(printed for printed, values in numbers(sentence).items() if not values & there)
+    return tuple(printed for printed, values in numbers(sentence).items() if not values & found)
 
 
 def _disagreement(sentence: str, nearest: Sequence[str]) -> tuple[float, float, float]:
-    """Negation in only one of sentence and nearest part; agreement in direction with all; one the nearest lacks."""
-    apart = negated(sentence) != negated(nearest[0])
-    asked, said = directions(sentence), [directions(part) for part in nearest]
-    together = _sign(*asked) * _sign(sum(up for up, _ in said), sum(down for _, down in said))
-    lacking = any(wanted > there for wanted, there in zip(asked, said[0], strict=True))
-    return float(apart), together, float(lacking)
+    """Return the features "negation differs", "same direction" and "direction is missing".
+
+    The first and the last compare the sentence with the nearest part, the second with all parts.
+    """
+    negation_differs = negated(sentence) != negated(nearest[0])
+    wanted, found = directions(sentence), [directions(part) for part in nearest]
+    same = _sign(*wanted) * _sign(sum(up for up, _ in found), sum(down for _, down in found))
+    missing = any(number > there for number, there in zip(wanted, found[0], strict=True))
+    return float(negation_differs), same, float(missing)
 
 
 def _sign(up: int, down: int) -> float:
-    """From -1, all words say less, to 1, all say more."""
+    """Scale the direction to -1 (all words say less) to 1 (all words say more)."""
     return (up - down) / max(1, up + down)
 
 
 def _says(parts: Sequence[str], sentence: str) -> bool:
-    """Whether whole sentences are this sentence, white space aside; "it is false that ..." doesn't say the rest."""
+    """Check whether a part, or several in a row, equal the sentence except for white space.
+
+    Only complete parts count: "It is false that X." does not say X.
+    """
     words = r"\s+".join(re.escape(word) for word in sentence.split())
     return bool(words) and bool(re.search(rf"\n{words}\n", "\n" + "\n".join(parts) + "\n"))
 

@@ -1,4 +1,4 @@
-"""What the ask path expects of whatever turns a search's hits into sentences."""
+"""What the ask path expects of anything that turns a search's hits into sentences."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from rag.answer.relevance import Assessment
-from rag.records import Said
+from rag.records import Query, Said
 from rag.search import SearchResult
 
 
 class Synthesizer(Protocol):
-    """Says an answer, sentence by sentence."""
+    """Writes an answer, sentence by sentence."""
 
     @property
     def least_answerability(self) -> float:
@@ -19,10 +19,7 @@ class Synthesizer(Protocol):
         ...
 
     def statements(
-        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+        self, query: Query, result: SearchResult, assessment: Assessment
     ) -> Iterator[Said]:
-        """The answer's statements with marks counting from 1, and what the reader must know besides.
-
-        `whole` is the question as asked where `question` is only the topic that its filters leave.
-        """
+        """Yield the answer's statements with citation numbers from 1, and notices for the reader."""
         ...

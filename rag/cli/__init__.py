@@ -1,4 +1,4 @@
-"""`rag ...`: the command line. Heavy libraries are imported inside the commands that need them."""
+"""The `rag` command line. Heavy libraries are imported inside the commands that need them."""
 
 from rag.cli import ask_commands, eval_commands, library_commands, serve_commands
 from rag.cli.commands import app

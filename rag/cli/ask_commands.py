@@ -1,4 +1,4 @@
-"""Commands that ask the papers."""
+"""Commands that ask questions about the papers: ask, replay, chat, search and demo."""
 
 from __future__ import annotations
 
@@ -36,55 +36,70 @@ def ask(
         bool,
         typer.Option(
             "--no-filters",
-            help="Search for all words; let none of them filter or order the papers.",
+            help="Search for all words; do not filter or order the papers by any of them.",
         ),
     ] = False,
     from_year: Annotated[
-        int | None, typer.Option("--from-year", metavar="YEAR", help="Only papers since.")
+        int | None,
+        typer.Option("--from-year", metavar="YEAR", help="Only papers of this year or later."),
     ] = None,
     to_year: Annotated[
-        int | None, typer.Option("--to-year", metavar="YEAR", help="Only papers until.")
+        int | None,
+        typer.Option("--to-year", metavar="YEAR", help="Only papers of this year or earlier."),
     ] = None,
     sources: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="FILE", help="Only papers of this file; may be repeated."),
+        typer.Option(
+            "--source", metavar="FILE", help="Only papers from this file; may be repeated."
+        ),
     ] = None,
     organisations: Annotated[
         list[str] | None,
-        typer.Option("--organisation", metavar="NAME", help="Only papers by it; may be repeated."),
+        typer.Option(
+            "--organisation",
+            metavar="NAME",
+            help="Only papers by this organisation; may be repeated.",
+        ),
     ] = None,
-    only: Annotated[
+    paper_ids: Annotated[
         list[str] | None,
         typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated."),
     ] = None,
     export_to: Annotated[
         Path | None,
         typer.Option(
-            "--export", metavar="FILE", help="Also write it to a .md, .bib or .json file."
+            "--export", metavar="FILE", help="Also write the answer to a .md, .bib or .json file."
         ),
     ] = None,
-    whole: Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Print all papers of a long list.")
+    ] = False,
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="FILE", help="Keep the answer and all that it came from."),
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Save the answer with its passages, prompts and settings, for rag replay.",
+        ),
     ] = None,
     quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the papers; every sentence of the answer shows the sentences that support it."""
+    """Answer a question; every sentence of the answer cites the sentences that support it."""
     from rag.output import bundle
     from rag.output.export import export, exportable
     from rag.records import Scope
     from rag.records.json_format import answer_row
 
+    # Check the target files first: an answer can take minutes.
     if export_to:
         exportable(export_to)
     if save and bundle.savable(save) == export_to:
-        raise InputError(f"--save and --export both name {save}; name two files")
+        raise InputError(f"--save and --export both name {save}; give two different files")
     scope = Scope(
-        from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(only or ())
+        from_year, to_year, tuple(sources or ()), tuple(organisations or ()), tuple(paper_ids or ())
     )
     with opened(home, profile, quotes=quotes) as assistant:
         turns = _read_history(history)
@@ -93,7 +108,7 @@ def ask(
             print_json(answer_row(answer))
         else:
             answer = print_answer(
-                assistant, question, turns, filters=not no_filters, scope=scope, whole=whole
+                assistant, question, turns, filters=not no_filters, scope=scope, show_all=show_all
             )
         if save is not None:
             bundle.save(bundle.pack(answer, turns, assistant.config, filters=not no_filters), save)
@@ -103,18 +118,19 @@ def ask(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rag ask --save wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that rag ask --save wrote.")],
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Ask a saved question again and show what differs; status 1 where the answer does."""
+    """Ask a saved question again and show the differences; status 1 if the answer differs."""
     from rag.output import bundle
     from rag.records.json_format import turns_from
 
     before = bundle.load(file)
-    known = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
-    quoted = before.config.get("answer.synthesizer") == "extractive"
-    with opened(home, known, quotes=quoted) as assistant:
+    # Use the profile that the saved answer was made with, unless the user names another.
+    replayed_profile = profile or os.environ.get("RAG_PROFILE") or before.config.get("profile")
+    quotes = before.config.get("answer.synthesizer") == "extractive"
+    with opened(home, replayed_profile, quotes=quotes) as assistant:
         turns = turns_from(before.history)
         answer = assistant.ask(before.question, turns, filters=before.filters, scope=before.scope)
         after = bundle.pack(answer, turns, assistant.config, filters=before.filters)
@@ -127,14 +143,17 @@ def replay(
 
 @app.command()
 def chat(quotes: Quotes = False, home: Home = None, profile: Profile = None) -> None:
-    """Ask one question after the other; each may refer to those before. An empty line or Ctrl-D ends it."""
+    """Ask several questions in one conversation; each may refer to earlier ones.
+
+    An empty line or Ctrl-D ends the chat.
+    """
     from rag.records.json_format import turns_from
 
     history: list[Turn] = []
     with opened(home, profile, quotes=quotes) as assistant:
         papers = assistant.status().papers
         assistant.warm()
-        typer.echo(f"{papers} papers. Ask away; an empty line ends the chat.")
+        typer.echo(f"{papers} papers. Type a question; an empty line ends the chat.")
         while question := _next_question():
             try:
                 answer = print_answer(assistant, question, history)
@@ -147,18 +166,20 @@ def chat(quotes: Quotes = False, home: Home = None, profile: Profile = None) -> 
 @app.command()
 def search(
     question: _Question,
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="How many papers.")] = None,
+    k: Annotated[int | None, typer.Option("-k", metavar="N", help="The number of papers.")] = None,
     budget: Annotated[
         int | None,
         typer.Option(
-            "--budget", metavar="TOKENS", help="Only passages that fit so many tokens together."
+            "--budget",
+            metavar="TOKENS",
+            help="Only the best passages that together fit this number of tokens.",
         ),
     ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the papers a question finds, with the stages that found them."""
+    """Show the papers that a question finds, and the search stages that found them."""
     from rag.output.plain_text import hit_lines
     from rag.records.json_format import hit_row
 
@@ -167,10 +188,10 @@ def search(
     if budget is not None:
         from rag.text.tokens import fitting
 
-        fits = fitting([hit.text for hit in hits], budget)
-        if not fits:
+        fitting_hits = fitting([hit.text for hit in hits], budget)
+        if not fitting_hits:
             raise InputError(f"not even the first passage fits {budget} tokens")
-        hits = hits[:fits]
+        hits = hits[:fitting_hits]
     if as_json:
         print_json([hit_row(hit) for hit in hits])
     else:
@@ -184,7 +205,7 @@ def demo(
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Ingest the bundled sample library and ask it a question."""
+    """Ingest the bundled sample papers and answer a question about them."""
     with opened(sample_home(home, profile), profile, quotes=quotes) as assistant:
         ingest_samples(assistant)
         typer.echo(f"\n> {question}\n")
@@ -198,19 +219,22 @@ def print_answer(
     *,
     filters: bool = True,
     scope: Scope | None = None,
-    whole: bool = False,
+    show_all: bool = False,
 ) -> Answer:
-    """Print an answer as it comes, then its sources; of a long list only its beginning, unless it is wanted whole."""
+    """Print an answer while it is produced, then its sources, and return it.
+
+    Of a long list only the first papers are printed, unless `show_all` is set.
+    """
     from rag.output import plain_text
     from rag.records import Finished, Notice, Preview, Scope, Statement
 
-    most = None if whole else plain_text.MOST_LISTED
-    listed: list[str] = []
+    limit = None if show_all else plain_text.MAX_LISTED
+    titles: list[str] = []  # of the papers listed so far; several statements may share one
     events = assistant.ask_stream(question, history, filters=filters, scope=scope or Scope())
     for event in _with_stages(events):
         if isinstance(event, Statement):
-            listed += [event.title] if event.title and event.title not in listed else []
-            if most is None or len(listed) <= most:
+            titles += [event.title] if event.title and event.title not in titles else []
+            if limit is None or len(titles) <= limit:
                 print_blocks([list(plain_text.statement_lines(event))])
         elif isinstance(event, Notice):
             print_blocks([list(plain_text.notice_lines(event))])
@@ -218,14 +242,14 @@ def print_answer(
             print_blocks([list(plain_text.preview_lines(event.statement))])
         elif isinstance(event, Finished):
             answer = event.answer
-            left = len(listed) - most if most is not None else 0
+            not_printed = len(titles) - limit if limit is not None else 0
             blocks = (
                 list(plain_text.refusal_lines(answer)) if answer.refusal else [],
-                [plain_text.rest_line(left)] if left > 0 else [],
-                list(plain_text.source_lines(answer, most)),
+                [plain_text.rest_line(not_printed)] if not_printed > 0 else [],
+                list(plain_text.source_lines(answer, limit)),
                 list(plain_text.near_miss_lines(answer)),
                 list(
-                    plain_text.excluded_lines(answer, None if whole else plain_text.MOST_EXCLUDED)
+                    plain_text.excluded_lines(answer, None if show_all else plain_text.MAX_EXCLUDED)
                 ),
                 [plain_text.closing_line(answer)],
             )
@@ -235,11 +259,12 @@ def print_answer(
 
 
 def _with_stages(events: Iterator[Event]) -> Iterator[Event]:
-    """The events; on a terminal what is being done stands on standard error until the next one comes."""
+    """Pass the events on; on a terminal, show the current stage on standard error meanwhile."""
     from rag.records import Stage
 
     def show(text: str) -> None:
         if sys.stderr.isatty():
+            # Return to the start of the line and erase it, so that stages replace each other.
             typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
     try:

@@ -1,4 +1,4 @@
-"""Commands that measure the answers."""
+"""Commands that evaluate the answers and export feedback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from rag.errors import InputError
 DataFolder = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="FOLDER", help="Where the data sets lie (by default ../shared/datasets)."
+        "--data",
+        metavar="FOLDER",
+        help="The folder of the data sets (default: ../shared/datasets).",
     ),
 ]
 
@@ -24,31 +26,36 @@ def eval_run(
     suites: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SUITE...", help="Suites, or folders that are one (by default demo)."
+            metavar="SUITE...", help="Names of suites, or folders with a suite (default: demo)."
         ),
     ] = None,
     data: DataFolder = None,
     questions: Annotated[
         Path | None,
         typer.Option(
-            "--questions", metavar="FILE", help="Other questions for the one suite named."
+            "--questions",
+            metavar="FILE",
+            help="Questions to use instead of the suite's; with one suite only.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FOLDER", help="The run's folder (by default a new one in runs/)."
+            "--out", metavar="FOLDER", help="The run's folder (default: a new one in runs/)."
         ),
     ] = None,
     quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Run suites: figures with intervals here, a report in the run's folder. The word run may be left out."""
+    """Run suites; print scores with intervals and write a report.
+
+    The word "run" may be omitted: rag eval demo.
+    """
     import evals
     from evals import tables
 
-    done = evals.run(
+    result = evals.run(
         suites or ["demo"],
         home=home,
         profile=profile,
@@ -58,8 +65,8 @@ def eval_run(
         quotes=quotes,
         say=say,
     )
-    tables.print_figures(done)
-    typer.echo(f"report: {done.folder / 'report.html'}")
+    tables.print_figures(result)
+    typer.echo(f"report: {result.folder / 'report.html'}")
 
 
 @evaluation.command("compare")
@@ -67,7 +74,7 @@ def eval_compare(
     a: Annotated[Path, typer.Argument(metavar="RUN")],
     b: Annotated[Path, typer.Argument(metavar="RUN")],
 ) -> None:
-    """Compare two runs case by case: which is better, by how much, and whether it is chance."""
+    """Compare two runs case by case: which is better, by how much, and if it may be chance."""
     import evals
     from evals import tables
 
@@ -79,13 +86,13 @@ def eval_gate(
     run: Annotated[Path, typer.Argument(metavar="RUN")],
     gates: Annotated[Path, typer.Argument(metavar="GATES")],
 ) -> None:
-    """Check a run against a file of gates; status 1 where a figure falls short."""
+    """Check a run against a file of gates; status 1 if a figure misses its gate."""
     import evals
     from evals.comparing import check_gates
 
     checked = check_gates(evals.read(run), gates)
     for gate in checked:
-        typer.echo(f"{'kept' if gate.kept else 'MISSED':<7}{gate}")
+        typer.echo(f"{'passed' if gate.kept else 'FAILED':<7}{gate}")
     if not all(gate.kept for gate in checked):
         raise typer.Exit(FAILED)
 
@@ -100,7 +107,7 @@ def eval_baselines(
         bool,
         typer.Option(
             "--answers",
-            help="Answer one suite by the profile's language model, not only find papers.",
+            help="Also write answers with the profile's language model; for one suite.",
         ),
     ] = False,
     questions: Annotated[
@@ -111,21 +118,21 @@ def eval_baselines(
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Run the peers on the same papers and questions, each in an environment of its own."""
+    """Run other systems on the same papers and questions, each in its own environment."""
     from evals import peer_answers, peers, tables
 
     names = suites or ["demo"]
     if (answers and len(names) > 1) or (questions and not answers):
-        raise InputError("--answers goes with one suite, --questions with --answers")
+        raise InputError("--answers needs exactly one suite, and --questions needs --answers")
     if answers:
-        done_runs = peer_answers.run(
+        results = peer_answers.run(
             names[0], only, questions=questions, home=home, profile=profile, data=data, say=say
         )
     else:
-        done_runs = peers.run(names, only, home=home, profile=profile, data=data, say=say)
-    for done in done_runs:
-        tables.print_figures(done)
-        typer.echo(f"{done.folder}\n")
+        results = peers.run(names, only, home=home, profile=profile, data=data, say=say)
+    for result in results:
+        tables.print_figures(result)
+        typer.echo(f"{result.folder}\n")
 
 
 @feedback.command("export")
@@ -136,13 +143,14 @@ def feedback_export(
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Write the feedback as a suite: rag eval FOLDER then asks the same questions again."""
+    """Write the feedback as a suite: rag eval FOLDER asks the same questions again."""
     from evals.feedback import write_suite
     from rag.conversations.journal import Journal
 
     with opened(home, profile) as assistant:
         judged = Journal(assistant.config.folder).feedback()
-        cases, apart = write_suite(assistant.papers(), judged, target)
+        cases, unused = write_suite(assistant.papers(), judged, target)
     typer.echo(
-        f"{cases} judged questions and {apart} apart, without a judgement of papers, in {target}"
+        f"{cases} judged questions, and {unused} "
+        f"that do not say which papers are right, in {target}"
     )

@@ -1,4 +1,4 @@
-"""Commands on the papers of the library."""
+"""Commands that manage the library's papers and the models."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rag.errors import InputError
 
 @app.command()
 def ingest(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, or folders of them.")
-    ],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders.")],
     page_year: Annotated[
         int | None,
-        typer.Option("--page-year", metavar="YEAR", help="The year of dates printed without one."),
+        typer.Option(
+            "--page-year", metavar="YEAR", help="The year of dates that are printed without a year."
+        ),
     ] = None,
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read papers into the library: saved Daily Papers pages (.txt), JSON Lines (.jsonl, .jsonl.gz)."""
+    """Add papers to the library: Daily Papers pages (.txt), JSON Lines (.jsonl, .jsonl.gz)."""
     from rag.output.plain_text import failure_line
     from rag.records.json_format import ledger_row
 
@@ -43,10 +43,9 @@ def ingest(
             }
         )
     else:
-        said = (
-            ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "nothing read"
-        )
-        typer.echo(f"{said}; {report.embedded} texts embedded in {report.seconds:.1f} s")
+        summary = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+        summary = summary or "nothing read"
+        typer.echo(f"{summary}; {report.embedded} texts embedded in {report.seconds:.1f} s")
     for entry in report.failures:
         typer.echo(f"rag: {failure_line(entry)}", err=True)
     if report.failures:
@@ -55,7 +54,7 @@ def ingest(
 
 @app.command()
 def papers(home: Home = None, profile: Profile = None, as_json: AsJson = False) -> None:
-    """List the library's papers; with --json one object a line."""
+    """List the library's papers; with --json one object per line."""
     from rag.output.plain_text import facts
     from rag.records.json_format import paper_row
 
@@ -69,17 +68,17 @@ def papers(home: Home = None, profile: Profile = None, as_json: AsJson = False) 
 
 @app.command()
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="A paper's id, arXiv id or DOI.")],
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper's id, arXiv id or DOI.")],
     home: Home = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one paper with its abstract and where it was seen."""
+    """Show a paper with its abstract and the places where it was found."""
     from rag.output.plain_text import paper_lines
     from rag.records.json_format import paper_row
 
     with opened(home, profile) as assistant:
-        paper = assistant.paper(identity)
+        paper = assistant.paper(paper_id)
     if as_json:
         print_json({**paper_row(paper), "abstract": paper.abstract, "text": paper.text})
     else:
@@ -88,14 +87,14 @@ def show(
 
 @app.command()
 def remove(
-    identities: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of papers.")],
+    paper_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of papers.")],
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Take papers out of the library; the files they came from stay."""
+    """Remove papers from the library; the files that they came from are kept."""
     with opened(home, profile) as assistant:
-        for identity in identities:
-            typer.echo(f"removed {assistant.remove(identity).title}")
+        for paper_id in paper_ids:
+            typer.echo(f"removed {assistant.remove(paper_id).title}")
 
 
 @app.command()
@@ -103,7 +102,7 @@ def status(
     home: Home = None,
     profile: Profile = None,
     ledger: Annotated[
-        bool, typer.Option("--ledger", help="Also every entry of the last ingest.")
+        bool, typer.Option("--ledger", help="Also show every entry of the last ingest.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +122,7 @@ def status(
         "embedder": now.embedder,
         "indexes": dict(now.indexes),
         "files": {
-            source: {str(one): n for one, n in counts.items()}
+            source: {str(outcome): number for outcome, number in counts.items()}
             for source, counts in now.files.items()
         },
         "failures": [ledger_row(entry) for entry in now.failures],
@@ -139,8 +138,8 @@ def status(
         f"{'indexes':<10} " + ", ".join(f"{name} {state}" for name, state in now.indexes.items())
     )
     for source, counts in now.files.items():
-        said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-        typer.echo(f"{'read':<10} {source}: {said}")
+        summary = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+        typer.echo(f"{'read':<10} {source}: {summary}")
     for entry in entries:
         typer.echo(
             f"{entry.outcome:<10} {entry.source}, line {entry.line}: {entry.title or entry.reason}"
@@ -152,11 +151,11 @@ def status(
 
 @app.command()
 def rebuild(
-    embed: Annotated[bool, typer.Option("--embed", help="Also embed all papers anew.")] = False,
+    embed: Annotated[bool, typer.Option("--embed", help="Also embed all papers again.")] = False,
     home: Home = None,
     profile: Profile = None,
 ) -> None:
-    """Make the indexes anew from the catalog."""
+    """Rebuild the indexes from the catalog."""
     with opened(home, profile) as assistant:
         assistant.rebuild(embed=embed)
         typer.echo(f"rebuilt the indexes of {assistant.status().papers} papers")
@@ -166,51 +165,51 @@ def rebuild(
 def pull(
     llm: Annotated[
         bool,
-        typer.Option("--llm", help="Fetch a language model that writes answers without a GPU."),
+        typer.Option("--llm", help="Download a language model that writes answers without a GPU."),
     ] = False,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Which language model; see rag models list."),
+        typer.Argument(metavar="NAME", help="The language model; see rag models list."),
     ] = None,
     profile: Profile = None,
 ) -> None:
-    """Fetch the embedder's files, and make its graph, if they are not here yet; with --llm a language model."""
+    """Download the embedder if it is missing; with --llm a language model."""
     if name and not llm:
-        raise InputError(f"{name} names a language model: rag models pull --llm {name}")
+        raise InputError(f"{name} is a language model; fetch it with: rag models pull --llm {name}")
     if llm:
         _pull_llm(name, profile)
         return
     with opened(None, profile) as assistant:
-        identity = assistant.embedder.identity
-    typer.echo(f"{identity} is ready")
+        embedder_id = assistant.embedder.identity
+    typer.echo(f"{embedder_id} is ready")
 
 
 def _pull_llm(name: str | None, profile: str | None) -> None:
     from rag.config import load_config
-    from rag.llm import local_models as table
+    from rag.llm import local_models
 
     cache = load_config(profile).llm.cache_folder
-    model = table.named(name) if name else table.default(say)
+    model = local_models.named(name) if name else local_models.default(say)
     if not model.path(cache).is_file():
         say(f"{model.name}: {model.size / 1e9:.1f} GB ({model.licence}), kept in {cache}")
     with model_progress() as progress:
-        path = table.pull(model, cache, progress)
+        path = local_models.pull(model, cache, progress)
     typer.echo(f"{model.name} is ready: {path}")
 
 
 @models.command("list")
 def list_models(profile: Profile = None) -> None:
-    """Show the language models that run without a GPU: their sizes and licences, which are here, and which writes."""
+    """List the language models that run without a GPU: size, licence, state."""
     from rag.config import load_config
-    from rag.llm import local_models as table
+    from rag.llm import local_models
 
-    config = table.settled(load_config(profile))
+    config = local_models.settled(load_config(profile))
     cache = config.llm.cache_folder
-    for model in table.MODELS:
+    for model in local_models.MODELS:
         here = "here" if model.path(cache).is_file() else "-"
         writes = (
             config.writes and config.llm.engine == "llama.cpp" and config.llm.model == model.name
         )
         line = f"{model.name:<24}{model.size / 1e9:>4.1f} GB  {model.licence:<12}{here:<6}"
         typer.echo((line + ("writes the answers" if writes else "")).rstrip())
-    typer.echo(f"kept in {cache}; fetch one with rag models pull --llm NAME")
+    typer.echo(f"models are kept in {cache}; fetch one with rag models pull --llm NAME")

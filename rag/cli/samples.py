@@ -1,4 +1,4 @@
-"""The bundled sample papers as a library of their own."""
+"""The bundled sample papers, in a separate library."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def sample_home(home: str | None, profile: str | None) -> str:
-    """A library of its own, so that the samples never mix with the user's papers."""
+    """Return the folder of the sample library, which is separate from the user's papers."""
     from rag.config import load_config
 
     return str(load_config(profile, home).folder / "demo")
 
 
 def ingest_samples(assistant: Assistant) -> None:
-    """Read them in, and say whose words they are."""
+    """Ingest the sample papers, and print that their summaries are in our own words."""
     from rag.resources import shipped
 
     with file_progress(quiet=False) as progress:

@@ -1,4 +1,4 @@
-"""Commands that serve: the pages, and the language model."""
+"""Commands that serve the web page and the language model."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ def ui(
     home: Home = None,
     profile: Profile = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="The address to serve at.")
+        str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=1, max=65535, help="The port (by default the first free from 7860)."
+            "--port", min=1, max=65535, help="The port (default: the first free port from 7860 on)."
         ),
     ] = None,
     auth: Annotated[
         Path | None,
         typer.Option(
-            "--auth", metavar="FILE", help="Ask for a name and a password; see `rag user`."
+            "--auth",
+            metavar="FILE",
+            help="Require a name and a password from this file; see `rag user`.",
         ),
     ] = None,
     share: Annotated[
-        bool, typer.Option("--share", help="Put the page on the internet by Gradio's relay.")
+        bool,
+        typer.Option("--share", help="Publish the page on the internet through Gradio's relay."),
     ] = False,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     samples: Annotated[
-        bool, typer.Option("--demo", help="Show the sample library of rag demo.")
+        bool, typer.Option("--demo", help="Serve the sample library of rag demo.")
     ] = False,
 ) -> None:
-    """Serve the chat, the library and the evaluation as pages in the browser."""
+    """Serve the chat, the library and the evaluation as web pages."""
     from ui.server import Address, serve
 
     address = Address(host, port, auth, share, browser)
@@ -58,7 +61,7 @@ def user(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     name: Annotated[str, typer.Argument(metavar="NAME")],
 ) -> None:
-    """Set a user's password in a password file for `rag ui --auth FILE` (htpasswd's bcrypt format)."""
+    """Set a user's password in a file for `rag ui --auth FILE` (htpasswd's bcrypt format)."""
     from ui.users import keep_user
 
     keep_user(file, name, typer.prompt("Password", hide_input=True, confirmation_prompt=True))
@@ -67,21 +70,23 @@ def user(
 
 @llm.callback()
 def _llm() -> None:
-    """Keeps `serve` a command of its own, though there is no other yet."""
+    """Serve the language model."""  # a callback makes Typer keep a single command as a subcommand
 
 
 @llm.command()
 def serve(
     flags: Annotated[
-        list[str] | None, typer.Argument(metavar="-- FLAG...", help="More flags for vllm serve.")
+        list[str] | None, typer.Argument(metavar="-- FLAG...", help="Extra flags for vllm serve.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Don't look at the GPUs first.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do not check the GPUs' free memory first.")
+    ] = False,
     log: Annotated[
-        Path | None, typer.Option("--log", metavar="FILE", help="Where the server's log goes.")
+        Path | None, typer.Option("--log", metavar="FILE", help="The server's log file.")
     ] = None,
     profile: Profile = None,
 ) -> None:
-    """Start the profile's language model and keep it until Ctrl-C: vLLM (as with --profile gpu), or llama.cpp."""
+    """Serve the profile's language model until Ctrl-C: with vLLM (--profile gpu) or llama.cpp."""
     import shlex
 
     import platformdirs
@@ -96,12 +101,12 @@ def serve(
     if config.engine == "llama.cpp":
         if flags:
             raise InputError(
-                f"flags are for vLLM, and llm.engine is {config.engine}; leave them out"
+                f"extra flags are for vLLM, but llm.engine is {config.engine}; remove the flags"
             )
         serve_local(config, log or logs / "llama.cpp.log", say)
         return
-    line = serving.command_line(config, flags or ())
-    typer.echo(shlex.join(line))
+    command = serving.command_line(config, flags or ())
+    typer.echo(shlex.join(command))
     if not force:
         serving.check_cards(config, serving.cards())
-    serving.serve(line, config, log or logs / "vllm.log", say)
+    serving.serve(command, config, log or logs / "vllm.log", say)

@@ -1,4 +1,4 @@
-"""What the commands print, and how they show that work goes on."""
+"""Output of the commands, and the display of progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(home: str | None, profile: str | None, *, quotes: bool = False) -> Iterator[Assistant]:
-    """The assistant of a library; what it fetches is shown."""
+    """Open the assistant of a library, and show the progress of downloads."""
     from rag.assistant import Assistant
 
     with (
@@ -27,24 +27,24 @@ def opened(home: str | None, profile: str | None, *, quotes: bool = False) -> It
 
 
 def say(line: str) -> None:
-    """Tell the user something that is no result."""
+    """Print a message to standard error, separate from the results."""
     typer.echo(line, err=True)
 
 
 def print_blocks(blocks: Sequence[Sequence[str]]) -> None:
-    """Print lines with an empty one after each block."""
+    """Print blocks of lines, each followed by an empty line."""
     for block in blocks:
         typer.echo("\n".join(block) + "\n")
 
 
 def print_json(value: Any) -> None:
-    """Print a result for programs."""
+    """Print a result as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 @contextmanager
 def file_progress(*, quiet: bool) -> Iterator[Any]:
-    """A callback that shows the file at hand, or None where nobody looks."""
+    """Yield a callback that shows the current file, or None if no terminal would show it."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -59,14 +59,15 @@ def file_progress(*, quiet: bool) -> Iterator[Any]:
 
 @contextmanager
 def model_progress() -> Iterator[Any]:
-    """A callback that says once what is fetched, and shows a bar on a terminal."""
+    """Yield a callback that announces each download once, and on a terminal shows a bar."""
     bars: dict[str, Any] = {}
 
-    def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = _bar(f"fetching {what}, once", total)
-        if bars[what] is not None:
-            bars[what][0].update(bars[what][1], completed=done)
+    def show(name: str, done: int, total: int) -> None:
+        if name not in bars:
+            bars[name] = _bar(f"fetching {name} (only once)", total)
+        if bars[name] is not None:
+            bar, task = bars[name]
+            bar.update(task, completed=done)
 
     try:
         yield show

@@ -1,1 +1,1 @@
-"""Conversations: kept, and with marks that count on."""
+"""Conversations: storage, and citation numbers that continue from turn to turn."""

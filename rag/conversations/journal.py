@@ -1,7 +1,7 @@
-"""Conversations and what readers think of the answers, in a database of its own beside the library.
+"""Conversations and the readers' judgements of answers, in a database next to the library's.
 
-It needs no lock of the library. Each operation is one short transaction on a connection of its own, so threads and
-processes share the file; what was added is on the disk before the call returns.
+The library's lock is not needed. Each operation opens its own connection for one short transaction,
+so threads and processes can share the file. Added turns are on disk before the call returns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rag.records import Answer
 from rag.records.json_format import answer_from, kept_row
 
 _VERSION = 1
-_PATIENCE = 30.0  # seconds that a writer waits for others
+_LOCK_TIMEOUT = 30.0  # seconds that a writer waits for other writers
 _SCHEMA = (
     """CREATE TABLE conversations (
         id TEXT PRIMARY KEY, user TEXT NOT NULL, title TEXT NOT NULL,
@@ -35,7 +35,7 @@ _SCHEMA = (
         asked TEXT NOT NULL, folded TEXT NOT NULL,  -- question and answer, case-folded
         record TEXT NOT NULL,          -- the answer as JSON
         good INTEGER, word TEXT NOT NULL DEFAULT '',
-        replaced TEXT                  -- when the turn was taken back, NULL for one that stands
+        replaced TEXT                  -- when the turn was withdrawn; NULL for a current turn
     )""",
     "CREATE UNIQUE INDEX turns_number ON turns (conversation, number) WHERE replaced IS NULL",
     "CREATE INDEX turns_conversation ON turns (conversation)",
@@ -44,7 +44,10 @@ _SCHEMA = (
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation at a glance; `started` and `updated` are UTC ISO times, `turns` counts those that stand."""
+    """Summary of a conversation.
+
+    `started` and `updated` are ISO times in UTC; `turns` is the number of current turns.
+    """
 
     id: str
     title: str
@@ -55,7 +58,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class KeptTurn:
-    """A question and its answer, `number` from 1; `good` and `word` are the reader's judgement, None where none."""
+    """A question and its answer.
+
+    `number` counts from 1, `asked` is the ISO time in UTC. `good` is the reader's judgement (None
+    if there is none), `word` the reason that the reader gave.
+    """
 
     number: int
     asked: str
@@ -66,9 +73,11 @@ class KeptTurn:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A judgement of one answer: `papers` are the ids that it cited, `turns` the questions that it went on from.
+    """A reader's judgement of one answer.
 
-    `scoped` says that the reader had restricted the papers; `asked` is the UTC ISO time of the question.
+    `papers` are the ids of the cited papers. `turns` are the earlier questions if this one was a
+    follow-up, else empty. `scoped` is true if the reader had restricted the papers. `asked` is the
+    ISO time of the question in UTC.
     """
 
     question: str
@@ -82,54 +91,59 @@ class Feedback:
 
 
 class Journal:
-    """The conversations of all users of a library, kept in `journal.db` in its folder, which the first one makes.
+    """The conversations of all users, in `journal.db` in the library's folder.
 
-    A user sees and changes only what is theirs: all else is NotFound. Raises LibraryError where the file is damaged
-    or can't be written, LibraryTooNew where a later version wrote it; the file is then left as it is.
+    The file is created with the first conversation. Users see and change their own conversations
+    only; for others, methods raise NotFound. Methods raise LibraryError if the file is damaged or
+    can't be written, and LibraryTooNew if a later version wrote it; the file then stays unchanged.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.db"
 
     def start(self, user: str, title: str) -> str:
-        """Begin a conversation and return its id."""
-        identity, now = f"c-{secrets.token_hex(8)}", _now()
+        """Start a conversation and return its id."""
+        conversation_id, now = f"c-{secrets.token_hex(8)}", _now()
         with self._writing(create=True) as db:
-            row = (identity, _clean(user), _clean(title), _clean(title).casefold(), now, now)
+            folded = _clean(title).casefold()
+            row = (conversation_id, _clean(user), _clean(title), folded, now, now)
             db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?)", row)
-        return identity
+        return conversation_id
 
     def conversations(self, user: str, matching: str = "") -> tuple[Conversation, ...]:
-        """A user's conversations, newest first; with `matching` those with it in a title, a question or an answer."""
+        """Return a user's conversations, latest first.
+
+        With `matching`, only those with this text in the title, a question or an answer.
+        """
         query = """SELECT id, title, started, updated,
-            (SELECT count(*) FROM turns WHERE conversation = c.id AND replaced IS NULL) FROM conversations AS c
+            (SELECT count(*) FROM turns WHERE conversation = c.id AND replaced IS NULL)
+            FROM conversations AS c
             WHERE user = ?1 AND (?2 = '' OR instr(folded, ?2) OR EXISTS (SELECT 1 FROM turns
-            WHERE conversation = c.id AND replaced IS NULL AND instr(folded, ?2))) ORDER BY updated DESC, id"""
+            WHERE conversation = c.id AND replaced IS NULL AND instr(folded, ?2)))
+            ORDER BY updated DESC, id"""
         with self._reading() as db:
             rows = db.execute(query, (_clean(user), _clean(matching).strip().casefold())).fetchall()
         return tuple(Conversation(*row) for row in rows)
 
     def add(self, user: str, conversation: str, answer: Answer) -> int:
-        """Keep an answer as the next turn and return its number."""
+        """Store an answer as the next turn and return the turn's number."""
         record = json.dumps(kept_row(answer), ensure_ascii=False)
         folded = f"{answer.question}\n{answer.text}".casefold()
         now = _now()
         with self._writing() as db:
             _check_own(db, user, conversation)
-            [last] = db.execute(
-                "SELECT coalesce(max(number), 0) FROM turns WHERE conversation = ? AND replaced IS NULL",
-                (conversation,),
-            ).fetchone()
+            query = """SELECT coalesce(max(number), 0) FROM turns
+                WHERE conversation = ? AND replaced IS NULL"""
+            [last] = db.execute(query, (conversation,)).fetchone()
+            insert = """INSERT INTO turns (conversation, number, asked, folded, record)
+                VALUES (?, ?, ?, ?, ?)"""
             row = (conversation, last + 1, now, _clean(folded), _clean(record))
-            db.execute(
-                "INSERT INTO turns (conversation, number, asked, folded, record) VALUES (?, ?, ?, ?, ?)",
-                row,
-            )
+            db.execute(insert, row)
             db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (now, conversation))
         return int(last) + 1
 
     def turns(self, user: str, conversation: str) -> tuple[KeptTurn, ...]:
-        """The turns that stand, in their order."""
+        """Return the current turns of a conversation, in order."""
         query = """SELECT number, asked, record, good, word FROM turns
             WHERE conversation = ? AND replaced IS NULL ORDER BY number"""
         with self._reading() as db:
@@ -143,21 +157,22 @@ class Journal:
         )
 
     def cut(self, user: str, conversation: str, number: int) -> None:
-        """Take back the turns from this number on; the file keeps them, marked as replaced."""
-        query = "UPDATE turns SET replaced = ? WHERE conversation = ? AND number >= ? AND replaced IS NULL"
+        """Withdraw the turns from this number on; the file keeps them, marked as replaced."""
+        query = """UPDATE turns SET replaced = ?
+            WHERE conversation = ? AND number >= ? AND replaced IS NULL"""
         with self._writing() as db:
             _check_own(db, user, conversation)
             db.execute(query, (_now(), conversation, number))
 
     def rename(self, user: str, conversation: str, title: str) -> None:
-        """Give a conversation another title."""
+        """Change the title of a conversation."""
         with self._writing() as db:
             _check_own(db, user, conversation)
             row = (_clean(title), _clean(title).casefold(), conversation)
             db.execute("UPDATE conversations SET title = ?, folded = ? WHERE id = ?", row)
 
     def delete(self, user: str, conversation: str) -> None:
-        """Delete a conversation with its turns and their judgements, for good."""
+        """Delete a conversation with its turns and judgements, permanently."""
         with self._writing() as db:
             _check_own(db, user, conversation)
             db.execute("DELETE FROM turns WHERE conversation = ?", (conversation,))
@@ -166,35 +181,43 @@ class Journal:
     def judge(
         self, user: str, conversation: str, number: int, good: bool | None, word: str = ""
     ) -> None:
-        """Say whether a turn's answer was good, and why; None takes the judgement back."""
-        query = "UPDATE turns SET good = ?, word = ? WHERE conversation = ? AND number = ? AND replaced IS NULL"
+        """Store whether a turn's answer was good, and why; None withdraws the judgement."""
+        query = """UPDATE turns SET good = ?, word = ?
+            WHERE conversation = ? AND number = ? AND replaced IS NULL"""
         with self._writing() as db:
             _check_own(db, user, conversation)
             if not db.execute(query, (good, _clean(word), conversation, number)).rowcount:
                 raise NotFound(f"the conversation has no turn {number}")
 
     def feedback(self) -> Iterator[Feedback]:
-        """All judgements of all users, oldest question first; those of turns taken back since are among them."""
-        query = "SELECT key, conversation, asked, record, good, word FROM turns WHERE good IS NOT NULL ORDER BY key"
-        before = """SELECT record ->> 'question' FROM turns WHERE conversation = ? AND key < ?
-            AND (replaced IS NULL OR replaced > ?) ORDER BY key"""
+        """Yield the judgements of all users, oldest question first, including withdrawn turns."""
+        query = """SELECT key, conversation, asked, record, good, word FROM turns
+            WHERE good IS NOT NULL ORDER BY key"""
+        # The turns that were current when the question was asked: a turn that was withdrawn later
+        # belongs to them, one that was withdrawn before does not.
+        earlier_query = """SELECT record ->> 'question' FROM turns
+            WHERE conversation = ? AND key < ? AND (replaced IS NULL OR replaced > ?)
+            ORDER BY key"""
         with self._reading() as db:
             rows = db.execute(query).fetchall()
             earlier = {
-                row[0]: [one for (one,) in db.execute(before, (row[1], row[0], row[2]))]
-                for row in rows
+                key: [
+                    question
+                    for (question,) in db.execute(earlier_query, (conversation, key, asked))
+                ]
+                for key, conversation, asked, *_ in rows
             }
         for key, _, asked, record, good, word in rows:
             answer = self._answer(record)
-            leans = answer.standalone_question != answer.question
+            is_follow_up = answer.standalone_question != answer.question
             yield Feedback(
                 answer.question,
                 bool(good),
                 word,
-                tuple(dict.fromkeys(one.paper_id for one in answer.citations)),
+                tuple(dict.fromkeys(citation.paper_id for citation in answer.citations)),
                 answer.refusal,
                 asked,
-                tuple(earlier[key]) if leans else (),
+                tuple(earlier[key]) if is_follow_up else (),
                 bool(answer.scope.filters or answer.scope.without),
             )
 
@@ -206,13 +229,15 @@ class Journal:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the file, whatever others write meanwhile."""
+        """Open a read transaction: one state of the file, unaffected by concurrent writers."""
         with self._transaction("DEFERRED", create=False) as db:
             yield db
 
     @contextmanager
     def _writing(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-        """All or nothing."""
+        """Open a write transaction: all changes are stored, or none."""
+        # IMMEDIATE takes the write lock at the start. A transaction that reads first and writes
+        # later would fail without waiting if another process wrote in between.
         with self._transaction("IMMEDIATE", create=create) as db:
             yield db
 
@@ -231,12 +256,16 @@ class Journal:
             raise described(error, self.path, "journal") from None
 
     def _open(self, *, create: bool) -> sqlite3.Connection:
-        """The file, made where it is missing and wanted; an empty journal in memory where it is not wanted yet."""
+        """Open the file, and make it if it is missing and `create` is set.
+
+        If it is missing and not to be made, open an empty journal in memory.
+        """
         exists = self.path.exists()
         if create and not exists:
             self._make_folder()
-        place = self.path if create or exists else ":memory:"
-        db = sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None)
+        location = self.path if create or exists else ":memory:"
+        # isolation_level=None: no implicit transactions, BEGIN and COMMIT are explicit.
+        db = sqlite3.connect(location, timeout=_LOCK_TIMEOUT, isolation_level=None)
         try:
             if schema_version(db) != _VERSION:
                 self._make(db)
@@ -250,20 +279,23 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
-                f"can't make {self.path.parent}: {error.strerror}; give another --home"
+                f"can't create {self.path.parent}: {error.strerror}; give another --home"
             ) from None
 
     def _make(self, db: sqlite3.Connection) -> None:
-        """Make the tables in a new file, unless another process has done so meanwhile."""
+        """Create the tables in a new file, unless another process has just created them."""
         if (version := schema_version(db)) > _VERSION:
             raise LibraryTooNew(
-                f"{self.path} has schema {version}, this program knows {_VERSION}; update the program"
+                f"{self.path} has schema {version}, this program supports {_VERSION}; "
+                "update the program"
             )
+        # Tables without a schema version: not our file. One statement reads both from one state, so
+        # a file that another process is just creating is not taken for a foreign one.
         foreign = "SELECT 1 FROM sqlite_master WHERE (SELECT * FROM pragma_user_version) = 0"
         if db.execute(foreign).fetchone():
             raise LibraryError(f"{self.path}: this file is not a library's journal; move it away")
-        _use_log(db)
-        db.execute("BEGIN IMMEDIATE")
+        _use_write_ahead_log(db)
+        db.execute("BEGIN IMMEDIATE")  # and check again: another process may have been faster
         if schema_version(db) == 0:
             for statement in _SCHEMA:
                 db.execute(statement)
@@ -271,15 +303,20 @@ class Journal:
         db.execute("COMMIT")
 
 
-def _use_log(db: sqlite3.Connection) -> None:
-    """Switch to a write-ahead log; SQLite doesn't wait by itself for others that are just doing so."""
-    until = time.monotonic() + _PATIENCE
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log, so that readers and writers don't block each other.
+
+    SQLite does not wait by itself for other connections that are doing the same, so wait here.
+    """
+    until = time.monotonic() + _LOCK_TIMEOUT
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            # The low byte of an extended error code is the primary code.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > until:
                 raise
             time.sleep(0.02)
 
@@ -287,11 +324,11 @@ def _use_log(db: sqlite3.Connection) -> None:
 def _check_own(db: sqlite3.Connection, user: str, conversation: str) -> None:
     query = "SELECT 1 FROM conversations WHERE id = ? AND user = ?"
     if db.execute(query, (_clean(conversation), _clean(user))).fetchone() is None:
-        raise NotFound(f"there is no conversation {conversation!r} of yours")
+        raise NotFound(f"you have no conversation {conversation!r}")
 
 
 def _clean(text: str) -> str:
-    """Without lone surrogates, which can't be stored."""
+    """Replace lone surrogates by "?": UTF-8, and so SQLite, can't hold them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

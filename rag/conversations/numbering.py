@@ -1,4 +1,7 @@
-"""Marks count on through a conversation: what was cited before keeps its number, so that "[3]" means one thing only."""
+"""Citation numbers that continue through a conversation.
+
+Evidence that was cited before keeps its number, so "[3]" means the same in every turn.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,30 @@ from rag.records import Citation, Evidence, Statement, Turn
 
 
 class Numbering:
-    """Numbers the marks of one answer after those of the turns before it."""
+    """Numbers the citations of an answer, continuing the numbers of the earlier turns."""
 
     def __init__(self, history: Iterable[Turn]) -> None:
-        cited = [one for turn in history for one in turn.citations]
-        self._known = {_evidence(one): one.mark for one in cited}
-        self._free = count(max((one.mark for one in cited), default=0) + 1)
+        earlier = [citation for turn in history for citation in turn.citations]
+        self._numbers = {_evidence(citation): citation.mark for citation in earlier}
+        self._unused = count(max((citation.mark for citation in earlier), default=0) + 1)
 
     def numbered(self, statement: Statement) -> Statement:
-        """The statement with the conversation's marks; the same evidence has the same one in all statements."""
+        """Return the statement with the conversation's citation numbers.
+
+        The same evidence has the same number in all statements.
+        """
         return replace(
             statement,
-            citations=tuple(replace(one, mark=self._mark(one)) for one in statement.citations),
+            citations=tuple(
+                replace(citation, mark=self._number(citation)) for citation in statement.citations
+            ),
         )
 
-    def _mark(self, citation: Citation) -> int:
+    def _number(self, citation: Citation) -> int:
         evidence = _evidence(citation)
-        if evidence not in self._known:
-            self._known[evidence] = next(self._free)
-        return self._known[evidence]
+        if evidence not in self._numbers:
+            self._numbers[evidence] = next(self._unused)
+        return self._numbers[evidence]
 
 
 def _evidence(citation: Citation) -> tuple[str, tuple[Evidence, ...]]:

@@ -1,1 +1,1 @@
-"""Ways to look around in a library."""
+"""Overview, map and suggested questions of a library."""

@@ -1,4 +1,4 @@
-"""The library as its readers see it: what it holds, and since when."""
+"""Summary of a library for its readers: numbers of papers, years, and the newest papers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from rag.library import Catalog
 from rag.records import Paper
 
-_NEWEST = 3
+_NEWEST = 3  # papers
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How many papers there are, of which years, and the newest of them; files and organisations, largest first.
+    """Summary of a library.
 
-    The years are None where no paper has a date.
+    `newest` holds the newest papers, latest first. `sources` and `organisations` map names to
+    numbers of papers, largest first. The years are None if no paper has a date.
     """
 
     papers: int
@@ -28,15 +29,17 @@ class Overview:
 
 
 def overview(catalog: Catalog) -> Overview:
-    """Look over the catalog, at one state of it."""
+    """Summarise the catalog, all parts from the same state of it."""
     with catalog.snapshot():
         facts = catalog.facts()
         dated = sorted(
-            (one for one in facts if one.published), key=lambda one: one.published, reverse=True
+            (paper for paper in facts if paper.published),
+            key=lambda paper: paper.published,
+            reverse=True,
         )
-        newest = catalog.papers(one.id for one in dated[:_NEWEST])
+        newest = catalog.papers(paper.id for paper in dated[:_NEWEST])
         sources = {name: len(papers) for name, papers in catalog.sources().items()}
-    organisations = Counter(one.organisation for one in facts if one.organisation)
+    organisations = Counter(paper.organisation for paper in facts if paper.organisation)
     return Overview(
         papers=len(facts),
         first_year=dated[-1].published[0] if dated else None,

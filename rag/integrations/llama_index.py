@@ -1,4 +1,4 @@
-"""The library as a LlamaIndex retriever, so that it drops into programs built with LlamaIndex."""
+"""The library as a LlamaIndex retriever, for programs that are built with LlamaIndex."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rag.records import Hit
 
 
 class PaperRetriever(BaseRetriever):
-    """Retrieves passages of an assistant's library, one a paper.
+    """Retrieves passages from an assistant's library, one per paper.
 
-    A node's id is the passage's id, and its start and end offsets refer to the paper's text, as everywhere here.
+    A node's id is the passage's id. Its start and end offsets count code points of the paper's text
+    (`Paper.text`).
     """
 
     def __init__(self, assistant: Assistant, k: int = 10) -> None:

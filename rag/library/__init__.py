@@ -1,4 +1,4 @@
-"""What is kept: the catalog (SQLite, the authority) and two indexes that follow it."""
+"""The stored library: the catalog (SQLite, the source of truth) and two indexes built from it."""
 
 from rag.library.catalog import Catalog
 from rag.library.lookup import PaperFacts, PaperParts

@@ -15,21 +15,22 @@ _CHUNK = 500  # values in one IN (...) list
 
 
 class Database:
-    """One SQLite file in WAL mode. A process has two connections to it, which its threads share.
+    """One SQLite file in WAL mode. The threads of a process share two connections to it.
 
-    One writes and one reads, so that nobody who reads waits for a transaction, however long it takes; inside it, its
-    own thread reads what it has written.
+    One connection writes and the other reads, so readers never wait for a transaction. The thread
+    inside a transaction reads through the writing connection, so it sees its own writes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # One lock for each connection: the first guards the writer, the second the reader.
         self._guard, self._reading = threading.RLock(), threading.RLock()
-        self._writer: int | None = None  # the thread that is inside a transaction
+        self._writer: int | None = None  # id of the thread inside a transaction
         try:
             self._db = _connect(path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            schema_version(self._db)  # reads the file, and so finds one that is no catalog
+            schema_version(self._db)  # reads the file: fails early if it is not a database
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
@@ -37,12 +38,15 @@ class Database:
 
     @property
     def current(self) -> bool:
-        """Whether the schema is today's."""
+        """Whether the schema is the newest one."""
         with self._guard, self._errors():
             return schema_version(self._db) == len(MIGRATIONS)
 
     def migrate(self) -> None:
-        """Bring the schema to today's; the caller holds the writer lock. Raises LibraryTooNew, LibraryError."""
+        """Update the schema to the newest version; the caller holds the writer lock.
+
+        Raises LibraryTooNew for a catalog of a newer program, LibraryError if the update fails.
+        """
         with self._guard, self._errors():
             migrate(self._db, self.path)
 
@@ -54,7 +58,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Several reads of one state, whatever other processes write meanwhile."""
+        """Read one consistent state several times, even while other processes write."""
         with self._errors(), self._connection() as db:
             if db.in_transaction:
                 yield
@@ -68,9 +72,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; the caller holds the writer lock.
+        """Commit all writes of the block, or none if it raises; the caller holds the writer lock.
 
-        Raises LibraryError where SQLite can't write (full disk, read-only folder).
+        Raises LibraryError if SQLite can't write (full disk, read-only folder).
         """
         with self._guard, self._errors():
             self._db.execute("BEGIN IMMEDIATE")
@@ -86,7 +90,7 @@ class Database:
                 self._writer = None
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file, as far as readers allow."""
+        """Write the write-ahead log into the database file, as far as readers allow."""
         with self._guard, self._errors():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -101,7 +105,9 @@ class Database:
         with self._errors(), self._connection() as db:
             return db.execute(query, values).fetchall()
 
-    def _among(self, query: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    def _rows_in(self, query: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query whose `{}` becomes the placeholders of an IN (...) list."""
+        # SQLite limits the number of placeholders in one query.
         for start in range(0, len(values), _CHUNK):
             chunk = values[start : start + _CHUNK]
             yield from self._rows(query.format(",".join("?" * len(chunk))), *chunk)
@@ -113,7 +119,7 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """The connection by which this thread reads."""
+        """Yield the connection through which this thread reads."""
         if self._writing:
             yield self._db
             return

@@ -1,4 +1,7 @@
-"""The indexes follow the catalog: they can lag, be lost or break, and are brought up from it again."""
+"""Keep the indexes up to date with the catalog.
+
+An index can be behind, missing or broken; it is updated or rebuilt from the catalog.
+"""
 
 from __future__ import annotations
 
@@ -17,37 +20,41 @@ from rag.library.vectors import VectorIndex
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 500  # papers handed to an index at once
+_CHUNK = 500  # papers in one call of an index
 
 
 class Follower(Protocol):
-    """An index over the catalog's papers; `token` names one incarnation of it, `seen` how far it is."""
+    """An index over the catalog's papers.
+
+    `token` names one build of the index; `seen` is the catalog generation that the build has
+    reached.
+    """
 
     name: str
 
     def exists(self, token: str) -> bool:
-        """Whether this incarnation is on disk."""
+        """Return whether this build is on disk."""
         ...
 
     def create(self, token: str) -> None:
-        """Begin an empty incarnation."""
+        """Start an empty build."""
         ...
 
     def apply(self, catalog: Catalog, token: str, seen: int, upto: int, changes: Changes) -> None:
-        """Take out what is gone, put in the papers; the same changes twice do no harm."""
+        """Apply deletions and upserts; `upto` is the generation reached by them. Idempotent."""
         ...
 
     def complete(self, catalog: Catalog, token: str, seen: int) -> bool:
-        """Whether the index holds as much as the catalog."""
+        """Return whether the index has as many entries as the catalog."""
         ...
 
     def discard_others(self, token: str) -> None:
-        """Delete all other incarnations."""
+        """Delete all other builds."""
         ...
 
 
 class VectorFollower:
-    """Passage vectors follow."""
+    """Keeps the vector index up to date with the catalog's passages."""
 
     name = VectorIndex.name
 
@@ -76,7 +83,7 @@ class VectorFollower:
 
 
 class TermFollower:
-    """Titles and abstracts follow."""
+    """Keeps the lexical index up to date with the catalog's titles and abstracts."""
 
     name = TermIndex.name
 
@@ -100,7 +107,7 @@ class TermFollower:
 
 
 def behind(catalog: Catalog, followers: Iterable[Follower]) -> list[Follower]:
-    """The followers that are missing or have not seen the newest generation."""
+    """Return the followers that are missing or have not reached the newest generation."""
     newest = catalog.generation()
     late = []
     for follower in followers:
@@ -111,35 +118,35 @@ def behind(catalog: Catalog, followers: Iterable[Follower]) -> list[Follower]:
 
 
 def catch_up(catalog: Catalog, follower: Follower) -> None:
-    """Bring one index to the catalog's generation; made anew where it is missing, broken or incomplete.
+    """Update one index to the catalog's generation; rebuild it if missing, broken or incomplete.
 
-    The caller holds the writer lock. Raises IndexBroken where even a new one can't be made.
+    The caller holds the writer lock. Raises IndexBroken if the rebuild fails too.
     """
     state = catalog.follower(follower.name)
     fault = _fault(catalog, follower, *state) if state else None
     if state and not fault:
-        follower.discard_others(state[0])  # what a killed process left
+        follower.discard_others(state[0])  # builds that killed processes left
         return
-    remake(catalog, follower)
+    rebuild_index(catalog, follower)
     if fault:
-        log.warning("%s; it was made anew", fault)
+        log.warning("%s; it was rebuilt", fault)
 
 
-def remake(catalog: Catalog, follower: Follower) -> None:
-    """Build one index anew from the catalog, beside the old one, which goes on serving until the end."""
+def rebuild_index(catalog: Catalog, follower: Follower) -> None:
+    """Build one index from the catalog again; the old build serves readers until the end."""
     token = secrets.token_hex(4)
     try:
         follower.create(token)
         seen = _apply_all(catalog, follower, token, 0)
         catalog.set_follower(follower.name, token, seen)
     finally:
-        # A half-made one would fill a disk that is full already.
+        # After a failure this deletes the unfinished build: the disk may be full.
         state = catalog.follower(follower.name)
         follower.discard_others(state[0] if state else "")
 
 
 def _fault(catalog: Catalog, follower: Follower, token: str, seen: int) -> str | None:
-    """Bring an index up in place; what is wrong with it where that can't be done."""
+    """Update an index in place; return what is wrong with it, or None if it is complete."""
     if not follower.exists(token):
         return f"the index {follower.name} is missing"
     try:
@@ -157,7 +164,11 @@ def _advance(catalog: Catalog, follower: Follower, token: str, seen: int) -> Non
 
 
 def _apply_all(catalog: Catalog, follower: Follower, token: str, seen: int) -> int:
-    """Apply all changes since `seen`; returns the generation reached."""
+    """Apply all changes since `seen` and return the generation reached.
+
+    Deletions come first, because a changed paper reuses the ids of its old passages. Only the last
+    call names the new generation, so an update that is interrupted starts over.
+    """
     changes = catalog.changes(seen)
     if changes.gone or not changes.papers:
         follower.apply(catalog, token, seen, seen, Changes(seen, changes.gone, ()))

@@ -1,4 +1,7 @@
-"""One writer at a time, known by name; and short locks that other processes wait for. The door to filelock."""
+"""Locks between threads and processes: one named writer at a time, and short locks that wait.
+
+This is the only module that imports filelock.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,23 @@ from filelock import FileLock, Timeout
 
 from rag.errors import LibraryBusy, LibraryError
 
-_BRIEF = 60.0  # seconds that a writer waits for another one's brief work
-_SIGNING = 1.0  # seconds within which a holder has signed
+_BRIEF = 60.0  # seconds that a writer waits for another writer's brief work
+_SIGNING = 1.0  # seconds that a new holder gets to write its name into writer.json
 
 
 class _Lock:
-    """One file's lock: `threads` among the threads of this process, `file` among processes.
+    """One file's lock: `threads` excludes other threads of this process, `file` other processes.
 
-    A process has a single one for each file. The file's lock alone would let a second thread in: it counts.
+    A process has a single instance for each file. The file lock alone is not enough: it is
+    re-entrant and would let a second thread in.
     """
 
     _all: ClassVar[dict[str, _Lock]] = {}
     _guard = threading.Lock()
 
     @classmethod
-    def of(cls, path: Path) -> _Lock:
+    def for_file(cls, path: Path) -> _Lock:
+        """Return the process's only lock of this file."""
         key = os.path.realpath(path)
         with cls._guard:
             return cls._all.setdefault(key, cls(key))
@@ -41,17 +46,17 @@ class _Lock:
 
 
 class WriterLock:
-    """The right to change a library. It dies with its process, and says who holds it."""
+    """The lock for changing a library; it ends with its process and names its holder."""
 
     def __init__(self, folder: Path) -> None:
-        self._lock = _Lock.of(folder / "writer.lock")
+        self._lock = _Lock.for_file(folder / "writer.lock")
         self._owner = folder / "writer.json"
 
     @contextmanager
     def held(self, command: str, *, brief: bool = False) -> Iterator[None]:
-        """Hold the lock, or raise LibraryBusy with pid, command and start of the process that does.
+        """Hold the lock, or raise LibraryBusy with pid, command and start time of the holder.
 
-        `brief` says that the work is soon done: others wait for its end instead of being refused.
+        `brief` marks work that ends soon: other writers then wait instead of being refused.
         """
         self._acquire()
         try:
@@ -64,6 +69,7 @@ class WriterLock:
             self._lock.threads.release()
 
     def _acquire(self) -> None:
+        # How long to wait depends on the holder, who may change while this process waits.
         began = time.monotonic()
         while not self._try():
             owner = self._signed()
@@ -96,11 +102,11 @@ class WriterLock:
     def _sign(self, command: str, *, brief: bool) -> None:
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         owner = {"pid": os.getpid(), "command": command, "since": since, "brief": brief}
-        with suppress(OSError):  # a full disk: the lock holds all the same
+        with suppress(OSError):  # the disk may be full; the lock works without the name
             self._owner.write_text(json.dumps(owner))
 
     def _signed(self) -> dict[str, Any] | None:
-        """What the holder says of itself; None where it has not signed yet, or could not."""
+        """Read who holds the lock; None if the holder has not written its name, or could not."""
         try:
             owner = json.loads(self._owner.read_text())
         except (OSError, ValueError):
@@ -111,25 +117,29 @@ class WriterLock:
         who = (
             "{command} (pid {pid}, since {since})".format_map(owner) if owner else "another process"
         )
-        return f"the library in {self._owner.parent} is being written by {who}; try again when it is done"
+        return (
+            f"the library in {self._owner.parent} is being written by {who}; "
+            "try again when it is done"
+        )
 
 
 class ShortLock:
-    """A lock around single operations on a folder, for threads and processes alike; waits for its turn."""
+    """A lock for single operations on a folder; threads and processes wait for their turn."""
 
     def __init__(self, path: Path, timeout: float = 60.0) -> None:
-        self._lock, self._timeout = _Lock.of(path), timeout
+        self._lock, self._timeout = _Lock.for_file(path), timeout
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Wait for the lock and hold it; LibraryBusy after the time-out (seconds)."""
+        """Wait for the lock and hold it. Raises LibraryBusy after `timeout` seconds."""
         file = self._lock.file
         with self._lock.threads:
             try:
                 file.acquire(timeout=self._timeout)
             except Timeout:
                 message = (
-                    f"{file.lock_file} is held by another process for over {self._timeout:.0f} s"
+                    f"{file.lock_file}: another process has held this lock for over "
+                    f"{self._timeout:.0f} s; try again"
                 )
                 raise LibraryBusy(message) from None
             except OSError as error:

@@ -1,6 +1,7 @@
-"""The lexical index: BM25 over the words and the letters of titles and abstracts. The only door to tantivy.
+"""The lexical index: BM25 over words and character 4-grams of titles and abstracts.
 
-Queries are built from analysed terms and never parsed, so nothing that a user types can be an operator.
+The only module that imports tantivy, next to rag/text/analysis.py. Queries are built from analysed
+terms and never parsed, so nothing that a user types can act as an operator.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
     import tantivy
 
 _ANALYZER = "papers"
-_FORMAT = 2  # of the schema; an index of another one is missing, and so made anew
-_MOST_TERMS = 64
+_FORMAT = 2  # part of the folder's name: an index of another format counts as missing
+_MAX_TERMS = 64  # analysed terms of a question that are searched
 _WRITER_BYTES = 64_000_000
 
 
 class TermIndex:
-    """Papers that share words with a question, scored by BM25 (Robertson et al. 1994), words stemmed.
+    """An index of papers by their stemmed words, scored by BM25 (Robertson et al. 1994).
 
-    An index lives in a folder of its own below `root`, named by its token and its format. Who reads says how far it has
-    followed the catalog (`seen`): what is open is read again only when that has changed.
+    Each index has its own folder below `root`, named by its token and its format. Readers pass
+    `seen`, the catalog generation that the index has reached: the open index is reloaded only when
+    it changed.
     """
 
     name = "terms"
@@ -36,14 +38,14 @@ class TermIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._open_index: tuple[str, tantivy.Index] | None = None
-        self._searched: tuple[str, int] | None = None  # the state that was last searched
+        self._searched: tuple[str, int] | None = None  # token and generation of the last search
 
     def exists(self, token: str) -> bool:
-        """Whether the folder of this token is there."""
+        """Return whether there is a folder for this token and format."""
         return self._folder(token).is_dir()
 
     def create(self, token: str) -> None:
-        """Make an empty index. Raises IndexBroken where tantivy can't."""
+        """Create an empty index. Raises IndexBroken if tantivy fails."""
         import tantivy
 
         with self._errors(token):
@@ -53,27 +55,28 @@ class TermIndex:
     def update(
         self, token: str, gone: Sequence[str], papers: Sequence[tuple[str, str, str]]
     ) -> None:
-        """Take papers out, then put (id, title, abstract) in; what is in both is replaced."""
+        """Delete the papers `gone`, then insert or replace `papers`, each (id, title, abstract)."""
         import tantivy
 
         with self._errors(token):
             writer = self._index(token).writer(_WRITER_BYTES, 1)
-            for identity in {*gone, *(paper[0] for paper in papers)}:
-                writer.delete_documents_by_term("id", identity)
-            for identity, title, abstract in papers:
+            for paper_id in {*gone, *(paper[0] for paper in papers)}:
+                writer.delete_documents_by_term("id", paper_id)
+            for paper_id, title, abstract in papers:
+                # The title twice: its words count double.
                 text = f"{title}\n{title}\n{abstract}"
-                letters = " ".join(_fours(analyse(text)))
-                writer.add_document(tantivy.Document(id=identity, text=text, letters=letters))
+                letters = " ".join(_four_grams(analyse(text)))
+                writer.add_document(tantivy.Document(id=paper_id, text=text, letters=letters))
             writer.commit()
             writer.wait_merging_threads()
 
     def count(self, token: str) -> int:
-        """The number of papers."""
+        """Return the number of papers."""
         with self._errors(token):
             return int(self._newest(token).num_docs)
 
     def matching(self, token: str, seen: int, question: str, k: int) -> list[tuple[str, float]]:
-        """The `k` best papers for the question's words: ids and BM25 scores, best first."""
+        """Return the `k` best papers for the question's words: ids and BM25 scores, best first."""
         with self._errors(token):
             words = [self._term(token, "text", term) for term in _terms_of(question)]
             return self._search(self._searcher(token, seen), words, k)
@@ -81,36 +84,42 @@ class TermIndex:
     def scores(
         self, token: str, seen: int, question: str, papers: Collection[str]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """How well these papers match the question: BM25 over its words, and over their letters.
+        """Score these papers by BM25 over the question's words, and over its character 4-grams.
 
-        A paper that shares none of them is left out. Letters are taken by fours (McNamee and Mayfield 2004) and find
-        what stemming keeps apart, as "Pif1" and "ScPif1p". Most fours stand in most papers, so each counts by its
-        inverse document frequency once more, as in the question's vector of Salton and Buckley (1988).
+        Returns two dictionaries from paper id to score; papers without a match are left out.
+        Character 4-grams (McNamee and Mayfield 2004) match words that stemming keeps apart, such as
+        "Pif1" and "ScPif1p". Most 4-grams occur in most papers, so the query also weights each by
+        its inverse document frequency, as in the query vector of Salton and Buckley (1988).
         """
         import tantivy
 
         with self._errors(token):
             schema, terms = self._index(token).schema, _terms_of(question)
             searcher = self._searcher(token, seen)
-            inside = None
+            restriction = None
             if len(papers) < searcher.num_docs:
-                inside = tantivy.Query.const_score_query(
+                # A constant score of 0 selects the papers without changing their scores.
+                restriction = tantivy.Query.const_score_query(
                     tantivy.Query.term_set_query(schema, "id", list(papers)), 0.0
                 )
             words = [self._term(token, "text", term) for term in terms]
-            letters = []
-            for four in dict.fromkeys(_fours(terms)):
-                rarity = _rarity(searcher.doc_freq("letters", four), searcher.num_docs)
-                letters.append(
-                    tantivy.Query.boost_query(self._term(token, "letters", four), rarity)
+            four_grams = []
+            for four_gram in dict.fromkeys(_four_grams(terms)):
+                rarity = _rarity(searcher.doc_freq("letters", four_gram), searcher.num_docs)
+                four_grams.append(
+                    tantivy.Query.boost_query(self._term(token, "letters", four_gram), rarity)
                 )
-            by_words, by_letters = (
-                self._search(searcher, one, len(papers), inside) for one in (words, letters)
+            by_words, by_four_grams = (
+                self._search(searcher, queries, len(papers), restriction)
+                for queries in (words, four_grams)
             )
-            return dict(by_words), dict(by_letters)
+            return dict(by_words), dict(by_four_grams)
 
     def similar(self, token: str, seen: int, term: str, distance: int, k: int) -> list[str]:
-        """At most `k` papers with a term within this edit distance of an analysed one; a swap counts as one edit."""
+        """Return at most `k` ids of papers with a term within this edit distance of `term`.
+
+        `term` is analysed; a swap of two neighbouring letters counts as one edit.
+        """
         import tantivy
 
         with self._errors(token):
@@ -122,7 +131,7 @@ class TermIndex:
             return [searcher.doc(address)["id"][0] for _, address in found]
 
     def frequencies(self, token: str, seen: int, terms: Sequence[str]) -> dict[str, int]:
-        """In how many papers each analysed term stands."""
+        """Return in how many papers each analysed term occurs."""
         with self._errors(token):
             searcher = self._searcher(token, seen)
             return {term: searcher.doc_freq("text", term) for term in terms}
@@ -134,7 +143,7 @@ class TermIndex:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Let go of the open index."""
+        """Close the open index."""
         self._open_index = None
 
     def _folder(self, token: str) -> Path:
@@ -150,23 +159,23 @@ class TermIndex:
         searcher: tantivy.Searcher,
         terms: Sequence[tantivy.Query],
         k: int,
-        inside: tantivy.Query | None = None,
+        restriction: tantivy.Query | None = None,
     ) -> list[tuple[str, float]]:
-        """Papers with any of the terms (and `inside`), at most `k`: ids and summed scores, best first."""
+        """Return the `k` best papers that match any term, and `restriction`: ids and scores."""
         import tantivy
 
         if not terms or not k:
             return []
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
-        if inside is not None:
+        if restriction is not None:
             query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, inside)]
+                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, restriction)]
             )
         found = searcher.search(query, limit=k, count=False).hits
         return [(searcher.doc(address)["id"][0], float(score)) for score, address in found]
 
     def _searcher(self, token: str, seen: int) -> tantivy.Searcher:
-        """What the index held when it had seen this much, or a little more."""
+        """Return a searcher of the index at generation `seen` or a later one."""
         if self._searched == (token, seen) and self._open_index is not None:
             return self._index(token).searcher()
         searcher = self._newest(token)
@@ -194,6 +203,7 @@ class TermIndex:
     def _errors(self, token: str) -> Iterator[None]:
         try:
             yield
+        # BaseException, because a panic of the Rust code is no Exception; all else is raised again.
         except BaseException as error:
             if not (isinstance(error, ValueError | OSError) or panicked(error)):
                 raise
@@ -214,14 +224,16 @@ def _schema() -> tantivy.Schema:
 
 
 def _terms_of(question: str) -> list[str]:
-    return list(dict.fromkeys(analyse(question)))[:_MOST_TERMS]
+    return list(dict.fromkeys(analyse(question)))[:_MAX_TERMS]
 
 
-def _fours(terms: Sequence[str]) -> list[str]:
-    """Every four neighbouring letters of each term, whose two ends count as letters."""
+def _four_grams(terms: Sequence[str]) -> list[str]:
+    """Return the character 4-grams of each term; "_" marks the term's start and end."""
     return [f"_{term}_"[at : at + 4] for term in terms for at in range(max(1, len(term) - 1))]
 
 
-def _rarity(having: int, papers: int) -> float:
-    """BM25's inverse document frequency as a share of the greatest there is."""
-    return math.log1p((papers - having + 0.5) / (having + 0.5)) / math.log1p((papers + 0.5) / 0.5)
+def _rarity(frequency: int, papers: int) -> float:
+    """Return BM25's inverse document frequency, relative to that of a term in no paper."""
+    return math.log1p((papers - frequency + 0.5) / (frequency + 0.5)) / math.log1p(
+        (papers + 0.5) / 0.5
+    )

@@ -1,10 +1,20 @@
-"""Passage vectors in Chroma: ids and vectors only. The only door to chromadb.
+"""The vector index: ids and vectors of passages in Chroma. The only module that imports chromadb.
 
-Facts that shaped it: two writers lose vectors for good; an open client never sees what another process wrote; any
-open writes to the folder; a reader that opens beside a writer may crash; files are overwritten in place, so that a
-process killed meanwhile leaves them torn, and torn ones crash whoever reads them. So every operation on the folder
-happens under one short lock that all processes share, a process owns a single client, a reader opens anew when the
-catalog names a newer generation, and a mark in the folder tells of a process that did not come back from it.
+How Chroma behaves:
+
+- Two processes that write at the same time lose vectors for good.
+- An open client never sees what another process wrote.
+- Opening a client always writes to the folder.
+- A reader that opens a client while another process writes may crash.
+- Files are overwritten in place. A process that is killed while writing leaves them damaged, and
+  damaged files can crash the process that reads them.
+
+Therefore:
+
+- Every operation on the folder holds one short lock that all processes share.
+- A process has a single client of a folder.
+- A reader reopens its client when the catalog names a newer generation.
+- A marker file in the folder shows that a process was killed or failed while it used the folder.
 """
 
 from __future__ import annotations
@@ -24,16 +34,16 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 _COLLECTION = "passages"
-# Wider than Chroma's defaults (100), with which 3 % of the 100 nearest of 5,000 abstracts were missed.
+# Wider than Chroma's defaults (100), which missed 3 % of the 100 nearest of 5,000 abstracts.
 _HNSW: dict[str, Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 400}
-_MARK = "in-use"
+_MARKER = "in-use"
 
 
 class VectorIndex:
-    """The nearest passages of a vector, by cosine.
+    """An index that finds the passages nearest to a vector, by cosine.
 
-    An index lives in a folder of its own below `root`, named by its token, so that a rebuilt one takes over at
-    once and a broken one is left behind.
+    Each index has its own folder below `root`, named by its token: readers switch to a rebuilt
+    index at once, and a broken one needs no repair.
     """
 
     name = "vectors"
@@ -41,14 +51,14 @@ class VectorIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = ShortLock(root.with_name(f"{root.name}.lock"))
-        self._owner = _Owner.of(root)
+        self._owner = _Owner.for_folder(root)
 
     def exists(self, token: str) -> bool:
-        """Whether the folder of this token is there."""
+        """Return whether there is a folder for this token."""
         return (self._root / token).is_dir()
 
     def create(self, token: str) -> None:
-        """Make an empty index. Raises IndexBroken where Chroma can't."""
+        """Create an empty index. Raises IndexBroken if Chroma fails."""
         with self._open(token, 0, create=True):
             pass
 
@@ -61,9 +71,10 @@ class VectorIndex:
         ids: Sequence[str],
         vectors: Vectors,
     ) -> None:
-        """Take passages out, then put passages in or over their former selves.
+        """Delete the passages `gone`, then insert or replace the passages `ids`.
 
-        `seen` is the generation that the index is at, `generation` the one it is at afterwards.
+        `vectors` has shape (len(ids), d). `seen` is the generation of the index before the update,
+        `generation` the one after it. Raises IndexBroken.
         """
         with self._open(token, seen, writes=True) as collection:
             distinct = list(dict.fromkeys(gone))  # Chroma refuses to delete an id twice in one call
@@ -75,22 +86,25 @@ class VectorIndex:
             self._owner.wrote(generation)
 
     def count(self, token: str, generation: int) -> int:
-        """The number of passages."""
+        """Return the number of passages."""
         with self._open(token, generation) as collection:
             return int(collection.count())
 
     def nearest(
         self, token: str, generation: int, vector: Vectors, k: int
     ) -> list[tuple[str, float]]:
-        """The `k` nearest passages to a unit vector of shape (d,): ids and cosines, best first."""
+        """Return the `k` passages nearest to a unit vector of shape (d,).
+
+        Each is a passage id with its cosine, best first. Raises IndexBroken.
+        """
         with self._open(token, generation) as collection:
             found = collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=k, include=["distances"]
             )
         distances = found["distances"] or [[]]
         return [
-            (one, 1.0 - distance)
-            for one, distance in zip(found["ids"][0], distances[0], strict=True)
+            (passage_id, 1.0 - distance)
+            for passage_id, distance in zip(found["ids"][0], distances[0], strict=True)
         ]
 
     def discard_others(self, token: str) -> None:
@@ -112,37 +126,40 @@ class VectorIndex:
         from chromadb.errors import ChromaError
 
         folder = self._root / token
-        mark = folder / _MARK
+        marker = folder / _MARKER
         with self._lock.held():
             try:
-                if mark.exists():
-                    raise ValueError("a process failed or was killed while at work on it")
-                # Chroma reads the files at a client's first operation.
-                if not create and (writes or self._owner.late(folder, generation)):
+                if marker.exists():
+                    raise ValueError("a process failed or was killed while it used the index")
+                # The marker is needed where the files may be damaged or crash this process: when it
+                # writes, and at the first operation of a client, which reads the files.
+                if not create and (writes or self._owner.outdated(folder, generation)):
                     with suppress(OSError):
-                        mark.touch()
+                        marker.touch()
                 yield self._owner.collection(folder, generation, create=create)
-                mark.unlink(missing_ok=True)
-            # Chroma's Rust core raises its own errors, and ValueErrors and RuntimeErrors for damaged folders.
+                marker.unlink(missing_ok=True)
+            # Chroma's Rust core raises its own errors, and ValueError or RuntimeError for damaged
+            # folders. A failure of the index leaves the marker in place.
             except BaseException as error:
                 if not (
                     isinstance(error, ChromaError | ValueError | RuntimeError | OSError)
                     or panicked(error)
                 ):
-                    mark.unlink(missing_ok=True)
+                    marker.unlink(missing_ok=True)
                     raise
                 self._owner.close()
                 raise IndexBroken(f"the vector index in {folder} fails: {error}") from None
 
 
 class _Owner:
-    """The process's one client of a folder, and the generation it has seen."""
+    """Owns the process's single client of a folder, and knows the generation it has read."""
 
     _all: ClassVar[dict[str, _Owner]] = {}
     _guard = threading.Lock()
 
     @classmethod
-    def of(cls, root: Path) -> _Owner:
+    def for_folder(cls, root: Path) -> _Owner:
+        """Return the process's only owner for this folder."""
         with cls._guard:
             return cls._all.setdefault(str(root.resolve()), cls())
 
@@ -152,20 +169,20 @@ class _Owner:
         self._collection: Collection | None = None
 
     def collection(self, folder: Path, generation: int, *, create: bool) -> Collection:
-        """The open collection; opened anew for another folder or a newer generation than the one seen."""
-        if self._collection is None or self.late(folder, generation):
+        """Return the open collection; reopen it for another folder or generation."""
+        if self._collection is None or self.outdated(folder, generation):
             self.close()
             self._collection = self._connect(folder, create=create)
         self._opened = (folder, generation)
         return self._collection
 
     def wrote(self, generation: int) -> None:
-        """Note that the open client itself brought the index to this generation."""
+        """Record that the open client itself updated the index to this generation."""
         assert self._opened is not None
         self._opened = (self._opened[0], generation)
 
-    def late(self, folder: Path, generation: int) -> bool:
-        """Whether there is no client of this folder that has seen this generation."""
+    def outdated(self, folder: Path, generation: int) -> bool:
+        """Return whether the client is of another folder or generation, or there is none."""
         return self._opened != (folder, generation)
 
     def _connect(self, folder: Path, *, create: bool) -> Collection:
@@ -179,15 +196,15 @@ class _Owner:
         settings = Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(str(folder), settings=settings)
         if create:
-            made: Collection = self._client.create_collection(
+            created: Collection = self._client.create_collection(
                 _COLLECTION, embedding_function=None, configuration={"hnsw": _HNSW}
             )
-            return made
-        found: Collection = self._client.get_collection(_COLLECTION, embedding_function=None)
-        return found
+            return created
+        existing: Collection = self._client.get_collection(_COLLECTION, embedding_function=None)
+        return existing
 
     def close(self) -> None:
-        """Close the client, if there is one."""
+        """Close the client if there is one."""
         client, self._client, self._collection, self._opened = self._client, None, None, None
         if client is not None:
             client.close()

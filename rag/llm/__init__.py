@@ -1,4 +1,4 @@
-"""A served language model: its client, the budget of its prompt, and the form of its answers."""
+"""A served language model: client, prompt budget, and form of the answers."""
 
 from rag.llm.budget import Counter, Counters, fit, prompt_room
 from rag.llm.client import LLM, Dialect, Ended, Message, Reading

@@ -1,7 +1,7 @@
-"""How many tokens a prompt has, and which passages fit. The adapter of the served model's own tokenizer.
+"""Count the tokens of prompts, and fit passages into them; adapter to the model's tokenizer.
 
-Counts are exact with the model's tokenizer and chat template, and by the server's own count (vLLM, llama.cpp); else
-tiktoken estimates, and `Counter.exact` says so.
+Counts are exact with the model's tokenizer and chat template, and with the server's own count
+(vLLM, llama.cpp). Otherwise tiktoken gives an estimate, and `Counter.exact` is False.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from rag.text import tokens
 
 log = logging.getLogger(__name__)
 
-_SECONDS = 5.0  # counting takes milliseconds; a server that does not count by then hangs
-_ROOM = 16  # tokens that no count foresees, such as those of a server's own template
+_SECONDS = 5.0  # counting takes milliseconds; a server that needs longer hangs
+_RESERVE = 16  # for tokens that no count includes, such as those of a server's own template
 _HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
-_MARGIN = 1.3  # on the safe side, for models whose tokenizer is not known
+_MARGIN = 1.3  # safety factor for models whose tokenizer is unknown
 
 
 class Counter(Protocol):
-    """Counts the tokens of a whole prompt, chat template included."""
+    """Counts the tokens of a complete prompt, chat template included."""
 
     @property
     def exact(self) -> bool:
-        """Whether the server counts the same."""
+        """Whether the count is the same as the server's."""
         ...
 
     def count(self, messages: Sequence[Message]) -> int:
-        """The tokens that the server reads before the first one of the answer."""
+        """Return the number of tokens that the server reads before it answers."""
         ...
 
 
@@ -47,7 +47,7 @@ class _Tokenizer:
     exact = True
 
     def __init__(self, config: LLMConfig, *, fetch: bool = False) -> None:
-        # Without torch, transformers says so on standard error at its import.
+        # Without torch, transformers prints a warning to standard error on import.
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         from transformers import AutoTokenizer
 
@@ -56,12 +56,12 @@ class _Tokenizer:
         )
         self._options = dict(config.template_options)
         if not self._tokenizer.chat_template:
-            raise ValueError("it has no chat template")
+            raise ValueError("the tokenizer has no chat template")
 
     def count(self, messages: Sequence[Message]) -> int:
         from jinja2 import TemplateError
 
-        rows = [{"role": one.role, "content": one.content} for one in messages]
+        rows = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(
                 rows, tokenize=False, add_generation_prompt=True, **self._options
@@ -72,20 +72,21 @@ class _Tokenizer:
 
 
 class _Server:
-    """Lets the server count the prompt; a subclass knows how one kind of server is asked."""
+    """Counts prompts on the server; a subclass implements the API of one server."""
 
     exact = True
 
     def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
         self._config, self._endpoint = config, endpoint
+        # Fails if the server lacks this API, so that `Counters` tries the next one.
         self._ask([Message("user", "a")])
 
     def count(self, messages: Sequence[Message]) -> int:
         try:
             return self._ask(messages)
         except (ValueError, KeyError, TypeError, httpx.HTTPError) as error:
-            said = f"the LLM server does not count the prompt any more ({error})"
-            raise LLMError(f"{said}; {self._endpoint.advice}") from None
+            problem = f"the LLM server no longer counts the tokens of prompts ({error})"
+            raise LLMError(f"{problem}; {self._endpoint.advice}") from None
 
     def _ask(self, messages: Sequence[Message]) -> int:
         with self._endpoint.open() as url:
@@ -97,7 +98,9 @@ class _Server:
     def _chat(self, messages: Sequence[Message]) -> dict[str, Any]:
         return {
             "model": self._config.model,
-            "messages": [{"role": one.role, "content": one.content} for one in messages],
+            "messages": [
+                {"role": message.role, "content": message.content} for message in messages
+            ],
             "chat_template_kwargs": dict(self._config.template_options),
         }
 
@@ -123,33 +126,36 @@ class _Estimate:
     exact = False
 
     def count(self, messages: Sequence[Message]) -> int:
-        return int(_MARGIN * sum(tokens.count(one.content) + 8 for one in messages)) + 8
+        return int(_MARGIN * sum(tokens.count(message.content) + 8 for message in messages)) + 8
 
 
 class Counters:
-    """The best counter at hand for a model; an estimate gives way as soon as the server can be asked.
+    """Selects the most exact counter that is available for a model.
 
-    What is here comes first, then the server, and only then the hub, once.
+    Local files come first, then the server, then the model hub, which is tried only once. An
+    estimate is used only until one of them is available.
     """
 
     def __init__(self, config: LLMConfig, endpoint: Endpoint | None = None) -> None:
         self._config = config
         self._endpoint = endpoint or Remote(config.base_url, config.api_key)
-        self._own = (
-            config.engine == "llama.cpp"
-        )  # a GGUF file has its tokenizer inside, and no other
-        self._exact = None if self._own else self._try(_Tokenizer)
-        self._fetched = self._own
+        # A GGUF file contains its own tokenizer, which only llama.cpp's server can apply.
+        self._gguf = config.engine == "llama.cpp"
+        self._exact = None if self._gguf else self._try(_Tokenizer)
+        self._fetched = self._gguf
 
     def best(self) -> Counter:
-        """The counter for the next prompt. Raises LLMError where a server of our own does not start."""
+        """Return the counter for the next prompt.
+
+        Raises LLMError if the llama.cpp server that this program runs does not start.
+        """
         self._exact = self._exact or self._by_server() or self._fetch()
         return self._exact or _Estimate()
 
     def _by_server(self) -> Counter | None:
-        kinds = (_LlamaCpp,) if self._own else (_VLLM, _LlamaCpp)
-        found = (self._try(partial(kind, endpoint=self._endpoint)) for kind in kinds)
-        return next(filter(None, found), None)
+        servers = (_LlamaCpp,) if self._gguf else (_VLLM, _LlamaCpp)
+        counters = (self._try(partial(server, endpoint=self._endpoint)) for server in servers)
+        return next(filter(None, counters), None)
 
     def _fetch(self) -> Counter | None:
         name = self._config.tokenizer or self._config.model
@@ -158,32 +164,33 @@ class Counters:
         self._fetched = True
         return self._try(partial(_Tokenizer, fetch=True)) if hub.reachable() else None
 
-    def _try(self, kind: Callable[[LLMConfig], Counter]) -> Counter | None:
+    def _try(self, make: Callable[[LLMConfig], Counter]) -> Counter | None:
         try:
-            return kind(self._config)
+            return make(self._config)
         except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError) as error:
             log.info("no exact count of %s's tokens: %s", self._config.model, error)
             return None
 
 
 def prompt_room(config: LLMConfig, max_tokens: int) -> int:
-    """How many tokens a prompt may have where the model may answer with so many."""
-    return config.context - max_tokens - _ROOM
+    """Return the token limit of a prompt whose answer may have up to `max_tokens` tokens."""
+    return config.context - max_tokens - _RESERVE
 
 
 def fit(counter: Counter, build: Callable[[int], Sequence[Message]], most: int, budget: int) -> int:
-    """The most parts, up to `most`, with which the prompt that `build` makes has at most `budget` tokens.
+    """Return how many parts, at most `most`, fit a prompt of `budget` tokens.
 
-    Raises LLMError where not even one part fits.
+    `build(n)` returns the prompt with n parts. Raises LLMError if not even one part fits.
     """
     if counter.count(build(most)) <= budget:
         return most
+    # Bisection: `fits` parts fit the budget, and `over` parts exceed it.
     fits, over = 0, most
     while over - fits > 1:
         middle = (fits + over) // 2
         fits, over = (middle, over) if counter.count(build(middle)) <= budget else (fits, middle)
     if not fits:
         raise LLMError(
-            f"not one sentence fits the {budget} tokens left for the prompt; raise llm.context"
+            f"no sentence fits the {budget} tokens left for the prompt; raise llm.context"
         )
     return fits

@@ -1,6 +1,7 @@
-"""The one door to llama-index's OpenAI-like client: messages in, text out in pieces, each failure one LLMError.
+"""Adapter to llama-index's OpenAI-like client: send messages, stream text, raise LLMError.
 
-Servers ignore a form that they don't know and answer 200, so which one binds is found out by asking (`LLM.dialect`).
+A server ignores a form in a field that it does not know, and still answers 200. `LLM.dialect`
+therefore sends test requests to find the field that constrains the answer.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 Dialect = Literal["structured_outputs", "grammar", "response_format", "none"]
-"""How a server is given a form: vLLM's field, llama.cpp's, a JSON schema (Ollama and others), or not at all."""
+"""The request field that carries a form.
+
+It is vLLM's field, llama.cpp's field, a JSON schema (Ollama and others), or no field at all.
+"""
 
 _DIALECTS: tuple[Dialect, ...] = ("structured_outputs", "grammar", "response_format")
-_PROBE = ("violet-seven", "seven-violet")  # what no model says to a greeting of its own accord
+_PROBE = ("violet-seven", "seven-violet")  # no model answers a greeting so unless a form forces it
 _PROBE_TOKENS = 24
-_LIKELIEST = 20  # tokens whose probabilities are asked for; OpenAI's interface allows no more
+_LIKELIEST = 20  # tokens whose probabilities are requested; the maximum of OpenAI's API
 _CONNECT_SECONDS = 5.0
-_LONGEST = 200
+_LONGEST = 200  # characters of a server's error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last item of a stream: whether the model was done or cut off, and the server's counts of tokens."""
+    """The last item of a stream: why the model stopped, and the server's token counts.
+
+    "stop" is a complete answer; "length" is an answer that was cut off at its token limit.
+    """
 
     finish: Literal["stop", "length"]
     prompt_tokens: int | None = None
@@ -56,7 +63,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An item of a stream before the first piece: how many tokens of the prompt the server has read (llama.cpp)."""
+    """Progress before the first piece: how many prompt tokens the server has read.
+
+    Only llama.cpp reports it.
+    """
 
     done: int
     total: int
@@ -64,7 +74,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Likeliest:
-    """An item of a request for log probabilities: those of a token's likeliest texts."""
+    """The log probabilities of the most likely texts of one token."""
 
     logprobs: Mapping[str, float]
 
@@ -73,15 +83,15 @@ _Item = str | Reading | Ended | _Likeliest
 
 
 class _Refused(LLMError):
-    """The server refuses the request as it is."""
+    """The server rejects the request itself (status 400 or 422)."""
 
 
-class _Unsaid(Exception):
-    """A failure that another try may get over."""
+class _Unreachable(Exception):
+    """The connection failed; another try may succeed."""
 
 
 class LLM:
-    """A served chat model; `endpoint` says where, by default at `llm.base_url`."""
+    """A served chat model; `endpoint` gives its address, by default `llm.base_url`."""
 
     def __init__(self, config: LLMConfig, endpoint: Endpoint | None = None) -> None:
         self.config = config
@@ -93,7 +103,7 @@ class LLM:
 
     @property
     def name(self) -> str:
-        """The model's name as readers see it; of a file, without its folders."""
+        """The model's name for display; for a GGUF file the name without its folder."""
         return (
             Path(self.config.model).name
             if self.config.model.endswith(".gguf")
@@ -102,24 +112,26 @@ class LLM:
 
     @property
     def dialect(self) -> Dialect:
-        """How the server takes forms: as `llm.form` says, else as a probe found out, once for each `LLM`.
+        """The request field in which the server accepts forms.
 
-        Raises LLMError where the server does not answer.
+        `llm.form` sets it. With "auto", test requests find it once for each `LLM`, except for the
+        llama.cpp server that this program runs. Raises LLMError if the server does not answer.
         """
         with self._probing:
             if self._dialect is None:
                 self._dialect = self._probed()
-                log.info("%s takes forms as: %s", self.config.model, self._dialect)
+                log.info("%s accepts forms as: %s", self.config.model, self._dialect)
             return self._dialect
 
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
     ) -> Generator[str | Reading | Ended, None, None]:
-        """Yield the answer in pieces, then `Ended`; closing the iterator closes the connection, so the server stops.
+        """Yield the answer in pieces, then `Ended`.
 
-        A refused or lost connection is tried once more before the first piece. `form` binds the answer where the server
-        knows forms, and the pieces are plain text whichever dialect it takes them in; a model's thinking is no part of
-        them. `max_tokens` takes the place of `llm.max_tokens`. Raises LLMError.
+        Closing the iterator closes the connection, so the server stops. If the connection fails
+        before the first piece, the request is sent once more. `form` constrains the answer if the
+        server supports forms. The pieces are plain text in every dialect, without the model's
+        thinking. `max_tokens` overrides `llm.max_tokens`. Raises LLMError.
         """
         dialect = self.dialect if form else "none"
         yield from self._stream(messages, form, dialect, max_tokens or self.config.max_tokens)
@@ -130,9 +142,9 @@ class LLM:
         yield from _twice(lambda: self._shaped(messages, form, dialect, max_tokens))
 
     def first_token(self, messages: Sequence[Message]) -> Mapping[str, float]:
-        """Return the natural logarithms of the probabilities of the likeliest first tokens, by their texts.
+        """Return the log probabilities of the most likely first tokens, by their text.
 
-        Empty where the server gives none. Raises LLMError.
+        Logarithms are natural. The result is empty if the server returns none. Raises LLMError.
         """
         likeliest: Mapping[str, float] = {}
         for item in _twice(
@@ -145,9 +157,10 @@ class LLM:
     def _shaped(
         self, messages: Sequence[Message], form: Form | None, dialect: Dialect, max_tokens: int
     ) -> Iterator[str | Reading | Ended]:
-        """One request, with the form in the server's dialect and its answer as plain text."""
+        """Send one request with the form in this dialect, and yield its answer as plain text."""
         filters: list[Filter] = [Thinking()]
         if form and dialect == "response_format" and form.parts:
+            # The server enforces JSON: the prompt describes it, and the filter extracts its texts.
             filters.append(FromJson(form))
             *earlier, last = messages
             messages = [*earlier, Message(last.role, f"{last.content}\n\n{form.hint}")]
@@ -162,31 +175,32 @@ class LLM:
                     yield item
 
     def _probed(self) -> Dialect:
-        """The first dialect that binds."""
+        """Return the first dialect in which the server applies a form, else "none"."""
         for dialect in _DIALECTS:
             if self._binds(dialect):
                 return dialect
         return "none"
 
     def _binds(self, dialect: Dialect) -> bool:
-        """Whether the server holds to a form that it is given in this dialect."""
-        asked = [Message("user", "Good morning! How are you?")]
+        """Check whether the server applies a form that it receives in this dialect."""
+        greeting = [Message("user", "Good morning! How are you?")]
         try:
-            pieces = list(self._stream(asked, choice_form(_PROBE), dialect, _PROBE_TOKENS))
+            pieces = list(self._stream(greeting, choice_form(_PROBE), dialect, _PROBE_TOKENS))
         except _Refused as error:
             log.info("%s: %s", dialect, error)
             return False
-        return "".join(one for one in pieces if isinstance(one, str)).strip() in _PROBE
+        return "".join(piece for piece in pieces if isinstance(piece, str)).strip() in _PROBE
 
     def check(self) -> None:
-        """Ask for a single token. Raises LLMError where the server is not there, or answers nothing at all."""
+        """Request a single token. Raises LLMError if the server does not answer correctly."""
         probe = LLM(self.config.model_copy(update={"max_tokens": 1}), self.endpoint)
         for _ in probe.stream([Message("user", "Are you there?")]):
             pass
 
     def _once(
-        self, messages: Sequence[Message], form: dict[str, Any], max_tokens: int
+        self, messages: Sequence[Message], fields: dict[str, Any], max_tokens: int
     ) -> Generator[_Item, None, None]:
+        """Send one request with these extra fields, and yield its items, `Ended` last."""
         from llama_index.core.llms import ChatMessage
         from llama_index.llms.openai_like import OpenAILike
 
@@ -197,10 +211,10 @@ class LLM:
         body: dict[str, Any] = (
             {"chat_template_kwargs": config.template_options} if config.template_options else {}
         )
-        body |= form
-        chat = [ChatMessage(role=one.role, content=one.content) for one in messages]
+        body |= fields
+        chat = [ChatMessage(role=message.role, content=message.content) for message in messages]
         finish, counts = None, (None, None)
-        # A client of its own, so that leaving the block closes the connection whatever happened.
+        # Each request has its own client, so that leaving the block always closes the connection.
         with (
             self.endpoint.open() as url,
             self._clear_errors(url),
@@ -221,8 +235,8 @@ class LLM:
                 "seed": config.seed,
                 "stream_options": {"include_usage": True},
             }
-            for one in llm.stream_chat(chat, extra_body=body, timeout=timeout, **options):
-                chunk: Any = one.raw
+            for response in llm.stream_chat(chat, extra_body=body, timeout=timeout, **options):
+                chunk: Any = response.raw
                 if chunk.choices:
                     finish = chunk.choices[0].finish_reason or finish
                 if chunk.usage:
@@ -230,19 +244,20 @@ class LLM:
                 if progress := (chunk.model_extra or {}).get("prompt_progress"):
                     yield Reading(progress["processed"], progress["total"])
                 if (
-                    found := chunk.choices
+                    logprobs := chunk.choices
                     and chunk.choices[0].logprobs
                     and chunk.choices[0].logprobs.content
                 ):
-                    yield _Likeliest({top.token: top.logprob for top in found[0].top_logprobs})
-                if one.delta:
-                    yield one.delta
+                    yield _Likeliest({top.token: top.logprob for top in logprobs[0].top_logprobs})
+                if response.delta:
+                    yield response.delta
         if finish not in ("stop", "length"):
             raise LLMError(f"{url} broke off the answer ({finish or 'its end is missing'})")
         yield Ended(finish, *counts)
 
     @contextmanager
     def _clear_errors(self, url: str) -> Iterator[None]:
+        """Replace exceptions of the client libraries by one-line errors."""
         import openai
 
         try:
@@ -255,60 +270,63 @@ class LLM:
                 f"{url} sent nothing for {self.config.read_seconds:g} s (llm.read_seconds)"
             ) from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
-            gone = (
+            problem = (
                 f"the LLM server {url} can't be reached or broke off ({error.__cause__ or error})"
             )
-            raise _Unsaid(f"{gone}; {self.endpoint.advice}") from None
+            raise _Unreachable(f"{problem}; {self.endpoint.advice}") from None
         except openai.APIError as error:
             raise LLMError(f"{url} failed while answering: {_short(error.message)}") from None
         except (ValueError, TypeError, AttributeError):
             raise LLMError(f"{url} did not answer as an OpenAI-compatible server") from None
 
-    def _refused(self, url: str, status: int, said: str) -> str:
+    def _refused(self, url: str, status: int, message: str) -> str:
         if status in (401, 403):
             return f"{url} refused the key; set RAG_LLM__API_KEY"
         if status == 404:
             known = ", ".join(self._served(url))
-            mend = (
+            fix = (
                 f"it serves {known}; set llm.model"
                 if known
-                else "set llm.model to the name it is served by"
+                else "set llm.model to the name that the server uses"
             )
-            return f"{url} serves no model {self.config.model!r}; {mend}"
-        if status == 400 and re.search(r"context|too long|maximum.*length", said):
-            return f"the prompt is longer than the server's context; lower llm.context to it: {_short(said)}"
-        if status == 400 and re.search(r"system role", said, re.IGNORECASE):
-            return f"the model's chat template has no system role; choose another llm.model: {_short(said)}"
-        return f"{url} answered {status}: {_short(said)}"
+            return f"{url} serves no model {self.config.model!r}; {fix}"
+        reason = _short(message)
+        if status == 400 and re.search(r"context|too long|maximum.*length", message):
+            problem = "the prompt is longer than the server's context"
+            return f"{problem}; lower llm.context to the server's limit: {reason}"
+        if status == 400 and re.search(r"system role", message, re.IGNORECASE):
+            problem = "the model's chat template has no system role"
+            return f"{problem}; choose another llm.model: {reason}"
+        return f"{url} answered {status}: {reason}"
 
     def _served(self, url: str) -> list[str]:
-        """The names that the server answers to, none where it does not tell."""
+        """Return the model names that the server lists; empty if it returns no list."""
         headers = {"Authorization": f"Bearer {self.endpoint.key}"} if self.endpoint.key else {}
         try:
             reply = httpx.get(
                 f"{url.rstrip('/')}/models", headers=headers, timeout=_CONNECT_SECONDS
             )
-            return [str(one["id"]) for one in reply.raise_for_status().json()["data"]]
+            return [str(model["id"]) for model in reply.raise_for_status().json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return []
 
 
 def _twice(request: Callable[[], Iterator[_T]]) -> Iterator[_T]:
-    """Try once more what was refused or lost before its first item."""
+    """Send a request once more if the connection failed before the first item."""
     for last in (False, True):
-        said = False
+        received = False
         try:
             for item in request():
-                said = True
+                received = True
                 yield item
             return
-        except _Unsaid as error:
-            if said or last:
+        except _Unreachable as error:
+            if received or last:
                 raise LLMError(str(error)) from None
 
 
 def _bound(form: Form | None, dialect: Dialect) -> dict[str, Any]:
-    """What a request says of the form."""
+    """Return the request fields that carry the form."""
     if form is None or dialect == "none":
         return {}
     if dialect == "structured_outputs":

@@ -1,4 +1,4 @@
-"""Where a language model answers: an address that is always there, or a server that is started when it is needed."""
+"""Addresses of language models: a fixed URL, or a server that is started when needed."""
 
 from __future__ import annotations
 
@@ -9,38 +9,41 @@ from typing import Protocol
 
 
 class Endpoint(Protocol):
-    """Gives the base URL of an OpenAI-compatible server for the time of one request."""
+    """Provides the base URL of an OpenAI-compatible server for the duration of a request."""
 
     @property
     def key(self) -> str:
-        """The API key, "" where the server wants none."""
+        """The API key; "" if the server needs none."""
         ...
 
     @property
     def advice(self) -> str:
-        """What a user may do where the server does not answer."""
+        """What a user can do if the server does not answer."""
         ...
 
     @property
     def starting(self) -> bool:
-        """Whether the first request has to wait for a server to start."""
+        """Whether the next request has to wait for the server to start."""
         ...
 
     def open(self) -> AbstractContextManager[str]:
-        """The base URL (".../v1") of a server that is up until the block ends. Raises LLMError where there is none."""
+        """Return a context manager: the base URL (".../v1") of a server that runs until it exits.
+
+        Raises LLMError if no server can be started.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A server that somebody else started."""
+    """A server that this program does not start."""
 
     base_url: str
     key: str = field(default="", repr=False)
-    advice: str = "see that the server is up"
+    advice: str = "check that the server is running"
     starting: bool = False
 
     @contextmanager
     def open(self) -> Iterator[str]:
-        """The configured address as it is: only a request shows whether a server answers there."""
+        """Yield the configured address; only a request shows whether a server answers there."""
         yield self.base_url

@@ -1,4 +1,4 @@
-"""What a server streams becomes plain text: thinking is taken out, and JSON is turned into what it stands for."""
+"""Turn the stream of a server into plain text: remove the thinking, and unpack JSON."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _OPEN, _CLOSE = "<think>", "</think>"
 
 
 class Filter(Protocol):
-    """Takes pieces of a text and gives pieces of another one."""
+    """Transforms a text that arrives in pieces."""
 
     def feed(self, piece: str) -> Iterator[str]:
-        """Yield what is certain with this piece."""
+        """Yield the output that is certain after this piece."""
         ...
 
     def end(self) -> Iterator[str]:
-        """Yield what is left at the end of the text."""
+        """Yield the remaining output at the end of the text."""
         ...
 
 
 class Thinking:
-    """Takes out what a model writes to itself before its answer, between <think> and </think>."""
+    """Removes the thinking between <think> and </think> before a model's answer."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -38,16 +38,17 @@ class Thinking:
             yield piece
             return
         self._held += piece
-        begun = self._held.lstrip()
-        if begun.startswith(_OPEN):
-            # The answer begins after the space that follows the tag, which may come in a later piece.
-            if answer := begun.partition(_CLOSE)[2].lstrip():
+        text = self._held.lstrip()
+        if text.startswith(_OPEN):
+            # White space follows the closing tag, possibly in a later piece. The answer begins
+            # after it.
+            if answer := text.partition(_CLOSE)[2].lstrip():
                 yield from self._answer(answer)
-        elif not _OPEN.startswith(begun):
+        elif not _OPEN.startswith(text):
             yield from self._answer(self._held)
 
     def end(self) -> Iterator[str]:
-        """Yield what began like a tag and was none; unfinished thinking is no text."""
+        """Yield text that only looked like the start of a tag; drop unfinished thinking."""
         if not self._answering and not self._held.lstrip().startswith(_OPEN):
             yield from self._answer(self._held)
 
@@ -58,15 +59,16 @@ class Thinking:
 
 
 class FromJson:
-    """Turns JSON, as it streams in, into plain text; a part is out as soon as the next one has begun.
+    """Turns streamed JSON into plain text; a part is output as soon as the next one begins.
 
-    JSON that breaks off gives the parts that are complete. What is no JSON passes through as it is, at the end.
+    Of truncated JSON only the complete parts are output. Text that is not JSON is output unchanged
+    at the end.
     """
 
     def __init__(self, form: Form) -> None:
         self._form = form
         self._held = ""
-        self._out = 0
+        self._yielded = 0
 
     def feed(self, piece: str) -> Iterator[str]:
         """Yield the parts that are complete."""
@@ -82,22 +84,22 @@ class FromJson:
             yield self._held
 
     def _is_json(self) -> bool:
-        """Whether what has come is JSON that may have been cut."""
+        """Check whether the text so far is a JSON object, possibly truncated."""
         try:
             return isinstance(from_json(self._held, allow_partial=True), dict)
         except ValueError:
             return False
 
     def _new(self, parts: Sequence[str]) -> Iterator[str]:
-        for part in parts[self._out :]:
-            yield (self._form.joint if self._out else "") + part
-            self._out += 1
+        for part in parts[self._yielded :]:
+            yield (self._form.separator if self._yielded else "") + part
+            self._yielded += 1
 
     def _parts(self, *, partial: bool) -> Sequence[str]:
         if self._form.parts is None:
             return ()
         try:
-            # A string that has begun is a part that has begun, and lets the one before it out.
+            # A string that is not closed yet counts as a part; the part before it is complete.
             return self._form.parts(
                 from_json(self._held, allow_partial="trailing-strings" if partial else False)
             )
@@ -106,13 +108,13 @@ class FromJson:
 
 
 def through(filters: Sequence[Filter], pieces: Iterator[str]) -> Iterator[str]:
-    """Pass one batch of pieces through all filters, in their order."""
-    for one in filters:
-        pieces = chain.from_iterable(map(one.feed, pieces))
+    """Pass pieces through all filters, in order."""
+    for step in filters:
+        pieces = chain.from_iterable(map(step.feed, pieces))
     return pieces
 
 
 def rest(filters: Sequence[Filter]) -> Iterator[str]:
-    """Yield what the filters still hold; what an earlier one lets go of passes through the later ones."""
-    for number, one in enumerate(filters):
-        yield from through(filters[number + 1 :], one.end())
+    """Yield the text that the filters still hold, each passed through the later filters."""
+    for number, step in enumerate(filters, start=1):
+        yield from through(filters[number:], step.end())

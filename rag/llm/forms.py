@@ -1,8 +1,9 @@
-"""The form that a completion is bound to: one description, in the two languages that servers read.
+"""The form that constrains a completion, in the two notations that servers accept.
 
-A grammar in EBNF, whose wording xgrammar (vLLM) and llama.cpp read alike (so rule names have no underscores), and a
-JSON schema for servers that know only `response_format`. `Form.parts` says what that JSON stands for, so that whoever
-reads a completion need not know which of the two bound it (rag/llm/filters.py).
+One is a grammar in EBNF. Both xgrammar (vLLM) and llama.cpp parse its syntax, so rule names have
+no underscores. The other is a JSON schema, for servers that support only `response_format`.
+`Form.parts` converts that JSON into the texts that the grammar produces, so that a reader of
+completions need not know which notation was used (rag/llm/filters.py).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_WORDS = 45
-"""The words of a sentence at most. One that reaches the limit was ended by the grammar, not by the model."""
-_SENTENCES = 12
-_MARKS = 3
+"""Maximum number of words of a sentence; at this length the grammar ends it, not the model."""
+_SENTENCES = 12  # of an answer
+_MARKS = 3  # citation markers of a sentence
 _REASON = 160  # characters
 _QUESTION = 160  # characters
-_TEXT = 400  # characters of a sentence where a JSON schema binds, which can't count words
+_TEXT = 400  # characters of a sentence in a JSON schema, which can't count words
 
-# A sentence ends at its stop: inside, a stop belongs to a number or to one of these.
+# A full stop ends a sentence, unless it is part of a number or of one of these abbreviations.
 _ABBREVIATIONS = (
     "al.",
     "e.g.",
@@ -34,18 +35,22 @@ _ABBREVIATIONS = (
     "Tab.",
     "approx.",
 )
-_ABBREVIATION = " | ".join(f'"{one}"' for one in _ABBREVIATIONS)
-# Control characters and line breaks would break what the reader sees, brackets would look like marks.
+_ABBREVIATION = " | ".join(f'"{text}"' for text in _ABBREVIATIONS)
+# Control characters and line breaks would spoil the display; brackets look like citation markers.
 _CONTROL = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
-# The class is written out where it repeats: as a rule of its own it costs xgrammar 14 times as much a token.
+# The character class is repeated in place: as a separate rule it costs xgrammar 14 times as much
+# per token.
 _STOPS = ".!?。！？"
 _CH = f"[^ {_STOPS}\\[\\]{_CONTROL}]"
 _UNSPACED = "[\\u0e00-\\u0eff\\u3040-\\u30ff\\u3400-\\u9fff]"  # Thai, Lao, kana and Han
 _SENTENCE = (
-    # Three words at least, since "Found." is none; scripts that put no spaces between words begin otherwise.
-    f'sentence ::= (first (" " word){{2,{MOST_WORDS - 1}}} | {_UNSPACED} {_CH}* (" " word){{0,{MOST_WORDS - 1}}})'
+    # At least three words: "Found." is not a sentence. Scripts without spaces between words need
+    # a rule of their own.
+    f'sentence ::= (first (" " word){{2,{MOST_WORDS - 1}}}'
+    f' | {_UNSPACED} {_CH}* (" " word){{0,{MOST_WORDS - 1}}})'
     f' [{_STOPS}] " "\n'
-    # A small letter first continues the sentence before, unless it is part of a name: t-SNE, mT5.
+    # A sentence does not start with a lower-case letter, which would continue the sentence before.
+    # Names such as t-SNE and mT5 may.
     f"first ::= [^a-z {_STOPS}\\[\\]{_CONTROL}] {_CH}* decimals | [a-z] [A-Z0-9-] {_CH}* decimals\n"
     f'word ::= {_CH} {_CH}* decimals | "." [0-9] {_CH}* decimals | abbreviation\n'
     f'decimals ::= ("." [0-9] {_CH}*)*\n'
@@ -57,34 +62,36 @@ _JSON_CHARACTER = f'[^"\\\\{_CONTROL}]'
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a completion must look like.
+    """A constraint on a completion.
 
-    `grammar` is EBNF, `schema` a JSON schema, `hint` describes the JSON to the model where a schema binds, and `parts`
-    are the texts that a parsed JSON value stands for, which joined by `joint` are what the grammar would have written;
-    None where that is JSON itself.
+    `grammar` is EBNF and `schema` a JSON schema. `hint` describes the JSON to the model when the
+    schema is used. `parts` converts a parsed JSON value into texts; joined by `separator` they are
+    what the grammar would have produced. It is None if the completion itself is JSON.
     """
 
     grammar: str
     schema: Mapping[str, Any]
     hint: str = ""
     parts: Callable[[Any], Sequence[str]] | None = None
-    joint: str = " "
+    separator: str = " "
 
 
 def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES, end: str = "") -> Form:
-    """Sentences, each with its marks [1]..[passages] behind it; or the refusal, word for word, unless that is "".
+    """Return the form of an answer: sentences, each followed by citation markers [1] to [passages].
 
-    Small models stop after the first part of an answer; `end`, where given, is what they must write to stop there.
+    The answer may be `refusal` instead, word for word, unless that is "". Small models tend to stop
+    after the first sentence; if `end` is given, they must write it to stop there.
 
-    A sentence has its end mark at its end and nowhere else, 3 to `MOST_WORDS` words, and one to three marks.
+    A sentence has 3 to `MOST_WORDS` words (fewer in scripts without spaces), a full stop, question
+    or exclamation mark only at its end, and one to three citation markers.
     """
     marks = " | ".join(f'"{number}"' for number in range(1, passages + 1))
-    allowed = f'"{refusal}" | ' if refusal else ""
+    refused = f'"{refusal}" | ' if refusal else ""
     more = f'(" " cited){{0,{sentences - 1}}}'
     if end and sentences > 1:
         more = f'" " ("{end}" | cited (" " cited){{0,{sentences - 2}}})'
     grammar = (
-        f"root ::= {allowed}cited {more}\n"
+        f"root ::= {refused}cited {more}\n"
         f'cited ::= sentence mark{{1,{_MARKS}}}\n{_SENTENCE}mark ::= "[" ({marks}) "]"\n'
     )
     mark = {
@@ -103,7 +110,10 @@ def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES, end: s
         "minItems": 0 if refusal else 1,
         "maxItems": sentences,
     }
-    hint = 'Write JSON: {"sentences": [{"text": "...", "marks": [1]}]}; if they do not answer it: {"sentences": []}'
+    hint = (
+        'Write JSON: {"sentences": [{"text": "...", "marks": [1]}]};'
+        ' if they do not answer it: {"sentences": []}'
+    )
 
     def parts(value: Any) -> Sequence[str]:
         rows = value.get("sentences") if isinstance(value, dict) else None
@@ -115,7 +125,7 @@ def answer_form(passages: int, refusal: str, sentences: int = _SENTENCES, end: s
 
 
 def list_form(passages: int) -> Form:
-    """A line for each passage, in their order: a sentence and the passage's mark."""
+    """Return the form of a list: one line for each passage, a sentence and the passage's marker."""
     lines = ' "\\n" '.join(f'entry "[{number}]"' for number in range(1, passages + 1))
     grammar = f'root ::= {lines}\nentry ::= "- " sentence\n{_SENTENCE}'
     rows = {"type": "array", "items": _string(_TEXT), "minItems": passages, "maxItems": passages}
@@ -126,26 +136,30 @@ def list_form(passages: int) -> Form:
             f"- {text} [{number}]" for number, text in enumerate(_texts(value, "lines"), start=1)
         ]
 
-    return Form(grammar, _object({"lines": rows}), hint, parts, joint="\n")
+    return Form(grammar, _object({"lines": rows}), hint, parts, separator="\n")
 
 
 def verdict_form() -> Form:
-    """A JSON object with a short reason, and then whether to include; the reason comes first, to be concluded from."""
+    """Return the form of a JSON object with a short reason, then the decision `include`.
+
+    The reason comes first, so that the model bases its decision on it.
+    """
     grammar = (
-        f'root ::= "{{\\"reason\\": \\"" char{{1,{_REASON}}} "\\", \\"include\\": " ("true" | "false") "}}"\n'
+        f'root ::= "{{\\"reason\\": \\"" char{{1,{_REASON}}} "\\",'
+        ' \\"include\\": " ("true" | "false") "}"\n'
         f"char ::= {_JSON_CHARACTER}\n"
     )
     return _as_json(grammar, {"reason": _string(_REASON), "include": {"type": "boolean"}})
 
 
 def line_form(characters: int) -> Form:
-    """One line of 1 to so many characters."""
+    """Return the form of one line of 1 to `characters` characters."""
     grammar = f"root ::= first char{{0,{characters - 1}}}\n{_LINE}"
-    return _one(grammar, "line", _string(characters))
+    return _single(grammar, "line", _string(characters))
 
 
 def questions_form(number: int) -> Form:
-    """So many questions, one on each line."""
+    """Return the form of `number` questions, one on each line."""
     lines = ' "\\n" '.join(["question"] * number)
     grammar = f'root ::= {lines}\nquestion ::= first char{{3,{_QUESTION - 2}}} "?"\n{_LINE}'
     rows = {"type": "array", "items": _string(_QUESTION), "minItems": number, "maxItems": number}
@@ -155,20 +169,24 @@ def questions_form(number: int) -> Form:
         _object({"questions": rows}),
         hint,
         lambda value: _texts(value, "questions"),
-        joint="\n",
+        separator="\n",
     )
 
 
 def query_form(orders: Collection[str], fields: Collection[str]) -> Form:
-    """A JSON object that holds what a question asks of the catalog; see prompts/read_question.md."""
-    ordered, known = (" | ".join(f'"\\"{one}\\""' for one in names) for names in (orders, fields))
+    """Return the form of a JSON query of the catalog; see prompts/read_question.md."""
+    order_rule, field_rule = (
+        " | ".join(f'"\\"{name}\\""' for name in names) for names in (orders, fields)
+    )
     grammar = (
         'root ::= "{\\"topic\\": " text ", \\"from\\": " year ", \\"to\\": " year'
-        ' ", \\"organisation\\": " (text | "null") ", \\"order\\": " (order | "null") ", \\"number\\": " [1-9] [0-9]?'
-        ' ", \\"asked\\": [" (field (", " field){0,4})? "], \\"counted\\": " ("true" | "false") "}"\n'
+        ' ", \\"organisation\\": " (text | "null") ", \\"order\\": " (order | "null")'
+        ' ", \\"number\\": " [1-9] [0-9]?'
+        ' ", \\"asked\\": [" (field (", " field){0,4})?'
+        ' "], \\"counted\\": " ("true" | "false") "}"\n'
         f'text ::= "\\"" char{{0,160}} "\\""\nchar ::= {_JSON_CHARACTER}\n'
         'year ::= ("19" | "20") [0-9] [0-9] | "null"\n'
-        f"order ::= {ordered}\nfield ::= {known}\n"
+        f"order ::= {order_rule}\nfield ::= {field_rule}\n"
     )
     year = {"type": ["integer", "null"]}
     asked = {"type": "array", "items": {"enum": list(fields)}, "maxItems": 5}
@@ -186,8 +204,8 @@ def query_form(orders: Collection[str], fields: Collection[str]) -> Form:
 
 
 def choice_form(choices: Sequence[str]) -> Form:
-    """One of these words and nothing else."""
-    return _one(
+    """Return the form of exactly one of these choices."""
+    return _single(
         "root ::= " + " | ".join(f'"{choice}"' for choice in choices) + "\n",
         "choice",
         {"enum": list(choices)},
@@ -195,17 +213,20 @@ def choice_form(choices: Sequence[str]) -> Form:
 
 
 def _marked(row: Mapping[str, Any], passages: int) -> str:
-    marks = [n for n in row.get("marks") or () if isinstance(n, int) and 1 <= n <= passages]
-    return f"{' '.join(str(row.get('text', '')).split())} {''.join(f'[{n}]' for n in dict.fromkeys(marks))}".rstrip()
+    """Return the sentence of a row with its valid citation markers, as the grammar writes it."""
+    numbers = [n for n in row.get("marks") or () if isinstance(n, int) and 1 <= n <= passages]
+    text = " ".join(str(row.get("text", "")).split())
+    markers = "".join(f"[{n}]" for n in dict.fromkeys(numbers))
+    return f"{text} {markers}".rstrip()
 
 
 def _as_json(grammar: str, properties: Mapping[str, Any]) -> Form:
-    """A form whose plain text is JSON, whichever language bound it; the prompt describes it."""
+    """Return a form whose text is JSON in either notation; the prompt describes the JSON."""
     return Form(grammar, _object(properties))
 
 
-def _one(grammar: str, name: str, schema: Mapping[str, Any]) -> Form:
-    """A form of a single text."""
+def _single(grammar: str, name: str, schema: Mapping[str, Any]) -> Form:
+    """Return a form of a single text."""
     return Form(
         grammar,
         _object({name: schema}),
@@ -215,10 +236,10 @@ def _one(grammar: str, name: str, schema: Mapping[str, Any]) -> Form:
 
 
 def _texts(value: Any, name: str) -> Sequence[str]:
-    """The texts below a name, as far as they have come."""
+    """Return the texts under a key, as far as they have arrived."""
     found = value.get(name) if isinstance(value, dict) else None
     return (
-        [str(one) for one in found]
+        [str(text) for text in found]
         if isinstance(found, list)
         else []
         if found is None

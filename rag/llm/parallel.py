@@ -1,4 +1,4 @@
-"""Whole completions: one, the longest prompt that fits, or many at once; a server such as vLLM batches those."""
+"""Complete answers: of one prompt, of the longest prompt that fits, or of many in parallel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.llm.forms import Form
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """All that the model wrote to one prompt, and how it ended."""
+    """The complete answer of the model to a prompt, and how it ended."""
 
     text: str
     ended: Ended
@@ -25,10 +25,11 @@ class Completion:
 def complete_all(
     llm: LLM, prompts: Sequence[Sequence[Message]], form: Form | None, max_tokens: int
 ) -> Generator[tuple[int, Completion | LLMError], None, None]:
-    """Each prompt's number and completion, or why there is none, as they come; `llm.parallel` of them at a time.
+    """Yield the index and the completion (or the error) of each prompt as they arrive.
 
-    Closing the iterator starts no further request and ends those under way at their next token; one that waits for a
-    silent server ends with its read time-out.
+    `llm.parallel` requests run at a time; a server such as vLLM batches them. Closing the iterator
+    starts no more requests, and stops the running ones at their next token. A request to a server
+    that sends nothing stops at the read time-out.
     """
     closed = Event()
     pool = ThreadPoolExecutor(llm.config.parallel, thread_name_prefix="llm")
@@ -51,7 +52,10 @@ def complete(
     max_tokens: int,
     closed: Event | None = None,
 ) -> Completion:
-    """All that the model writes to a prompt. Raises LLMError; also where `closed` is set before the end."""
+    """Return the complete answer to a prompt.
+
+    Raises LLMError, also if `closed` is set before the end of the answer.
+    """
     text = ""
     with closing(llm.stream(prompt, form, max_tokens)) as stream:
         for piece in stream:
@@ -73,14 +77,14 @@ def complete_fitting(
     max_tokens: int,
     longest: int | None = None,
 ) -> Completion:
-    """What the model writes to the prompt that `build` makes of as many parts, up to `most`, as fit its context.
+    """Return the answer to the prompt with as many parts, at most `most`, as fit the context.
 
-    `longest` is another limit of the prompt, in tokens. Raises LLMError.
+    `build(n)` returns the prompt with n parts. `longest` is a second limit of the prompt, in
+    tokens. Raises LLMError.
     """
-    room = prompt_room(llm.config, max_tokens)
-    return complete(
-        llm, build(fit(counter, build, most, min(room, longest or room))), form, max_tokens
-    )
+    limit = prompt_room(llm.config, max_tokens)
+    parts = fit(counter, build, most, min(limit, longest or limit))
+    return complete(llm, build(parts), form, max_tokens)
 
 
 def _tried(

@@ -1,6 +1,6 @@
-"""`rag llm serve`: vLLM for the profile's model, from its command line to its last process.
+"""`rag llm serve`: run vLLM for the model of the profile, and stop all its processes at the end.
 
-vLLM lives in an environment of its own (README.md), so it is only ever started as a command.
+vLLM is installed in a separate environment (README.md), so it is only started as a command.
 """
 
 from __future__ import annotations
@@ -43,31 +43,32 @@ class Card:
 
 
 def command_line(config: LLMConfig, extra: Sequence[str] = ()) -> list[str]:
-    """The `vllm serve` command for a profile; `extra` flags come last, so they win.
+    """Return the `vllm serve` command for a profile; `extra` flags come last and take precedence.
 
-    Raises LLMError where llm.vllm_command is no program, or llm.base_url names another machine.
+    Raises LLMError if llm.vllm_command is not a program, or llm.base_url is on another machine.
     """
     host, port = address(config)
-    line = [_program(config), "serve", config.model, "--host", host, "--port", str(port)]
-    line += ["--max-model-len", str(config.context), "--seed", str(config.seed)]
-    line += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
+    command = [_program(config), "serve", config.model, "--host", host, "--port", str(port)]
+    command += ["--max-model-len", str(config.context), "--seed", str(config.seed)]
+    command += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
     if config.tensor_parallel > 1:
-        line += ["--tensor-parallel-size", str(config.tensor_parallel)]
+        command += ["--tensor-parallel-size", str(config.tensor_parallel)]
     if config.quantization:
-        line += ["--quantization", config.quantization]
+        command += ["--quantization", config.quantization]
     if config.ngram_tokens:
-        # Answers copy from their context: words that follow the last few in the prompt are tried first.
-        guess = {
+        # Answers copy from their context. Speculative decoding therefore proposes the words that
+        # follow the last few words in the prompt.
+        speculation = {
             "method": "ngram",
             "num_speculative_tokens": config.ngram_tokens,
             "prompt_lookup_max": 4,
         }
-        line += ["--speculative-config", json.dumps(guess)]
-    return [*line, *extra]
+        command += ["--speculative-config", json.dumps(speculation)]
+    return [*command, *extra]
 
 
 def cards() -> list[Card]:
-    """The GPUs that nvidia-smi tells of; none where it does not run."""
+    """Return the GPUs that nvidia-smi lists; empty if it does not run."""
     query = [
         "nvidia-smi",
         "--query-gpu=name,memory.total,memory.free",
@@ -86,51 +87,62 @@ def cards() -> list[Card]:
 
 
 def check_cards(config: LLMConfig, found: Sequence[Card]) -> None:
-    """Raises LLMError where the cards can't hold the model."""
+    """Raise LLMError unless there are enough GPUs with enough free memory for the model."""
     if not found:
         raise LLMError(
-            "no NVIDIA GPU was found (nvidia-smi does not run or tells of none); point llm.base_url at a server"
-            " elsewhere, or add --force where your vLLM needs none"
+            "no NVIDIA GPU was found (nvidia-smi does not run or lists none);"
+            " set llm.base_url to a server on another machine,"
+            " or add --force if your vLLM needs no NVIDIA GPU"
         )
     if len(found) < config.tensor_parallel:
         raise LLMError(
-            f"llm.tensor_parallel wants {config.tensor_parallel} GPUs and there are {len(found)}"
+            f"llm.tensor_parallel needs {config.tensor_parallel} GPUs, but there are {len(found)}"
         )
     tightest = min(found[: config.tensor_parallel], key=lambda card: card.free)
     if tightest.free < config.gpu_gigabytes:
         raise LLMError(
-            f"{config.model} needs {config.gpu_gigabytes:g} GB a GPU (llm.gpu_gigabytes), and {tightest.name} has"
-            f" {tightest.free:.1f} of {tightest.total:.1f} free; choose a smaller llm.model, or add --force"
+            f"{config.model} needs {config.gpu_gigabytes:g} GB per GPU (llm.gpu_gigabytes),"
+            f" but {tightest.name} has {tightest.free:.1f} of {tightest.total:.1f} free;"
+            " choose a smaller llm.model, or add --force"
         )
 
 
-def serve(line: Sequence[str], config: LLMConfig, log: Path, say: Say) -> None:
-    """Run the server until it is asked to stop (SIGINT, SIGTERM, SIGHUP), then leave none of its processes.
+def serve(command: Sequence[str], config: LLMConfig, log: Path, say: Say) -> None:
+    """Run the server until SIGINT, SIGTERM or SIGHUP, then stop all its processes.
 
-    Raises LLMError where the port is taken or the server ends by itself, with the reason that its log gives.
+    Raises LLMError if the port is in use, or if the server ends by itself, with the reason from its
+    log.
     """
     refuse_taken(*address(config))
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out, _running(line, config, out) as process, _stopping(process) as asked:
+    with (
+        log.open("wb") as out,
+        _running(command, config, out) as process,
+        _stopping(process) as signals,
+    ):
         say(f"starting; the log is {log}")
-        if _wait_until_healthy(process, config, log, say, asked):
+        if _wait_until_healthy(process, config, log, say, signals):
             say(f"ready at {config.base_url}; Ctrl-C stops it")
         process.wait()
-        if not asked:
+        if not signals:
             raise LLMError(
-                f"vLLM ended by itself (status {process.returncode}): {_reason(log)} (all of it: {log})"
+                f"vLLM ended by itself (status {process.returncode}):"
+                f" {_reason(log)} (full log: {log})"
             )
     say("stopped")
 
 
 @contextmanager
-def _running(line: Sequence[str], config: LLMConfig, out: Any) -> Iterator[subprocess.Popen[bytes]]:
-    # The key goes by the environment, since anyone may read a command line.
-    own = {"VLLM_API_KEY": config.api_key} if config.api_key else {}
-    # A process group to stop it as a whole; a session of its own would let the kernel starve whoever asks on few cores.
+def _running(
+    command: Sequence[str], config: LLMConfig, out: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    # The key is passed in the environment, since every user of the machine can read a command line.
+    key = {"VLLM_API_KEY": config.api_key} if config.api_key else {}
+    # A process group, so that all its processes can be stopped together. Not a session: on few
+    # cores the kernel would then give too little time to the programs that send the requests.
     process = subprocess.Popen(
-        line,
-        env={**os.environ, **own},
+        command,
+        env={**os.environ, **key},
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=out,
@@ -145,23 +157,26 @@ def _running(line: Sequence[str], config: LLMConfig, out: Any) -> Iterator[subpr
 
 @contextmanager
 def _stopping(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """The signals that came; the first asks the server to stop, the second kills it, as does its taking too long."""
-    asked: list[int] = []
+    """Yield the list of received signals: the first stops the server, the second kills it.
+
+    An alarm also kills it, if it does not stop in time.
+    """
+    signals: list[int] = []
 
     def stop(number: int, _: Any) -> None:
-        asked.append(number)
-        if len(asked) == 1 and number != signal.SIGALRM:
+        signals.append(number)
+        if len(signals) == 1 and number != signal.SIGALRM:
             process.terminate()
             signal.setitimer(signal.ITIMER_REAL, _STOP_SECONDS)
         else:
             _kill(process)
 
-    before = {number: signal.signal(number, stop) for number in (*_SIGNALS, signal.SIGALRM)}
+    previous = {number: signal.signal(number, stop) for number in (*_SIGNALS, signal.SIGALRM)}
     try:
-        yield asked
+        yield signals
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
@@ -173,12 +188,12 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_healthy(
-    process: subprocess.Popen[bytes], config: LLMConfig, log: Path, say: Say, asked: Sequence[int]
+    process: subprocess.Popen[bytes], config: LLMConfig, log: Path, say: Say, signals: Sequence[int]
 ) -> bool:
-    """Whether it became healthy, before it ended or was asked to stop."""
+    """Wait until the server is healthy; return False if it ends or a signal arrives first."""
     started = reported = time.monotonic()
     url = f"{config.base_url.rstrip('/').removesuffix('/v1')}/health"
-    while process.poll() is None and not asked:
+    while process.poll() is None and not signals:
         if _healthy(url):
             return True
         if time.monotonic() - reported > _SAY_SECONDS:
@@ -196,15 +211,16 @@ def _healthy(url: str) -> bool:
 
 
 def address(config: LLMConfig) -> tuple[str, int]:
-    """Host and port of `llm.base_url`. Raises LLMError where it is not on this machine."""
+    """Return the host and port of `llm.base_url`. Raises LLMError if it is on another machine."""
     try:
         parts = urlsplit(config.base_url)
         host, port = parts.hostname or "", parts.port or 80
     except ValueError:
-        raise LLMError(f"llm.base_url = {config.base_url!r} is no address") from None
+        raise LLMError(f"llm.base_url = {config.base_url!r} is not a valid URL") from None
     if parts.scheme != "http" or host not in _LOCAL:
         raise LLMError(
-            f"llm.base_url = {config.base_url} is not on this machine (http://127.0.0.1:8000/v1 would be)"
+            f"llm.base_url = {config.base_url} is not on this machine;"
+            " set it to http://127.0.0.1:8000/v1, for example"
         )
     return host, port
 
@@ -213,26 +229,31 @@ def _program(config: LLMConfig) -> str:
     path = shutil.which(str(expanded(config.vllm_command)))
     if path is None:
         raise LLMError(
-            f"there is no program {config.vllm_command} (llm.vllm_command); make vLLM's environment:"
+            f"the program {config.vllm_command} (llm.vllm_command) was not found;"
+            " create vLLM's environment:"
             " python3 -m venv .venv-vllm && .venv-vllm/bin/pip install -r configs/vllm.txt"
         )
     return path
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Raises LLMError where something listens there."""
+    """Raise LLMError unless a server can listen at this host and port."""
     try:
         with socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         ):
             return
     except OSError as error:
-        taken = f"port {port} of {host} can't be had ({os.strerror(error.errno or 0)})"
-        raise LLMError(f"{taken}; is a server running already? Else change llm.base_url") from None
+        problem = f"port {port} of {host} is not available ({os.strerror(error.errno or 0)})"
+        fix = "check whether a server is running already, or change llm.base_url"
+        raise LLMError(f"{problem}; {fix}") from None
 
 
 def _reason(log: Path) -> str:
-    """The line of the log that says why: the last that names an error other than the one that points back to it."""
+    """Return the last error in the log, without vLLM's final one, else the last line.
+
+    The final error only says that the root cause is above.
+    """
     lines = _lines(log)
     errors = [
         line
@@ -243,7 +264,7 @@ def _reason(log: Path) -> str:
 
 
 def _last(log: Path) -> str:
-    return _short((_lines(log) or ["nothing said yet"])[-1])
+    return _short((_lines(log) or ["no output yet"])[-1])
 
 
 def _lines(log: Path) -> list[str]:
@@ -255,6 +276,6 @@ def _lines(log: Path) -> list[str]:
 
 
 def _short(line: str) -> str:
-    # vLLM puts process, level, time and place before what it says.
-    said = re.sub(r"^\(\w+ pid=\d+\)\s*", "", line.strip())
-    return re.sub(r"^(INFO|WARNING|ERROR) \S+ \S+ \[[^\]]*\]\s*", "", said)[:200]
+    # vLLM puts process, level, time and code location before the message.
+    message = re.sub(r"^\(\w+ pid=\d+\)\s*", "", line.strip())
+    return re.sub(r"^(INFO|WARNING|ERROR) \S+ \S+ \[[^\]]*\]\s*", "", message)[:200]

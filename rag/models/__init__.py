@@ -1,4 +1,7 @@
-"""Texts become vectors, and pairs of texts scores. `open_...` are the only ways in; each library has its own module."""
+"""Models that turn texts into vectors, and pairs of texts into scores.
+
+Open them with the `open_...` functions. Each outside library is imported by one module only.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ _MODELS = {
 
 
 def open_embedder(config: EmbedderConfig, progress: Progress | None = None) -> Embedder:
-    """The configured embedder, its files fetched where they are missing. Raises ConfigError and ModelError."""
+    """Return the configured embedder; download its files if they are missing.
+
+    Raises ConfigError and ModelError.
+    """
     match config.kind:
         case "built-in" | "minilm":
             return _built_in(config, progress)
@@ -44,7 +50,7 @@ def open_embedder(config: EmbedderConfig, progress: Progress | None = None) -> E
 
 
 def open_cross_encoder(config: SupportConfig) -> CrossEncoder | None:
-    """The configured cross-encoder, or None where none is. Raises ConfigError and ModelError."""
+    """Return the configured cross-encoder, if any. Raises ConfigError and ModelError."""
     if config.base_url:
         from rag.models.api import ApiCrossEncoder
 
@@ -57,7 +63,7 @@ def open_cross_encoder(config: SupportConfig) -> CrossEncoder | None:
 
 
 def open_reranker(config: RerankConfig) -> Reranker | None:
-    """The configured reranker, or None where none is. Raises ConfigError."""
+    """Return the configured reranker, if any. Raises ConfigError."""
     if not config.base_url:
         return None
     from rag.models.api import ApiReranker
@@ -66,13 +72,16 @@ def open_reranker(config: RerankConfig) -> Reranker | None:
 
 
 def _built_in(config: EmbedderConfig, progress: Progress | None) -> Embedder:
-    """The built-in embedder, opened once in a process: its sessions take half a second, and threads may share them."""
+    """Return the built-in embedder, opened once for each configuration in a process.
+
+    Opening its sessions takes half a second, and threads can share them.
+    """
     from rag.models.built_in import MiniLM, Pair
 
     if config.model != (model := _MODELS[config.kind]):
         raise ConfigError(
-            f"embedder.kind {config.kind} goes with embedder.model {model!r}, not {config.model!r}; "
-            "for any other model set embedder.kind to transformers"
+            f"embedder.kind {config.kind} requires embedder.model {model!r}, not {config.model!r};"
+            " for any other model set embedder.kind to transformers"
         )
     make = Pair if config.kind == "built-in" else MiniLM
     settings = config.cache_folder, config.folder, config.precision, config.max_tokens

@@ -1,4 +1,4 @@
-"""Models behind a server: vectors, reranking and scores of pairs, over the HTTP interfaces that servers share."""
+"""Models on a server: embeddings, reranking and scores of text pairs, over common HTTP APIs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rag.text import tokens
 
 _BATCH = 32
 _SECONDS = 60.0
-# The server's tokenizer is not known here, so a count is an estimate on the safe side.
+# The server's tokenizer is unknown here, so counts are estimates with a safety factor.
 _MARGIN = 1.3
 
 
 class _Server:
-    """A server of one model; `section` of the configuration names it in messages."""
+    """A server of one model; messages name its `section` of the configuration."""
 
     def __init__(self, section: str, base_url: str, model: str, api_key: str) -> None:
         if not _is_server(base_url):
@@ -29,29 +29,31 @@ class _Server:
                 f"{section}.base_url must be the URL of a server, such as http://127.0.0.1:8000/v1"
             )
         if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigError(f"{section}.api_key holds characters that no HTTP header can carry")
+            raise ConfigError(
+                f"{section}.api_key contains characters that are not allowed in an HTTP header"
+            )
         self.model, self._base_url = model, base_url.rstrip("/")
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(timeout=_SECONDS, headers=headers)
-        weakref.finalize(
-            self, self._client.close
-        )  # whoever holds a model need not know that it has connections
+        # Models have no close(), so the connections are closed with the object.
+        weakref.finalize(self, self._client.close)
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Post texts to /embeddings: a vector each, shape (len(texts), d). Raises ModelError."""
+        """Post texts to /embeddings; return vectors, shape (len(texts), d). Raises ModelError."""
         return self._values("embeddings", {"input": list(texts)}, len(texts), "embedding", axes=2)
 
     def scores(self, path: str, body: dict[str, Any], texts: int) -> Vectors:
-        """Post a request for scores, shape (texts,). Raises ModelError."""
+        """Post a request for scores; return them, shape (texts,). Raises ModelError."""
         return self._values(path, body, texts, "score", axes=1)
 
     def _values(self, path: str, body: dict[str, Any], texts: int, name: str, axes: int) -> Vectors:
-        """Read the value of this name in each row of the answer, in the order of the rows' indexes."""
+        """Post a request; return the value `name` of each row, sorted by the rows' indexes."""
         url = f"{self._base_url}/{path}"
         try:
             reply = self._client.post(url, json={"model": self.model, **body})
             reply.raise_for_status()
             answer = reply.json()
+            # The rows are in "results" or in "data", or the answer is the list of rows (TEI).
             found: Any = (
                 answer.get("results", answer.get("data")) if isinstance(answer, dict) else answer
             )
@@ -60,41 +62,45 @@ class _Server:
                 [row.get(f"relevance_{name}", row.get(name)) for row in rows], dtype=np.float32
             )
         except httpx.HTTPStatusError as error:
-            said = " ".join(error.response.text.split())[:200]
-            raise ModelError(f"{url} answered {error.response.status_code}: {said}") from None
+            reason = " ".join(error.response.text.split())[:200]
+            raise ModelError(f"{url} answered {error.response.status_code}: {reason}") from None
         except httpx.HTTPError as error:
             raise ModelError(f"{url} can't be reached: {error or type(error).__name__}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ModelError(f"{url} did not answer as an OpenAI-compatible server") from None
         if values.ndim != axes or len(values) != texts:
             raise ModelError(
-                f"{url} gave {len(values)} {'vectors' if axes == 2 else 'scores'} for {texts} texts"
+                f"{url} returned {len(values)} {'vectors' if axes == 2 else 'scores'}"
+                f" for {texts} texts"
             )
         if not np.isfinite(values).all():
-            raise ModelError(f"{url} gave a value that is not a number")
+            raise ModelError(f"{url} returned a value that is not a number")
         return values
 
 
 class ApiEmbedder(OneSpace):
-    """Embeds by HTTP; `base_url` ends before /embeddings. Raises ConfigError without one, ModelError on failure."""
+    """Embeds over HTTP; `base_url` ends before /embeddings.
+
+    Raises ConfigError without a server's URL, and ModelError if the server fails.
+    """
 
     def __init__(self, base_url: str, model: str, api_key: str, max_tokens: int) -> None:
         self._server, self._max_tokens = _Server("embedder", base_url, model, api_key), max_tokens
 
     @cached_property
     def identity(self) -> EmbedderIdentity:
-        """What the vectors depend on: all that a server tells is the model's name and the dimension."""
+        """What the vectors depend on; a server reports only the model's name and the dimension."""
         dimension = self._server.vectors(["dimension"]).shape[1]
         return EmbedderIdentity(
             f"api:{self._server.model}", "server", self._max_tokens, dimension, "server", "api"
         )
 
     def count(self, text: str) -> int:
-        """An upper estimate of the tokens that the server's model reads."""
+        """Return a high estimate of the number of tokens that the server's model reads."""
         return _estimate(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), d)."""
+        """Return unit vectors, float32 of shape (len(texts), d)."""
         if not texts:
             return np.zeros((0, self.identity.dimension), dtype=np.float32)
         batches = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
@@ -102,25 +108,29 @@ class ApiEmbedder(OneSpace):
 
 
 class ApiReranker:
-    """Scores papers by /rerank, as vLLM, llama.cpp and Hugging Face's TEI have it; `papers` are scored at most.
+    """Scores texts with /rerank of vLLM, llama.cpp or Hugging Face's TEI.
 
-    Raises ConfigError without a server's URL.
+    `papers` is the number of search results that it reranks at most. Raises ConfigError without a
+    server's URL.
     """
 
     def __init__(self, base_url: str, model: str, api_key: str, papers: int) -> None:
         self._server, self.papers = _Server("rerank", base_url, model, api_key), papers
 
     def score(self, question: str, texts: Sequence[str]) -> Vectors:
-        """How well each text answers, shape (len(texts),), higher is better, on the model's own scale; ModelError."""
-        # TEI calls the documents texts; each server leaves the other's name unread.
+        """Return how well each text answers the question, shape (len(texts),); higher is better.
+
+        The scale is the model's. Raises ModelError.
+        """
+        # TEI reads "texts", and the other servers "documents"; each ignores the other field.
         body = {"query": question, "documents": list(texts), "texts": list(texts)}
         return self._server.scores("rerank", body, len(texts))
 
 
 class ApiCrossEncoder:
-    """Scores pairs by vLLM's /score with a cross-encoder of one class, such as a model of factual consistency.
+    """Scores pairs with vLLM's /score and a cross-encoder with a single class.
 
-    Raises ConfigError without a server's URL.
+    Models of factual consistency have such a class.     Raises ConfigError without a server's URL.
     """
 
     def __init__(self, base_url: str, model: str, api_key: str, max_tokens: int) -> None:
@@ -128,20 +138,24 @@ class ApiCrossEncoder:
 
     @property
     def max_tokens(self) -> int:
-        """The tokens that a pair may have, special tokens included."""
+        """The maximum number of tokens of a pair, special tokens included."""
         return self._max_tokens
 
     def count(self, premise: str, hypothesis: str) -> int:
-        """An upper estimate of the tokens of a pair."""
+        """Return a high estimate of the number of tokens of a pair."""
         return _estimate(f"{premise} {hypothesis}")
 
     def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
-        """Probabilities from 0 to 1, shape (len(premises),); ModelError where the server fails or gives others."""
+        """Return probabilities from 0 to 1, shape (len(premises),).
+
+        Raises ModelError if the server fails or returns values outside that range.
+        """
         body = {"text_1": list(premises), "text_2": [hypothesis] * len(premises)}
         scores = self._server.scores("score", body, len(premises))
         if ((scores < 0) | (scores > 1)).any():
             raise ModelError(
-                "the server of support.base_url gives scores outside 0 to 1: it needs a model of one class"
+                "the server at support.base_url returns scores outside 0 to 1;"
+                " it must serve a model with a single class"
             )
         return scores
 

@@ -1,8 +1,8 @@
-"""The embedders that need no torch: all-MiniLM-L6-v2 alone, or beside bge-small-en-v1.5, which finds passages better.
+"""Embedders that need no torch: all-MiniLM-L6-v2 alone, or together with bge-small-en-v1.5.
 
-MiniLM was trained to tell like sentences (Reimers and Gurevych 2019, arXiv 1908.10084; Wang et al. 2020, arXiv
-2002.10957), BGE to find passages for questions (Xiao et al. 2023, arXiv 2309.07597). docs/LOG.md has what each is
-good for here.
+MiniLM was trained to recognise similar sentences (Reimers and Gurevych 2019, arXiv 1908.10084; Wang
+et al. 2020, arXiv 2002.10957), and BGE to find passages for questions (Xiao et al. 2023, arXiv
+2309.07597). docs/LOG.md has the results of both here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from rag.models.graph import BUILDER, BertShape, write_onnx
 from rag.models.weights import BGE_SMALL, MINILM, Progress, WeightFiles, fetch
 
 _SHAPE = BertShape(layers=6, heads=12, layer_norm_eps=1e-12)
-_DIMENSION = 384  # of both
-_LONGEST = 512  # of both
-# What BGE was trained to see before a question.
-_ASKED = "Represent this sentence for searching relevant passages: "
+_DIMENSION = 384  # of both models
+_LONGEST = 512  # tokens, of both models
+# BGE was trained with this instruction before each question.
+_INSTRUCTION = "Represent this sentence for searching relevant passages: "
 
 Precision = Literal["int8", "fp32"]
 
 
 class MiniLM(OneSpace):
-    """Vectors of 384 dimensions by all-MiniLM-L6-v2, for whatever is embedded.
+    """Vectors of 384 dimensions from all-MiniLM-L6-v2, for all texts.
 
-    Raises ModelError where its files can't be had or used.
+    Raises ModelError if its files can't be obtained or used.
     """
 
     def __init__(
@@ -59,18 +59,22 @@ class MiniLM(OneSpace):
         )
 
     def count(self, text: str) -> int:
-        """Word pieces of the text, [CLS] and [SEP] included."""
+        """Return the number of word pieces of the text, [CLS] and [SEP] included."""
         return self._encoder.count(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), 384); ModelError for a text of too many tokens."""
+        """Return unit vectors, float32 of shape (len(texts), 384).
+
+        Raises ModelError for a text with too many tokens.
+        """
         return self._encoder.encode(texts, self.identity.max_tokens)
 
 
 class Pair:
-    """Passages by bge-small-en-v1.5, sentences by all-MiniLM-L6-v2; a question by both, side by side.
+    """Embeds passages with bge-small-en-v1.5, sentences with all-MiniLM-L6-v2, questions with both.
 
-    Both read the same word pieces, so that a count holds for either. `precision` is MiniLM's: BGE comes in bytes.
+    Both models use the same word pieces, so one count is valid for both. `precision` applies to
+    MiniLM; BGE is published with 8-bit weights. Raises ModelError like `MiniLM`.
     """
 
     def __init__(
@@ -86,39 +90,54 @@ class Pair:
         self._passages = Encoder(
             files / "model_quantized.onnx", files / "tokenizer.json", "cls", _DIMENSION
         )
-        self._asked_tokens = self._passages.count(_ASKED) - self._passages.count("")
+        self._instruction_tokens = self._passages.count(_INSTRUCTION) - self._passages.count("")
         _check_limit(
-            max_tokens, _LONGEST - self._asked_tokens, f"{BGE_SMALL.name}, beside its instruction,"
+            max_tokens,
+            _LONGEST - self._instruction_tokens,
+            f"{BGE_SMALL.name}, with its instruction,",
         )
-        self._beside = ThreadPoolExecutor(2, "bge")
-        alone = self._sentences.identity
+        # Runs BGE on a question while this thread runs MiniLM.
+        self._pool = ThreadPoolExecutor(2, "bge")
+        minilm = self._sentences.identity
         self.identity = EmbedderIdentity(
-            weights=hashlib.sha256(f"{_weights(BGE_SMALL)} {alone.weights}".encode()).hexdigest(),
+            weights=hashlib.sha256(f"{_weights(BGE_SMALL)} {minilm.weights}".encode()).hexdigest(),
             pooling="cls, mean",
             max_tokens=max_tokens,
             dimension=_DIMENSION,
             precision=precision,
-            builder=alone.builder,
+            builder=minilm.builder,
             name=f"{BGE_SMALL.name} and {MINILM.name}",
         )
 
     def count(self, text: str) -> int:
-        """Word pieces of the text, [CLS] and [SEP] included."""
+        """Return the number of word pieces of the text, [CLS] and [SEP] included."""
         return self._sentences.count(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of sentences, float32 of shape (len(texts), 384); ModelError for a text of too many tokens."""
+        """Return unit vectors of sentences, float32 of shape (len(texts), 384).
+
+        Raises ModelError for a text with too many tokens.
+        """
         return self._sentences.embed(texts)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shaped alike; ModelError for a text of too many tokens."""
+        """Return unit vectors of passages, float32 of shape (len(texts), 384).
+
+        Raises ModelError for a text with too many tokens.
+        """
         return self._passages.encode(texts, self.identity.max_tokens)
 
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """Vectors to compare with passages', and with sentences'; ModelError for a text of too many tokens."""
-        asked = [f"{_ASKED}{text}" for text in texts]
-        for_passages = self._beside.submit(
-            self._passages.encode, asked, self.identity.max_tokens + self._asked_tokens
+        """Return vectors of questions to compare with passages, and to compare with sentences.
+
+        Both are unit vectors of shape (len(texts), 384). Raises ModelError for a text with too many
+        tokens.
+        """
+        questions = [f"{_INSTRUCTION}{text}" for text in texts]
+        for_passages = self._pool.submit(
+            self._passages.encode,
+            questions,
+            self.identity.max_tokens + self._instruction_tokens,
         )
         for_sentences = self._sentences.embed(texts)
         return for_passages.result(), for_sentences
@@ -132,24 +151,28 @@ def _check_limit(max_tokens: int, longest: int, model: str) -> None:
 
 
 def _weights(model: WeightFiles) -> str:
-    """The SHA-256 of the first file, which holds the weights."""
+    """Return the SHA-256 of the first file, which contains the weights."""
     return model.files[0].sha256
 
 
 def _minilm_graph(
     cache: Path, folder: str, precision: Precision, progress: Progress | None
 ) -> Path:
-    """The path of the ONNX file in the cache, written once a machine, and by one process: others wait for it."""
-    home = cache / MINILM.name
-    graph = home / f"{precision}-{BUILDER}.onnx"
-    tokenizer = home / "tokenizer.json"
+    """Return the path of the ONNX file in the cache, and write it if it is missing.
+
+    One process writes it, and the others wait.
+    """
+    target = cache / MINILM.name
+    graph = target / f"{precision}-{BUILDER}.onnx"
+    tokenizer = target / "tokenizer.json"
     if graph.is_file() and tokenizer.is_file() and not folder:
         return graph
-    own = Path(folder).expanduser() / MINILM.name
-    with _alone_in(home):
-        # Where it is the only model, the folder may hold the files themselves.
-        files = fetch(MINILM, home, str(own) if folder and own.is_dir() else folder, progress)
-        if files != home:
+    subfolder = Path(folder).expanduser() / MINILM.name
+    with _locked(target):
+        # If MiniLM is the only model, its files may be in `folder` itself.
+        source = str(subfolder) if folder and subfolder.is_dir() else folder
+        files = fetch(MINILM, target, source, progress)
+        if files != target:
             tokenizer.write_bytes((files / "tokenizer.json").read_bytes())
         if not graph.is_file():
             write_onnx(files / "model.safetensors", _SHAPE, graph, int8=precision == "int8")
@@ -157,23 +180,24 @@ def _minilm_graph(
 
 
 def _bge_files(cache: Path, folder: str, progress: Progress | None) -> Path:
-    """The folder of the files, which are used as published."""
+    """Return the folder of BGE's files, which are used as published; fetch them if necessary."""
     if folder:
         return fetch(BGE_SMALL, cache, str(Path(folder) / BGE_SMALL.name))
-    home = cache / BGE_SMALL.name
-    if all((home / name).is_file() for name in BGE_SMALL.names):
-        return home
-    with _alone_in(home):
-        return fetch(BGE_SMALL, home, progress=progress)
+    target = cache / BGE_SMALL.name
+    if all((target / name).is_file() for name in BGE_SMALL.names):
+        return target
+    with _locked(target):
+        return fetch(BGE_SMALL, target, progress=progress)
 
 
 @contextmanager
-def _alone_in(home: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
+    """Create the folder and lock it against other processes."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / "lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
             yield
     except OSError as error:
         raise ModelError(
-            f"the embedder can't be kept in {home}: {error.strerror or error}"
+            f"the embedder can't be stored in {folder}: {error.strerror or error}"
         ) from None

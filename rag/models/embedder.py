@@ -1,4 +1,4 @@
-"""What search and ingest expect of an embedder."""
+"""Interfaces of embedders, cross-encoders and rerankers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class EmbedderIdentity:
-    """What made a library's vectors.
+    """The model and the settings that produced a library's vectors.
 
-    `weights`, `pooling` and `max_tokens` must match for vectors to be comparable; `precision`, `builder` and `name`
-    are recorded only.
+    Vectors are comparable if `weights`, `pooling`, `max_tokens` and `dimension` match. `precision`,
+    `builder` and `name` are only recorded.
     """
 
     weights: str
@@ -30,11 +30,11 @@ class EmbedderIdentity:
     name: str = ""
 
     def __str__(self) -> str:
-        """For people: the model's name, or its weights where an older release left the name out."""
+        """Return the model's name, or the hash of its weights if an old release stored no name."""
         return f"{self.name or self.weights[:12]} ({self.precision}, {self.max_tokens} tokens)"
 
     def matches(self, other: EmbedderIdentity) -> bool:
-        """Whether vectors of the two can be compared."""
+        """Check whether vectors of the two can be compared."""
         return self._key() == other._key()
 
     def _key(self) -> tuple[str, str, int, int]:
@@ -42,10 +42,11 @@ class EmbedderIdentity:
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors: those of sentences can be compared with each other, those of passages too.
+    """Turns texts into unit vectors.
 
-    An embedder never cuts silently: a text whose `count` is above `max_tokens` raises ModelError. The vector of a text
-    depends on the texts it is embedded with only through rounding.
+    Vectors of sentences can be compared with each other, and so can vectors of passages. An
+    embedder never truncates silently: a text whose `count` exceeds `max_tokens` raises ModelError.
+    The other texts of a call change a text's vector only by rounding.
     """
 
     @property
@@ -54,63 +55,75 @@ class Embedder(Protocol):
         ...
 
     def count(self, text: str) -> int:
-        """The tokens that the model reads for this text, special tokens included."""
+        """Return the number of tokens of the text, special tokens included."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of sentences, float32 of shape (len(texts), dimension)."""
+        """Return unit vectors of sentences, float32 of shape (len(texts), dimension)."""
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shaped alike."""
+        """Return unit vectors of passages, float32 of shape (len(texts), dimension)."""
         ...
 
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """Two unit vectors of each question: to compare with those of passages, and of sentences."""
+        """Return vectors of questions to compare with passages, and to compare with sentences.
+
+        Both are unit vectors, float32 of shape (len(texts), dimension).
+        """
         ...
 
 
 class OneSpace(ABC):
-    """An embedder to which passages, sentences and questions are all the same."""
+    """An embedder that treats passages, sentences and questions alike."""
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), dimension)."""
+        """Return unit vectors, float32 of shape (len(texts), dimension)."""
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), dimension)."""
+        """Return unit vectors, float32 of shape (len(texts), dimension)."""
         return self.embed(texts)
 
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """The same unit vectors for both."""
+        """Return the same unit vectors twice, float32 of shape (len(texts), dimension)."""
         vectors = self.embed(texts)
         return vectors, vectors
 
 
 class CrossEncoder(Protocol):
-    """Reads a premise and a hypothesis together and says how surely the one entails the other."""
+    """Reads a premise and a hypothesis together, and estimates the probability of entailment."""
 
     @property
     def max_tokens(self) -> int:
-        """The tokens that a pair may have, special tokens included."""
+        """The maximum number of tokens of a pair, special tokens included."""
         ...
 
     def count(self, premise: str, hypothesis: str) -> int:
-        """The tokens of a pair, special tokens included."""
+        """Return the number of tokens of a pair, special tokens included."""
         ...
 
     def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
-        """Probabilities from 0 to 1, shape (len(premises),); ModelError for a pair of too many tokens."""
+        """Return probabilities from 0 to 1 that each premise entails the hypothesis.
+
+        The shape is (len(premises),). Raises ModelError for a pair with too many tokens.
+        """
         ...
 
 
 class Reranker(Protocol):
-    """Reads a question and a text together and says how well the one answers the other."""
+    """Reads a question and a text together, and scores how well the text answers the question.
+
+    `papers` is the number of search results that it reranks at most.
+    """
 
     papers: int
 
     def score(self, question: str, texts: Sequence[str]) -> Vectors:
-        """How well each text answers, shape (len(texts),), higher is better; raises ModelError."""
+        """Return how well each text answers the question, shape (len(texts),); higher is better.
+
+        Raises ModelError.
+        """
         ...
 
 

@@ -1,7 +1,8 @@
-"""A BERT encoder's safetensors become an ONNX file. The only door to `onnx`.
+"""Convert the safetensors of a BERT encoder to an ONNX file; adapter to `onnx`.
 
-The graph is the BERT of Devlin et al. (2018, arXiv 1810.04805), post-norm, with onnxruntime's fused attention,
-skip layer norm and bias GELU, so that it needs no torch to make and runs at onnxruntime's full speed.
+The graph is the BERT of Devlin et al. (2018, arXiv 1810.04805), post-norm. It uses onnxruntime's
+fused attention, skip layer norm and bias GELU. It is built without torch and runs at onnxruntime's
+full speed.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from numpy.typing import NDArray
 BUILDER = "bert-graph-2"
 _OPSET = 17
 _MICROSOFT = "com.microsoft"
-_BLOCK = 128  # weights that share a scale
-_LEVELS = 127  # a signed byte's, the same on both sides of 0
+_BLOCK = 128  # weights that share one scale
+_LEVELS = 127  # largest level of a signed byte, symmetric around 0
 _INT8_ACTIVATIONS = 4  # onnxruntime's accuracy_level of that name
 
 
 @dataclass(frozen=True, slots=True)
 class BertShape:
-    """The sizes that the weights don't tell by themselves."""
+    """The parameters of the model that can't be derived from the shapes of its weights."""
 
     layers: int
     heads: int
@@ -33,10 +34,13 @@ class BertShape:
 
 
 def write_onnx(weights: Path, shape: BertShape, target: Path, *, int8: bool) -> None:
-    """Write the encoder as one ONNX file: (input_ids, attention_mask) -> hidden (batch, tokens, dimension).
+    """Write the encoder as one ONNX file.
 
-    `int8` keeps weights in bytes with a scale for each block of 128; activations are rounded block by block as they
-    come, so that no text's vector depends on its neighbours in a batch.
+    The inputs are input_ids and attention_mask, shape (batch, tokens); the output is hidden, shape
+    (batch, tokens, dimension).
+
+    `int8` stores the weights as bytes with a scale for each block of 128. Activations are quantised
+    block by block at run time, so that the other texts of a batch do not change a text's vector.
     """
     import onnx
     from safetensors.numpy import load_file
@@ -44,13 +48,13 @@ def write_onnx(weights: Path, shape: BertShape, target: Path, *, int8: bool) -> 
     model = _model(load_file(weights), shape, _ByteGraph() if int8 else _Graph())
     onnx.checker.check_model(model, full_check=False)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        made = Path(folder) / "made.onnx"
-        onnx.save(model, str(made))
-        made.replace(target)
+        draft = Path(folder) / "draft.onnx"
+        onnx.save(model, str(draft))
+        draft.replace(target)
 
 
 class _Graph:
-    """Collects nodes and weights; every node's output is named after it."""
+    """Collects nodes and weights; the output of a node has the name of the node."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -73,16 +77,16 @@ class _Graph:
         return name
 
     def rows(self, name: str, table: NDArray[np.float32], indices: str) -> str:
-        """The table's rows that the indices name."""
+        """Add a look-up of the rows of a table at these indices."""
         return self.node("Gather", name, [self.weight(f"{name}.table", table), indices])
 
     def product(self, name: str, source: str, matrix: NDArray[np.float32]) -> str:
-        """`source` times a matrix of shape (in, out)."""
+        """Add the product of `source` with a matrix of shape (in, out)."""
         return self.node("MatMul", name, [source, self.weight(f"{name}.matrix", matrix)])
 
 
 class _ByteGraph(_Graph):
-    """Keeps the word table and all matrices in bytes."""
+    """Stores the word table and all matrices as bytes."""
 
     def rows(self, name: str, table: NDArray[np.float32], indices: str) -> str:
         from onnx import TensorProto
@@ -103,7 +107,7 @@ class _ByteGraph(_Graph):
         padded[:, :inner] = matrix.T
         padded = padded.reshape(outer, blocks, _BLOCK)
         scales = _scales(padded)
-        # onnxruntime takes unsigned bytes with their zero in the middle.
+        # onnxruntime expects unsigned bytes whose zero point is 128.
         levels = (np.rint(padded / scales) + 128).astype(np.uint8)
         inputs = [
             source,
@@ -121,7 +125,10 @@ class _ByteGraph(_Graph):
 
 
 def _scales(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What one level stands for in each block along the last axis, which is kept; 1 for a block of zeros."""
+    """Return the value of one level in each block along the last axis; 1 for a block of zeros.
+
+    The last axis is kept with length 1.
+    """
     largest = np.abs(array).max(axis=-1, keepdims=True)
     return np.where(largest > 0, largest / _LEVELS, 1).astype(np.float32)
 
@@ -130,13 +137,13 @@ def _model(weights: Mapping[str, NDArray[np.float32]], shape: BertShape, graph: 
     from onnx import TensorProto, helper
 
     hidden = _embeddings(graph, weights, shape)
-    # onnxruntime's attention takes the mask as 32-bit integers of shape (batch, tokens).
+    # onnxruntime's attention expects the mask as 32-bit integers of shape (batch, tokens).
     mask = graph.node("Cast", "mask32", ["attention_mask"], to=TensorProto.INT32)
     for layer in range(shape.layers):
         hidden = _layer(graph, weights, shape, layer, hidden, mask)
-    graph.nodes[-1].output[0] = "hidden"
+    graph.nodes[-1].output[0] = "hidden"  # the name of the graph's output
     dimension = weights["embeddings.word_embeddings.weight"].shape[1]
-    made = helper.make_graph(
+    encoder = helper.make_graph(
         graph.nodes,
         "bert",
         [_port("input_ids", TensorProto.INT64, 2), _port("attention_mask", TensorProto.INT64, 2)],
@@ -148,7 +155,7 @@ def _model(weights: Mapping[str, NDArray[np.float32]], shape: BertShape, graph: 
         graph.weights,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=8, producer_name=BUILDER)
+    return helper.make_model(encoder, opset_imports=opsets, ir_version=8, producer_name=BUILDER)
 
 
 def _port(name: str, kind: int, rank: int) -> Any:
@@ -158,8 +165,8 @@ def _port(name: str, kind: int, rank: int) -> Any:
 
 
 def _embeddings(graph: _Graph, weights: Mapping[str, NDArray[np.float32]], shape: BertShape) -> str:
-    """Word, position and type embeddings, summed and normalised. All tokens are of type 0 here."""
-    # The type row is constant for single texts, so it is folded into the positions.
+    """Add the sum of word, position and type embeddings, normalised. All tokens have type 0."""
+    # The type embedding is the same for all tokens, so it is added to the positions here.
     positions = weights["embeddings.position_embeddings.weight"] + weights[_TYPES][0]
     table = graph.weight("positions", positions)
     looked_up = graph.rows("words", weights["embeddings.word_embeddings.weight"], "input_ids")
@@ -190,7 +197,7 @@ def _layer(
     hidden: str,
     mask: str,
 ) -> str:
-    """One encoder layer: self-attention, then the feed-forward part, each with its skip and norm."""
+    """Add an encoder layer: self-attention and feed-forward, each with skip and layer norm."""
     at = f"encoder.layer.{layer}"
     query, key, value = (
         graph.product(f"{at}.{name}", hidden, weights[f"{at}.attention.self.{name}.weight"].T)

@@ -1,4 +1,4 @@
-"""Sentence-transformers models and cross-encoders through transformers (the extra `hf`). The only door to torch."""
+"""Sentence-transformers models and cross-encoders (the extra `hf`); adapter to torch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _YES = re.compile(r"(?:entail|support|consistent)", re.IGNORECASE)
 
 
 class TransformersEmbedder:
-    """Vectors with the pooling and the prompts that the model's own sentence-transformers files ask for.
+    """Vectors with the pooling and the prompts of the model's sentence-transformers files.
 
-    Pooling is mean or cls; prompts are those for queries and for documents, which sentences count as. `model` is a
-    folder or a name on the model hub. Raises ModelError where torch or the model is missing.
+    Pooling is mean or cls. Questions get the prompt for queries; passages and sentences get the
+    prompt for documents. `model` is a folder or a name on the model hub. Raises ModelError if torch
+    or the model is missing.
     """
 
     def __init__(self, model: str, max_tokens: int) -> None:
@@ -33,7 +34,7 @@ class TransformersEmbedder:
         try:
             weights = _file(model, "model.safetensors")
             pooling = _pooling(model)
-            self._asked, self._written = _prompts(model)
+            self._query_prompt, self._document_prompt = _prompts(model)
         except (OSError, ValueError) as error:
             raise _damaged("embedder", model, error) from None
         longest = getattr(self._model.config, "max_position_embeddings", max_tokens)
@@ -44,7 +45,9 @@ class TransformersEmbedder:
         self._pooling = pooling
         self._identity = EmbedderIdentity(
             weights=hashlib.sha256(weights.read_bytes()).hexdigest() if weights else model,
-            pooling=f"{pooling} after {self._written!r}" if self._written else pooling,
+            pooling=(
+                f"{pooling} after {self._document_prompt!r}" if self._document_prompt else pooling
+            ),
             max_tokens=max_tokens,
             dimension=int(self._model.config.hidden_size),
             precision="fp32",
@@ -58,25 +61,32 @@ class TransformersEmbedder:
         return self._identity
 
     def count(self, text: str) -> int:
-        """Tokens of the text after the longer of the prompts, special tokens included."""
-        prompt = max(self._asked, self._written, key=len)
+        """Return the number of tokens of the text with the longer prompt and special tokens."""
+        prompt = max(self._query_prompt, self._document_prompt, key=len)
         return len(self._tokenizer(f"{prompt}{text}", truncation=False, verbose=False)["input_ids"])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 of shape (len(texts), d); ModelError for a text of too many tokens."""
-        return self._embed([f"{self._written}{text}" for text in texts])
+        """Return unit vectors, float32 of shape (len(texts), d).
+
+        Raises ModelError for a text with too many tokens.
+        """
+        return self._embed([f"{self._document_prompt}{text}" for text in texts])
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors as of sentences."""
+        """Return the same unit vectors as `embed`."""
         return self.embed(texts)
 
     def embed_questions(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """The same unit vectors for both, shape (len(texts), d); ModelError for a text of too many tokens."""
-        vectors = self._embed([f"{self._asked}{text}" for text in texts])
+        """Return the same unit vectors twice, float32 of shape (len(texts), d).
+
+        Raises ModelError for a text with too many tokens.
+        """
+        vectors = self._embed([f"{self._query_prompt}{text}" for text in texts])
         return vectors, vectors
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self._identity.dimension), dtype=np.float32)
+        # Texts of similar length go into the same batch, which needs the least padding.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
@@ -101,11 +111,11 @@ class TransformersEmbedder:
 
 
 class TransformersCrossEncoder:
-    """A model of natural language inference, or of factual consistency: a sequence classifier over a pair of texts.
+    """A classifier of text pairs: a model of natural language inference or factual consistency.
 
-    Of several classes the one that is named for entailment (or support, or consistency) counts, by softmax; a single
-    class counts by its sigmoid. `model` is a folder or a name on the model hub. Raises ModelError where torch or the
-    model is missing, and where no class is known.
+    Of several classes, the softmax probability of the class named entailment (or support, or
+    consistent) is used; of a single class, its sigmoid. `model` is a folder or a name on the model
+    hub. Raises ModelError if torch or the model is missing, or if no class has such a name.
     """
 
     def __init__(self, model: str, max_tokens: int) -> None:
@@ -121,17 +131,20 @@ class TransformersCrossEncoder:
 
     @property
     def max_tokens(self) -> int:
-        """The tokens that a pair may have, special tokens included."""
+        """The maximum number of tokens of a pair, special tokens included."""
         return self._max_tokens
 
     def count(self, premise: str, hypothesis: str) -> int:
-        """The tokens of a pair, special tokens included."""
+        """Return the number of tokens of a pair, special tokens included."""
         return len(
             self._tokenizer(premise, hypothesis, truncation=False, verbose=False)["input_ids"]
         )
 
     def entails(self, premises: Sequence[str], hypothesis: str) -> Vectors:
-        """Probabilities from 0 to 1, shape (len(premises),); ModelError for a pair of too many tokens."""
+        """Return probabilities from 0 to 1 that each premise entails the hypothesis.
+
+        The shape is (len(premises),). Raises ModelError for a pair with too many tokens.
+        """
         scores = np.zeros(len(premises), dtype=np.float32)
         order = sorted(range(len(premises)), key=lambda row: len(premises[row]))
         for start in range(0, len(order), _BATCH):
@@ -158,7 +171,7 @@ class TransformersCrossEncoder:
 
 
 def _load(role: str, model: str, auto: str) -> tuple[Any, Any, Any]:
-    """Torch, and the tokenizer and the model in full precision."""
+    """Return torch, the tokenizer, and the model in full precision."""
     try:
         import torch
         import transformers
@@ -166,14 +179,16 @@ def _load(role: str, model: str, auto: str) -> tuple[Any, Any, Any]:
         raise ModelError(f"this {role} needs torch: pip install 'ask-the-papers[hf]'") from None
     model = os.path.expanduser(model)
     try:
-        held: dict[str, Any] = {"local_files_only": os.path.isdir(model) or not hub.reachable()}
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **held)
+        options: dict[str, Any] = {"local_files_only": os.path.isdir(model) or not hub.reachable()}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **options)
         return (
             torch,
             tokenizer,
-            getattr(transformers, auto).from_pretrained(model, dtype=torch.float32, **held).eval(),
+            getattr(transformers, auto)
+            .from_pretrained(model, dtype=torch.float32, **options)
+            .eval(),
         )
-    except Exception as error:  # noqa: BLE001 - damaged files raise whatever their reader raises
+    except Exception as error:  # noqa: BLE001 - readers of damaged files raise many types
         raise _damaged(role, model, error) from None
 
 
@@ -183,14 +198,15 @@ def _damaged(role: str, model: str, error: Exception) -> ModelError:
 
 
 def _entailment(model: str, labels: Mapping[int, str]) -> int:
-    """The class that says yes."""
+    """Return the number of the class for entailment."""
     if len(labels) == 1:
         return 0
     yes = [number for number, label in labels.items() if _YES.match(label)]
     if len(yes) != 1:
         known = ", ".join(labels.values())
         raise ModelError(
-            f"the support model {model} has the classes {known}; one must be named entailment or support"
+            f"the support model {model} has the classes {known};"
+            " one must be named entailment or support"
         )
     return yes[0]
 
@@ -200,26 +216,28 @@ def _pooling(model: str) -> str:
     if path is None:
         return "mean"
     config = json.loads(path.read_text(encoding="utf-8"))
-    # Older sentence-transformers wrote a switch for each mode, newer ones (6) write the names of the wanted modes.
+    # Older versions of sentence-transformers wrote a switch for each mode; version 6 writes the
+    # names of the modes.
     switches = [name for name, on in config.items() if name.startswith("pooling_mode_") and on]
     names = [
         name.removeprefix("pooling_mode_").removesuffix("s").removesuffix("_token")
         for name in switches
     ]
-    said = config.get("pooling_mode", names or "mean")
-    wanted = [said] if isinstance(said, str) else list(said)
-    if wanted not in (["mean"], ["cls"]):
+    modes = config.get("pooling_mode", names or "mean")
+    modes = [modes] if isinstance(modes, str) else list(modes)
+    if modes not in (["mean"], ["cls"]):
         raise ModelError(
-            f"the embedder {model} wants the pooling {', '.join(wanted)}; mean and cls are known"
+            f"the embedder {model} needs the pooling {', '.join(modes)};"
+            " only mean and cls are supported"
         )
-    return str(wanted[0])
+    return str(modes[0])
 
 
 def _prompts(model: str) -> tuple[str, str]:
-    """What stands before a query and before a document; empty where the model wants nothing there."""
+    """Return the prompts before queries and before documents; "" if the model has none."""
     path = _file(model, "config_sentence_transformers.json")
-    named = json.loads(path.read_text(encoding="utf-8")).get("prompts") if path else None
-    prompts = {str(name): str(prompt) for name, prompt in (named or {}).items()}
+    found = json.loads(path.read_text(encoding="utf-8")).get("prompts") if path else None
+    prompts = {str(name): str(prompt) for name, prompt in (found or {}).items()}
     return prompts.get("query", ""), prompts.get("document", prompts.get("passage", ""))
 
 

@@ -1,4 +1,7 @@
-"""The model hub: whether it is there, which is asked first since huggingface_hub tries a failing hub for minutes."""
+"""The model hub; each use first checks that it answers.
+
+Without this check huggingface_hub retries an unreachable hub for minutes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ PROBE_SECONDS = 3.0
 
 
 def reachable() -> bool:
-    """Whether the hub may be asked, and answers."""
+    """Check whether the hub is allowed (not offline mode) and answers."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -26,21 +29,24 @@ def reachable() -> bool:
     try:
         probe(constants.ENDPOINT)
     except ModelError as error:
-        log.info("the model hub is left alone: %s", error)
+        log.info("the model hub is not used: %s", error)
         return False
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """What the hub says of a file: its size in bytes, and its SHA-256 where it is a large one."""
+    """The hub's record of a file: its size in bytes, and the SHA-256 of a large file.
+
+    For a small file `sha256` is another hash (a Git object id), or "".
+    """
 
     size: int
     sha256: str
 
 
 def describe(repo: str, name: str) -> HubFile:
-    """What the hub says of a file. Raises ModelError."""
+    """Return the hub's record of a file. Raises ModelError."""
     import huggingface_hub
 
     with errors():
@@ -51,7 +57,10 @@ def describe(repo: str, name: str) -> HubFile:
 
 
 def download(repo: str, name: str, folder: Path) -> Path:
-    """The file, fetched into the folder; a fetch that was broken off goes on. Raises ModelError."""
+    """Download a file into the folder, or continue a download. Raises ModelError.
+
+    Returns the path of the file.
+    """
     import huggingface_hub
 
     with errors():
@@ -65,13 +74,13 @@ def download(repo: str, name: str, folder: Path) -> Path:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Whatever the hub's library raises becomes a ModelError of one line."""
+    """Replace every exception of the hub's library by a ModelError of one line."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()  # ours is shown
+    disable_progress_bars()  # this program shows its own
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - errors of the HTTP library below huggingface_hub pass through it
+    except Exception as error:  # noqa: BLE001 - errors of its HTTP library pass through
         raise ModelError((str(error).strip() or type(error).__name__).splitlines()[0]) from None
 
 
@@ -83,7 +92,10 @@ def _probe_unless_offline(url: str) -> None:
 
 
 def probe(url: str) -> None:
-    """Raise ModelError unless a host answers within three seconds, name look-up included, with no server error."""
+    """Raise ModelError unless a host answers within three seconds, without a server error.
+
+    The time includes the name look-up.
+    """
     import httpx
 
     outcome: list[str] = []
@@ -92,13 +104,13 @@ def probe(url: str) -> None:
         try:
             status = httpx.head(url, timeout=PROBE_SECONDS).status_code
             outcome.append(f"answered {status}" if status >= 500 else "")
-        except Exception:  # noqa: BLE001 - a proxy's settings raise more than httpx's own errors
+        except Exception:  # noqa: BLE001 - wrong proxy settings raise other types
             outcome.append("can't be reached")
 
-    # A name look-up ignores httpx's time-out, so the thread is left behind when it hangs.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(PROBE_SECONDS)
+    # httpx's time-out does not cover the name look-up, so a thread that hangs there is abandoned.
+    request = threading.Thread(target=ask, daemon=True)
+    request.start()
+    request.join(PROBE_SECONDS)
     host = urlsplit(url).netloc
     if not outcome:
         raise ModelError(f"{host} did not answer within {PROBE_SECONDS:.0f} s")

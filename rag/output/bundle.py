@@ -1,4 +1,7 @@
-"""A bundle: one answer in a file with all that it came from, so that it can be asked again and compared."""
+"""A bundle: an answer in a file with all its inputs.
+
+The question can then be asked again, and the two answers compared.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import difflib
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,10 @@ from rag.output.target_files import writable
 from rag.prompts import wordings
 from rag.records import Answer, Scope, Turn
 from rag.records.json_format import answer_row, read_json, turn_row
+from rag.records.legacy import current_ids
 
 _FORMAT = 1
-# What may change an answer, of all that is installed.
+# The installed packages that can change an answer.
 _PACKAGES = (
     "ask-the-papers",
     "chromadb",
@@ -28,15 +32,16 @@ _PACKAGES = (
     "onnxruntime",
     "tantivy",
 )
-# Places: no answer depends on them, and they are nobody else's business.
+# Local paths, left out: no answer depends on them, and a bundle may be given to other people.
 _PRIVATE: Any = {"home": True, "embedder": {"cache", "folder"}, "llm": {"vllm_command"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What was asked, of what, by what, and the answer as `rag ask --json` prints it.
+    """A question, all that its answer depends on, and the answer as `rag ask --json` prints it.
 
-    `passages` are the papers found with their whole texts, best first; `config` is the configuration key by key.
+    `passages` are the papers found with their full texts, best first. `config` maps dotted keys to
+    values ("search.hits"). `prompts` maps names to texts, `versions` package names to versions.
     """
 
     question: str
@@ -51,22 +56,22 @@ class Bundle:
 
     @property
     def scope(self) -> Scope:
-        """Which papers were searched. Raises InputError."""
+        """The restriction of the papers. Raises InputError if the bundle holds no valid one."""
         row = self.answer.get("scope", {})
         try:
-            given: Any = {
+            # JSON has no tuples.
+            values: Any = {
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in row.items()
             }
-            return Scope(**given)
+            scope = Scope(**values)
+            return replace(scope, without=tuple(current_ids(scope.without)))
         except (AttributeError, TypeError):
-            raise InputError(
-                "the bundle is damaged: answer.scope is not what it should be"
-            ) from None
+            raise InputError("the bundle is damaged: answer.scope is invalid") from None
 
 
 def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bool) -> Bundle:
-    """The bundle of an answer."""
+    """Make the bundle of an answer."""
     return Bundle(
         question=answer.question,
         history=[turn_row(turn) for turn in history],
@@ -83,14 +88,17 @@ def pack(answer: Answer, history: Sequence[Turn], config: Config, *, filters: bo
 
 
 def savable(path: Path) -> Path:
-    """The path itself, if a bundle can go there: before a long answer, not after it. Raises InputError."""
+    """Return the path if a bundle can be saved there, and raise InputError if not.
+
+    Call it before a long answer is made, so that the answer is not lost.
+    """
     if writable(path).exists():
         raise _taken(path)
     return path
 
 
 def save(bundle: Bundle, path: Path) -> None:
-    """Write a bundle as JSON. Raises InputError where the file is there already or can't be written."""
+    """Write a bundle as JSON. Raises InputError if the file exists or can't be written."""
     try:
         with path.open("x", encoding="utf-8") as file:
             json.dump(asdict(bundle), file, ensure_ascii=False, indent=1)
@@ -101,69 +109,76 @@ def save(bundle: Bundle, path: Path) -> None:
 
 
 def load(path: Path) -> Bundle:
-    """Read a bundle. Raises InputError for anything else."""
+    """Read a bundle. Raises InputError if the file is not a valid bundle."""
     row = read_json(path, "bundle")
-    if not isinstance(row, dict) or {one.name for one in fields(Bundle)} != row.keys():
-        raise InputError(f"{path} is no bundle of rag ask --save")
+    if not isinstance(row, dict) or {field.name for field in fields(Bundle)} != row.keys():
+        raise InputError(f"{path} is not a bundle; rag ask --save writes one")
     if row["format"] != _FORMAT:
         raise InputError(
             f"the bundle {path} has format {row['format']}; this version reads {_FORMAT}"
         )
+    # An empty bundle gives the JSON type of each field; the fields' annotations are strings only.
     empty = Bundle("", [], True, [], {}, {}, {}, {})
-    wrong = [
-        one.name
-        for one in fields(Bundle)
-        if type(row[one.name]) is not type(getattr(empty, one.name))
+    invalid = [
+        field.name
+        for field in fields(Bundle)
+        if type(row[field.name]) is not type(getattr(empty, field.name))
     ]
-    if wrong or not isinstance(row["answer"].get("text"), str):
+    if invalid or not isinstance(row["answer"].get("text"), str):
         raise InputError(
-            f"the bundle {path} is damaged: {', '.join(wrong) or 'answer.text'} is not what it should be"
+            f"the bundle {path} is damaged: {', '.join(invalid) or 'answer.text'} is invalid"
         )
     return Bundle(**row)
 
 
 def differences(before: Bundle, after: Bundle) -> Iterator[str]:
-    """What changed, a line each: first what may be the cause, then the papers found, then the answer's text."""
-    for what in ("versions", "config", "prompts"):
-        yield from _changed(what, getattr(before, what), getattr(after, what))
-    found, now = ({one["paper_id"]: one for one in bundle.passages} for bundle in (before, after))
-    yield from (f"no longer found: {one['title']}" for key, one in found.items() if key not in now)
-    yield from (f"newly found: {one['title']}" for key, one in now.items() if key not in found)
-    yield from (
-        f"its text changed: {one['title']}"
-        for key, one in now.items()
-        if found.get(key, one) != one
+    """Yield one line per difference: possible causes first, then papers found, then the answer."""
+    for part in ("versions", "config", "prompts"):
+        yield from _changed(part, getattr(before, part), getattr(after, part))
+    old, new = (
+        {passage["paper_id"]: passage for passage in bundle.passages} for bundle in (before, after)
     )
-    then, says = _said(before), _said(after)
+    yield from (f"no longer found: {row['title']}" for key, row in old.items() if key not in new)
+    yield from (f"newly found: {row['title']}" for key, row in new.items() if key not in old)
+    yield from (
+        f"its text changed: {row['title']}" for key, row in new.items() if old.get(key, row) != row
+    )
     yield from difflib.unified_diff(
-        then, says, "the answer then", "the answer now", lineterm="", n=1
+        _answer_lines(before),
+        _answer_lines(after),
+        "the answer then",
+        "the answer now",
+        lineterm="",
+        n=1,
     )
 
 
 def same_answer(before: Bundle, after: Bundle) -> bool:
-    """Whether text and citations are the same, evidence and support included."""
+    """Check that text, refusal and citations are equal, including evidence and support."""
     return all(
         before.answer.get(key) == after.answer.get(key) for key in ("text", "refusal", "citations")
     )
 
 
 def _taken(path: Path) -> InputError:
-    return InputError(f"there is a file {path} already; name another")
+    return InputError(f"the file {path} exists already; choose another name")
 
 
-def _said(bundle: Bundle) -> list[str]:
-    cited = [json.dumps(one, ensure_ascii=False) for one in bundle.answer.get("citations", [])]
-    return [*str(bundle.answer["text"]).splitlines(), *cited]
+def _answer_lines(bundle: Bundle) -> list[str]:
+    citations = bundle.answer.get("citations", [])
+    rows = [json.dumps(citation, ensure_ascii=False) for citation in citations]
+    return [*str(bundle.answer["text"]).splitlines(), *rows]
 
 
-def _changed(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _changed(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old != new:
-            yield f"{what}: {key} was {old!r} and is {new!r}"
+            yield f"{part}: {key} was {old!r} and is {new!r}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of each leaf of nested mappings."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""Answers, hits and papers as a person reads them in a terminal."""
+"""Answers, hits and papers as text for a terminal."""
 
 from __future__ import annotations
 
@@ -19,60 +19,61 @@ from rag.records import (
     Statement,
 )
 
-_WIDEST = 100
-MOST_LISTED = 20
-"""Papers that an answer lists in a terminal unless all are asked for."""
-MOST_EXCLUDED = 5
-"""Papers that a language model excluded, as many as are named."""
-_MOST_MARKS = 10
+_MAX_WIDTH = 100  # columns
+MAX_LISTED = 20
+"""The number of papers that an answer lists in a terminal, unless all are requested."""
+MAX_EXCLUDED = 5
+"""The number of papers excluded by a language model that are listed, unless all are requested."""
+_MAX_MARKERS = 10  # citation markers of a sentence; more are shortened to ranges
 
 
 def statement_lines(statement: Statement) -> Iterator[str]:
-    """One sentence of an answer, under its paper's title where it has one."""
+    """Yield the lines of a sentence of an answer, under its paper's title if it has one."""
     if statement.title:
         yield from _wrapped(statement.title + ":")
         yield from _wrapped(statement.marked.removeprefix(statement.title + ": "), indent="  ")
-    elif len(statement.citations) > _MOST_MARKS:
-        yield from _wrapped(f"{statement.text} {_runs([one.mark for one in statement.citations])}")
+    elif len(statement.citations) > _MAX_MARKERS:
+        ranges = _ranges([citation.mark for citation in statement.citations])
+        yield from _wrapped(f"{statement.text} {ranges}")
     else:
         yield from _wrapped(statement.marked)
 
 
 def preview_lines(statement: Statement) -> Iterator[str]:
-    """The best quotation, which is there before a language model has read anything."""
+    """Yield the lines of the best quotation, shown while a language model still reads."""
     title = statement.citations[0].title if statement.citations else statement.title
     yield "The nearest sentences, while the model reads:"
     yield from _wrapped(f"“{statement.text}” ({title})", indent="  ")
 
 
-def _runs(marks: Sequence[int]) -> str:
-    """Marks in their order, those that follow each other as a range."""
+def _ranges(markers: Sequence[int]) -> str:
+    """Return citation markers in ascending order, with consecutive numbers as "[1] to [4]"."""
     runs: list[list[int]] = []
-    for mark in sorted(marks):
-        if runs and mark == runs[-1][-1] + 1:
-            runs[-1].append(mark)
+    for number in sorted(markers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            runs.append([mark])
+            runs.append([number])
     return ", ".join(
         f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}] to [{run[-1]}]" for run in runs
     )
 
 
 def notice_lines(notice: Notice) -> Iterator[str]:
-    """What the reader must know besides the answer."""
+    """Yield the lines of a notice."""
     yield from _wrapped(f"Note: {notice.text}", hang="  ")
 
 
-def source_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
-    """The sources of an answer, or so many of them, each with the very sentences that its marks point to."""
+def source_lines(answer: Answer, limit: int | None = None) -> Iterator[str]:
+    """Yield the lines of an answer's sources (at most `limit`), each with the cited evidence."""
     by_paper: dict[str, list[Citation]] = {}
     for citation in answer.citations:
         by_paper.setdefault(citation.paper_id, []).append(citation)
     if by_paper:
         yield "Sources"
-    for hit in answer.sources[:most]:
+    for hit in answer.sources[:limit]:
         citations = by_paper[hit.paper.id]
-        yield from _wrapped(f"{_marks(citations)} {hit.paper.title}", hang="    ")
+        yield from _wrapped(f"{_markers(citations)} {hit.paper.title}", hang="    ")
         yield from _wrapped(facts(hit.paper), indent="    ")
         for citation in citations:
             for evidence in citation.evidence:
@@ -82,30 +83,30 @@ def source_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
 
 
 def rest_line(papers: int) -> str:
-    """How many papers of the answer were not printed."""
+    """Return the line that says how many papers were not printed."""
     return f"... and {papers} more; --all prints them"
 
 
 def near_miss_lines(answer: Answer) -> Iterator[str]:
-    """The papers just below the line, where there are any."""
+    """Yield the lines of the papers just below the relevance threshold, if any."""
     if answer.near_misses:
         yield f"Possibly related, of {answer.looked_at} papers"
     for hit in answer.near_misses:
         yield from _wrapped(f"- {hit.paper.title}", hang="  ")
 
 
-def excluded_lines(answer: Answer, most: int | None = None) -> Iterator[str]:
-    """The papers that a language model's screening left out, or so many of them, each with the reason."""
+def excluded_lines(answer: Answer, limit: int | None = None) -> Iterator[str]:
+    """Yield the lines of the papers (at most `limit`) that screening excluded, with the reasons."""
     if answer.excluded:
         yield f"Excluded by the language model ({len(answer.excluded)} papers)"
-    for one in answer.excluded[:most]:
-        yield from _wrapped(f"- {one.title}: {one.reason}", hang="  ")
-    if most is not None and len(answer.excluded) > most:
-        yield rest_line(len(answer.excluded) - most)
+    for paper in answer.excluded[:limit]:
+        yield from _wrapped(f"- {paper.title}: {paper.reason}", hang="  ")
+    if limit is not None and len(answer.excluded) > limit:
+        yield rest_line(len(answer.excluded) - limit)
 
 
 def closing_line(answer: Answer) -> str:
-    """How much was searched, in what time, for which question."""
+    """Return the last line: papers searched, time, the question as understood, and filters."""
     papers = "1 paper" if answer.looked_at == 1 else f"{answer.looked_at} papers"
     line = f"{papers} searched in {answer.usage.get('total_ms', 0):.0f} ms"
     if answer.standalone_question != answer.question:
@@ -118,28 +119,28 @@ def closing_line(answer: Answer) -> str:
 
 
 def hit_lines(hit: Hit) -> Iterator[str]:
-    """A hit with its passage and the stages that found it."""
+    """Yield the lines of a hit, with its passage and the search stages that found it."""
     yield from _wrapped(f"{hit.rank}. {hit.paper.title}", hang="   ")
-    found = ", ".join(f"{one.stage} {one.score:.2f}" for one in hit.found_by)
+    stages = ", ".join(f"{found.stage} {found.score:.2f}" for found in hit.found_by)
     yield from _wrapped(
-        f"{facts(hit.paper)} · {hit.paper.id} · score {hit.score:.2f} ({found})", indent="   "
+        f"{facts(hit.paper)} · {hit.paper.id} · score {hit.score:.2f} ({stages})", indent="   "
     )
     yield from _wrapped(textwrap.shorten(hit.text, 240, placeholder=" …"), indent="   ")
 
 
 def paper_lines(paper: Paper) -> Iterator[str]:
-    """A paper with all that the library knows of it."""
+    """Yield the lines of a paper with everything that the library stores about it."""
     yield from _wrapped(paper.title)
     yield from _wrapped(f"{paper.id} · {facts(paper)}")
     if paper.authors:
         yield from _wrapped(", ".join(paper.authors))
-    for name in [
-        *(f"{one.kind}:{one.value}" for one in paper.external_ids),
+    for line in [
+        *(f"{external.kind}:{external.value}" for external in paper.external_ids),
         paper.url,
         ", ".join(paper.categories),
     ]:
-        if name:
-            yield name
+        if line:
+            yield line
     yield ""
     yield from _wrapped(paper.abstract or "(no abstract)")
     yield ""
@@ -149,20 +150,20 @@ def paper_lines(paper: Paper) -> Iterator[str]:
 
 
 def facts(paper: Paper) -> str:
-    """Date, authors or their number, organisation and where from, in one line."""
+    """Return date, authors or their number, organisation and first file of a paper, in one line."""
     return " · ".join(
         part for part in (_date(paper), _people(paper), paper.organisation, _where(paper)) if part
     )
 
 
 def failure_line(entry: LedgerEntry) -> str:
-    """What failed, where and why."""
+    """Return the line of a failed entry: file, line and reason."""
     where = entry.source if entry.line is None else f"{entry.source}, line {entry.line}"
     return f"{where}: {entry.reason}"
 
 
 def refusal_lines(answer: Answer) -> Iterator[str]:
-    """That the papers don't tell, why, and the nearest papers."""
+    """Yield the lines of a refusal: the reason and the nearest papers."""
     for line in answer.text.splitlines():
         yield from _wrapped(line, hang="  ")
 
@@ -190,7 +191,7 @@ def _where(paper: Paper) -> str:
     return places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "") if places else ""
 
 
-def _marks(citations: Sequence[Citation]) -> str:
+def _markers(citations: Sequence[Citation]) -> str:
     return "".join(f"[{citation.mark}]" for citation in citations)
 
 
@@ -201,7 +202,7 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def _wrapped(text: str, indent: str = "", hang: str = "") -> list[str]:
-    width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
+    width = min(shutil.get_terminal_size((_MAX_WIDTH, 24)).columns, _MAX_WIDTH)
     wrapper = textwrap.TextWrapper(
         max(width, 40),
         initial_indent=indent,

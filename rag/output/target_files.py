@@ -1,4 +1,4 @@
-"""Files that answers are written to: looked at before a long answer is made, not after it."""
+"""Check the files that answers are written to, before a long answer is made."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from rag.errors import InputError
 
 
 def writable(path: Path) -> Path:
-    """The path itself, if a file can be written there. Raises InputError."""
+    """Return the path if a file can be written there. Raises InputError with the reason if not."""
     try:
-        why = _hindrance(path)
-    except OSError as error:
-        why = error.strerror
-    if why:
-        raise InputError(f"can't write to {path}: {why}")
+        reason = _obstacle(path)
+    except OSError as error:  # such as a name that is too long
+        reason = error.strerror
+    if reason:
+        raise InputError(f"can't write to {path}: {reason}")
     return path
 
 
-def _hindrance(path: Path) -> str | None:
+def _obstacle(path: Path) -> str | None:
     if path.is_dir():
         return "it is a folder"
     if not path.parent.is_dir():
         return f"there is no folder {path.parent}"
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        return "writing there is not allowed"
+        return "you have no permission to write there"
     return None

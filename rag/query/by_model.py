@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -24,7 +24,15 @@ from rag.llm import (
     questions_form,
 )
 from rag.prompts import fill
-from rag.records import FIELD_NAMES, CatalogQuery, Condition, Order, Paper, Turn
+from rag.records import (
+    ByOrganisation,
+    Condition,
+    DateRange,
+    MetadataQuery,
+    Order,
+    Paper,
+    Turn,
+)
 from rag.records import Field as Fact
 
 _TOKENS = 256  # of what the model may write
@@ -68,29 +76,31 @@ class Reader:
     counters: Counters
 
     def standalone(self, question: str, history: Sequence[Turn]) -> str | None:
-        """The question as it would be asked without the turns before it, the last of which are given as far as they fit.
+        """Rewrite a follow-up as a standalone question, using the most recent turns that fit the prompt.
 
-        None where the model comes to no end.
+        Return None if the output was cut off.
         """
         lines = [line for turn in history for line in _lines_of(turn)]
         build = partial(_with_turns, question, lines)
         said = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
         return said and " ".join(said.split())
 
-    def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> CatalogQuery:
-        """What a question asks of the catalog, empty where it is nothing or the model's reading can't be trusted."""
-        nothing = CatalogQuery(question)
+    def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> MetadataQuery:
+        """Read what a question asks of the papers' metadata; empty if nothing, or if the output is not valid."""
+        nothing = MetadataQuery(question)
         if not _CUE.search(question):
             return nothing
         prompt = [Message("user", fill("read_question", question=question))]
-        said = self._written(lambda _: prompt, 1, _HISTORY_TOKENS, query_form(_ORDERS, FIELD_NAMES))
+        said = self._written(
+            lambda _: prompt, 1, _HISTORY_TOKENS, query_form(_ORDERS, get_args(Fact))
+        )
         try:
             return _query(_Read.model_validate_json(said or ""), list(organisations())) or nothing
         except (ValidationError, KeyError):
             return nothing
 
     def next_questions(self, question: str, papers: Sequence[Paper], number: int) -> list[str]:
-        """So many questions that papers may answer, after this one; whether they do is not checked."""
+        """Return at most `number` questions that go on from this one; whether papers answer them is not checked."""
         build = partial(_with_papers, question, papers, number)
         said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
         lines = (
@@ -102,7 +112,7 @@ class Reader:
     def _written(
         self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form
     ) -> str | None:
-        """What the model writes to the longest prompt of `build` that fits; None where it is cut off."""
+        """Return what the model writes for the longest prompt of `build` that fits; None if it was cut off."""
         written = complete_fitting(
             self.llm, self.counters.best(), build, most, form, _TOKENS, longest
         )
@@ -110,7 +120,7 @@ class Reader:
 
 
 def _lines_of(turn: Turn) -> Iterator[str]:
-    """An earlier turn line by line, as it may be cut."""
+    """Yield the lines of an earlier turn, between which a history may be cut."""
     first, *rest = turn.text.splitlines() or [""]
     yield f"{'Reader' if turn.role == 'user' else 'Answer'}: {first}"
     yield from rest
@@ -130,24 +140,17 @@ def _with_papers(question: str, papers: Sequence[Paper], number: int, most: int)
     ]
 
 
-def _query(read: _Read, organisations: Collection[str]) -> CatalogQuery:
-    """Raises KeyError for an order or an organisation that there is not."""
+def _query(read: _Read, organisations: Collection[str]) -> MetadataQuery:
+    """Build the query. Raises KeyError for an order or an organisation that there is not."""
     order = _ORDERS[read.order] if read.order else None
-    conditions = tuple(_conditions(read, {name.casefold(): name for name in organisations}))
     if order:
         order = Order(order.field, order.descending, read.number)
-    return CatalogQuery(
-        read.topic.strip(), conditions, order, tuple(dict.fromkeys(read.asked)), read.counted
-    )
-
-
-def _conditions(read: _Read, organisations: dict[str, str]) -> Iterator[Condition]:
-    if read.since and read.since == read.until:
-        yield Condition("published", "=", str(read.since))
-    else:
-        if read.since:
-            yield Condition("published", ">=", str(read.since))
-        if read.until:
-            yield Condition("published", "<=", str(read.until))
+    conditions: list[Condition] = []
+    if read.since or read.until:
+        first, last = ((year,) if year else None for year in (read.since, read.until))
+        conditions.append(DateRange(first, last))
     if read.organisation:
-        yield Condition("organisation", "=", organisations[read.organisation.casefold()])
+        known = {name.casefold(): name for name in organisations}
+        conditions.append(ByOrganisation(known[read.organisation.casefold()]))
+    asked = tuple(dict.fromkeys(read.asked))
+    return MetadataQuery(read.topic.strip(), tuple(conditions), order, asked, read.counted)

@@ -1,8 +1,10 @@
-"""What a question wants, by its words: the papers on a subject, a number, or a comparison."""
+"""What a question wants, by its words: papers on a subject, a quantity, a comparison, an overview, or help."""
 
 from __future__ import annotations
 
 import re
+
+from rag.records import Intent, MetadataQuery
 
 _THINGS = (
     r"(?:papers?|articles?|works?|methods?|approaches|studies|techniques|alternatives|reading list)"
@@ -47,31 +49,73 @@ _WHOLE = frozenset(
 )
 
 
+# Said to an assistant, and no question on papers.
+_GREETING = re.compile(
+    r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?(?: you)?(?: (?:a lot|very much|so much))?"
+    r"|bye|goodbye|ok(?:ay)?|great|cool|nice|perfect|help|who are you|what are you|how are you"
+    r"|what can (?:you|i|one) (?:do|ask)(?: here| for me)?|how (?:do|does|can) (?:you|i|this) (?:work|use (?:you|this)))"
+    r"(?:\W+(?:there|everyone|all|again|please))?\W*",
+    re.IGNORECASE,
+)
+_COURTESY = re.compile(
+    r"\s*(?:(?:hi|hello|hey|thanks?(?: you)?|ok(?:ay)?|great|cool|nice|perfect|good)(?: there| so much| a lot)?\s*[!.,;:]+\s*)+",
+    re.IGNORECASE,
+)
+_COLLECTION = r"(?:the|this|my|your|our) (?:whole |entire )?(?:library|collection|corpus|papers)"
+_OVERVIEW = re.compile(
+    rf"\W*(?:please )?(?:what(?:'s| is| are)? (?:in )?{_COLLECTION}(?: about| on)?"
+    rf"|(?:what|which) (?:topics|subjects|areas|themes|fields) (?:does|do|are) (?:{_COLLECTION}|you|it|there|covered)"
+    rf"(?: (?:cover|have|contain|in {_COLLECTION}|covered|about))*"
+    rf"|(?:give (?:me )?|show (?:me )?)?(?:an? )?overview(?: of {_COLLECTION})?|summari[sz]e {_COLLECTION}"
+    rf"|what (?:is|are) (?:there )?in {_COLLECTION})\W*",
+    re.IGNORECASE,
+)
+
+
+def intent_of(question: str, metadata: MetadataQuery) -> Intent:
+    """Return what a question wants; `metadata` is what was read of it for the papers' metadata."""
+    if _GREETING.fullmatch(question):
+        return Intent.GREETING
+    if _OVERVIEW.fullmatch(question):
+        return Intent.OVERVIEW
+    if metadata:
+        return Intent.METADATA
+    if asks_to_compare(question):
+        return Intent.COMPARISON
+    return Intent.LIST if asks_for_papers(question) else Intent.FACT
+
+
+def without_courtesy(question: str) -> str:
+    """Return a question without thanks or a greeting before it."""
+    left = question[match.end() :] if (match := _COURTESY.match(question)) else question
+    return left if re.search(r"\w", left) else question
+
+
 def asks_for_papers(question: str) -> bool:
-    """Whether a question wants the papers on a subject."""
+    """Tell whether a question wants the papers on a subject."""
     return _PAPERS.search(question) is not None
 
 
 def asks_for_number(question: str) -> bool:
-    """Whether a question wants a quantity."""
+    """Tell whether a question wants a quantity."""
     return _NUMBER.search(question) is not None
 
 
 def asks_which(question: str) -> bool:
-    """Whether a question puts papers in an order by their dates or authors."""
+    """Tell whether a question puts papers in an order by their dates or authors."""
     return _WHICH.search(question) is not None
 
 
 def asks_to_compare(question: str) -> bool:
-    """Whether a question sets things side by side."""
+    """Tell whether a question compares things."""
     return _COMPARISON.search(question) is not None
 
 
 def asks_for_the_whole(question: str) -> bool:
-    """Whether a question names nothing that a paper is to be searched for ("what is it about?")."""
+    """Tell whether a question is on a paper as a whole ("what is it about?"), and on nothing in it."""
     return set(re.findall(r"[^\W\d]+", question.casefold())) <= _WHOLE
 
 
 def without_comparison(question: str) -> str:
-    """The question without the words that set things side by side: what of them is compared."""
+    """Remove comparison words; what is left is the aspect that is compared."""
     return _BESIDE.sub(" ", _COMPARISON.sub(" ", question))

@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rag.library import Library
-from rag.query.metadata.parse import understand
 from rag.text.analysis import analyse
 
 if TYPE_CHECKING:
@@ -19,12 +18,12 @@ _SURE = 0.6
 
 
 def foreign(library: Library, question: str) -> str | None:
-    """The ISO 639-1 code of a question's language where that is not English, or None.
+    """Return the ISO 639-1 code of a question's language where that is not English, or None.
 
     Names and misspelt words look foreign too, so it takes many words that no paper has and a sure verdict.
     """
-    if question.isascii() and (understand(question) or not _mostly_unknown(library, question)):
-        return None  # what the catalog's rules read is English; and it saves loading the model
+    if question.isascii() and not _mostly_unknown(library, question):
+        return None  # this saves loading the model
     code, probability = _identifier().classify(question)
     return str(code) if code != "en" and probability >= _SURE else None
 

@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from rag.errors import NotFound
 from rag.library import Library
-from rag.records import Paper
+from rag.records import NamedPaper, Paper
 from rag.text.analysis import analyse
 
-# What looks like a name: a digit beside a letter, or a capital after the first letter.
+# A word that looks like a name: a digit next to a letter, or a capital after the first letter.
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*\d|[\w-]+[A-Z])(?=[\d-]*[^\W\d])[\w-]*[^\W_]")
-_THREE = re.compile(r"\bthree\b", re.IGNORECASE)
+# An arXiv id or a DOI, with or without the address around it.
+_EXTERNAL_ID = re.compile(
+    r"(?:https?://\S+/|arxiv:|doi:)?(?<![\d.])(\d{4}\.\d{4,5}(?:v\d+)?|10\.\d{4,9}/[^\s,;?]+)",
+    re.IGNORECASE,
+)
+# "Three takes on length: RASP, NoPE and imitation": more papers are meant than are named.
+_THREE_OR_MORE = re.compile(r"\b(?:three|four|five|six|seven|eight)\b", re.IGNORECASE)
 _MOST = 8  # names that are looked up: a question with more is about something else
 _CONSIDERED = 20  # papers that share most words with a name, or with a question
-_USERS = 3  # papers that may have a name beside the one that made it: more, and it is a common word
+_USERS = 3  # a name that more papers use is a common word
 # How an abstract says that a name is its own.
-_OWN, _WORKS = (
-    r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')",
-    r"(?:algorithm|method|approach|framework|estimator)\b",
-)
+_OWN = r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')"
+_WORKS = r"(?:algorithm|method|approach|framework|estimator)\b"
 _MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
 
 
-def side_by_side(library: Library, question: str, *, comparing: bool) -> dict[str, str]:
-    """The names of two or more papers that a question is about, with their ids, in its order; empty for any other.
+def compared_papers(library: Library, question: str, *, comparing: bool) -> tuple[NamedPaper, ...]:
+    """Return the papers that a question is about where it names two or more, in its order; else none.
 
-    Where it is `comparing`, names of several words count too, in whatever case: "Barlow Twins" of "Barlow Twins: ...".
+    Where it is `comparing`, names of several words count too, in any case: "Barlow Twins" of "Barlow Twins: ...".
     """
     found = named(library, question, spelt_out=comparing, at_least=2 - comparing)
-    papers = len(set(found.values()))
-    # "Three takes on length: RASP, NoPE and imitation" means one more than it names.
-    if papers < 2 or (papers < 3 and _THREE.search(question)):
-        return {}
+    papers = len({paper.paper_id for paper in found})
+    if papers < 2 or (papers < 3 and _THREE_OR_MORE.search(question)):
+        return ()
     return found
 
 
 def named(
     library: Library, question: str, *, spelt_out: bool = True, at_least: int = 0
-) -> dict[str, str]:
-    """The names in a question that are each one paper's, with its id, in the question's order.
+) -> tuple[NamedPaper, ...]:
+    """Return the names in a question that are each one paper's, in the question's order.
 
-    Names of several words count where they are looked for `spelt_out`; none is looked up where there are fewer than
-    `at_least` that look like names.
+    Names of several words count where they are looked for `spelt_out`; none is looked up where fewer than `at_least`
+    words look like names.
     """
     names = list(dict.fromkeys(_NAME.findall(question)))
     found: dict[str, str] = {}
@@ -50,11 +54,25 @@ def named(
         found = {name: paper for name in names if (paper := _named(library, name))}
     if spelt_out:
         found |= _spelt_out(library, question)
-    return dict(sorted(found.items(), key=lambda one: question.index(one[0])))
+    ordered = sorted(found.items(), key=lambda item: question.index(item[0]))
+    return tuple(NamedPaper(paper_id, name) for name, paper_id in ordered)
+
+
+def by_external_id(library: Library, question: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the arXiv ids and DOIs of a question as written, each with its paper's id or None."""
+    found = {match[0]: match[1] for match in _EXTERNAL_ID.finditer(question)}
+    return tuple((written, _with_id(library, value)) for written, value in found.items())
+
+
+def _with_id(library: Library, value: str) -> str | None:
+    try:
+        return library.catalog.paper(value.rstrip(".")).id
+    except NotFound:
+        return None
 
 
 def unmentioned(library: Library, question: str) -> tuple[str, ...]:
-    """The names of a question that no paper has."""
+    """Return the names of a question that no paper has."""
     names = [name for name in dict.fromkeys(_NAME.findall(question)) if name[0].isalpha()][:_MOST]
     if not names:
         return ()
@@ -64,47 +82,52 @@ def unmentioned(library: Library, question: str) -> tuple[str, ...]:
 
 
 def called(library: Library, name: str) -> str | None:
-    """The one paper that a name means: the one that bears it, or has it in its title alone of all."""
-    near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
-    alone = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+    """Return the one paper that a name means: the one that bears it, or has it in its title alone of all."""
+    near = [paper_id for paper_id, _ in library.matching(name, _CONSIDERED)]
+    whole = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
     titled = [
-        paper.id for paper in library.catalog.papers(near).values() if alone.search(paper.title)
+        paper.id for paper in library.catalog.papers(near).values() if whole.search(paper.title)
     ]
     return _named(library, name) or (titled[0] if len(titled) == 1 else None)
 
 
+def without_names(question: str, names: Iterable[str]) -> str:
+    """Return the question without these names."""
+    for name in sorted(names, key=len, reverse=True):  # "TÜLU 3" before "TÜLU"
+        question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", question)
+    return " ".join(question.split())
+
+
 def _named(library: Library, name: str) -> str | None:
-    near = [identity for identity, _ in library.matching(name, _CONSIDERED)]
+    near = [paper_id for paper_id, _ in library.matching(name, _CONSIDERED)]
     return _bearer(name, list(library.catalog.papers(near).values()))
 
 
 def _spelt_out(library: Library, question: str) -> dict[str, str]:
-    """What stands before the colon of a title, where the question has it too: one word with its capital, or several."""
-    near = [identity for identity, _ in library.matching(question, _CONSIDERED)]
+    """Return what precedes the colon of a title, where the question has it: one word with its capital, or several."""
+    near = [paper_id for paper_id, _ in library.matching(question, _CONSIDERED)]
     found = {}
     for paper in library.catalog.papers(near).values():
         name, colon, _ = paper.title.partition(":")
         case = re.IGNORECASE if " " in name else re.NOFLAG
-        if (
-            colon
-            and name[0].isupper()
-            and (match := re.search(rf"\b{re.escape(name)}\b", question, case))
-        ):
-            found[match[0]] = paper.id
+        if colon and name[0].isupper():
+            match = re.search(rf"\b{re.escape(name)}\b", question, case)
+            if match:
+                found[match[0]] = paper.id
     return found
 
 
 def _bearer(name: str, papers: Sequence[Paper]) -> str | None:
-    """The one paper whose title begins with the name, or else the one that made the name, where few others have it."""
-    alone = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
-    first = re.compile(rf"(?:\w+ )?{alone}(?: \w+)?\s*[:–—]")
-    made = re.compile(rf"{_MADE}{alone}|\({re.escape(name)}\)|{_OWN} {alone} {_WORKS}")
-    users = [paper for paper in papers if re.search(alone, paper.text)]
+    """Return the one paper whose title begins with the name, or else the one that made it, if few others use it."""
+    whole = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
+    first = re.compile(rf"(?:\w+ )?{whole}(?: \w+)?\s*[:–—]")
+    made = re.compile(rf"{_MADE}{whole}|\({re.escape(name)}\)|{_OWN} {whole} {_WORKS}")
+    users = [paper for paper in papers if re.search(whole, paper.text)]
     bearers = [paper.id for paper in users if first.match(paper.title)]
     if not bearers and len(users) <= _USERS:
         bearers = [
             paper.id
             for paper in users
-            if re.search(alone, paper.title) or made.search(paper.abstract)
+            if re.search(whole, paper.title) or made.search(paper.abstract)
         ]
     return bearers[0] if len(bearers) == 1 else None

@@ -27,6 +27,7 @@ from rag.records import (
     TextSpan,
     Turn,
 )
+from rag.records.legacy import current_row
 from rag.resources import renamed
 
 
@@ -73,6 +74,8 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "statements": [statement_row(statement) for statement in answer.statements],
         "hits": [hit_row(hit) for hit in answer.hits],
         "filters": list(answer.filters),
+        "applied_filters": [asdict(item) for item in answer.applied_filters],
+        "intent": answer.intent,
         "looked_at": answer.looked_at,
         "notices": list(answer.notices),
         "near_misses": [
@@ -131,6 +134,7 @@ def answer_from(row: Any) -> Answer:
     try:
         if isinstance(row, dict):  # kept by an earlier version
             row = {renamed("answer").get(key, key): value for key, value in row.items()}
+            row = current_row(row)
         return _kept().validate_json(json.dumps(row), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

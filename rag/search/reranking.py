@@ -1,4 +1,4 @@
-"""Rerank the best papers of a search by a model that reads question and paper together (a cross-encoder)."""
+"""Rerank the best papers of a search with a cross-encoder (reads question and paper together)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from rag.search.hybrid import SearchResult, search
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """Bundles what a search needs; `reranker`, if there is one, reorders the best papers."""
+    """A library with its embedder and settings; `reranker`, if given, reorders the best papers."""
 
     library: Library
     embedder: Embedder
     config: SearchConfig
     reranker: Reranker | None = None
 
-    def search(self, question: str, k: int, among: Collection[str] | None = None) -> SearchResult:
-        """The `k` best papers for a question, of those in `among` where that is given.
+    def search(
+        self, question: str, k: int, candidate_ids: Collection[str] | None = None
+    ) -> SearchResult:
+        """Return the `k` best papers for a question, from `candidate_ids` if given.
 
-        Raises LibraryError where the library can't be read, ModelError where the reranker fails.
+        Raises LibraryError if the library can't be read, ModelError if the reranker fails.
         """
         if self.reranker is None:
-            return search(self.library, self.embedder, question, self.config, k, among)
-        result = search(
-            self.library, self.embedder, question, self.config, max(k, self.reranker.papers), among
-        )
+            return search(self.library, self.embedder, question, self.config, k, candidate_ids)
+        depth = max(k, self.reranker.papers)
+        result = search(self.library, self.embedder, question, self.config, depth, candidate_ids)
         return reranked(self.reranker, question, result).first(k)
 
 
 def reranked(reranker: Reranker, question: str, result: SearchResult) -> SearchResult:
-    """Put the first `reranker.papers` hits into the order of the reranker's scores.
+    """Sort the first `reranker.papers` hits by the reranker's scores. Raises ModelError.
 
-    The fused scores are reassigned in that order, since the relevance model was fitted on fused scores and a reranker's
-    are on another scale; the reranker's score is kept as the stage "rerank".
+    The fused scores stay in their order: the first hit after sorting gets the highest one. The
+    relevance model was fitted on fused scores, and a reranker's scores have another scale. They are
+    kept as the stage "rerank".
     """
     hits, evidence = result.hits[: reranker.papers], result.evidence[: reranker.papers]
     if len(hits) < 2:

@@ -1,4 +1,4 @@
-"""Papers like a paper, by the vectors that are stored of it."""
+"""Papers that are similar to a paper, by the stored vectors of its passages."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ from rag.library import Library
 from rag.models.embedder import Vectors, normalise
 from rag.records import Found, Hit
 
-_SPARE = 50  # passages beyond those wanted: a paper has several
+_SPARE = 50  # additional passages to look at, because a paper has several
 
 
-def similar(library: Library, identity: str, k: int) -> tuple[Hit, ...]:
-    """The `k` papers whose best passage is nearest to the paper's mean passage, by cosine; not the paper itself.
+def similar(library: Library, paper_id: str, k: int) -> tuple[Hit, ...]:
+    """Return the `k` papers whose best passage is nearest to the mean of a paper's passages.
 
-    Raises NotFound.
+    The measure is the cosine; the paper itself is not returned. Raises NotFound.
     """
-    paper = library.catalog.paper(identity)
+    paper = library.catalog.paper(paper_id)
     parts = library.catalog.parts([paper.id]).get(paper.id)
     if parts is None:
         return ()
     mean: Vectors = normalise(parts.passage_vectors.mean(axis=0, keepdims=True))[0]
     nearest = library.nearest(mean, _SPARE + 10 * k)
     with library.catalog.snapshot():
-        passages = library.catalog.passages(one for one, _ in nearest)
+        passages = library.catalog.passages(passage_id for passage_id, _ in nearest)
+        # Reversed, so that the nearest passage of each paper is kept. A passage that a writer has
+        # removed since the index answered is not in the catalog any more.
         best = {
-            passages[one].paper_id: (one, cosine)
-            for one, cosine in reversed(nearest)
-            if one in passages
+            passages[passage_id].paper_id: (passage_id, cosine)
+            for passage_id, cosine in reversed(nearest)
+            if passage_id in passages
         }
         best.pop(paper.id, None)
-        order = sorted(best, key=lambda one: (-best[one][1], one))[:k]
+        order = sorted(best, key=lambda other_id: (-best[other_id][1], other_id))[:k]
         papers = library.catalog.papers(order)
-    return tuple(
-        Hit(
-            papers[one], passages[best[one][0]], best[one][1], rank, (Found("dense", best[one][1]),)
+    hits = []
+    for rank, other_id in enumerate(order, start=1):
+        passage_id, cosine = best[other_id]
+        hits.append(
+            Hit(papers[other_id], passages[passage_id], cosine, rank, (Found("dense", cosine),))
         )
-        for rank, one in enumerate(order, start=1)
-    )
+    return tuple(hits)

@@ -1,4 +1,4 @@
-"""Files become papers: one module a format, chosen by the file's name."""
+"""Read files as papers: one module for each format, chosen by the file's name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _FORMATS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (jsonl.SUFFIXES, jsonl.read),
 )
 SUFFIXES = tuple(suffix for suffixes, _ in _FORMATS for suffix in suffixes)
-"""How the names of files end that can be read, in lower case."""
+"""The endings of readable files' names, in lower case."""
 
 
 def find(paths: Iterable[str | Path]) -> list[Path]:
-    """The files to read: those named, and those of a known kind below the folders named, sorted by name.
+    """Return the files to read: the given files, and the readable files below the given folders.
 
-    Raises InputError for a path that does not exist and a folder without any file of a known kind.
+    Files of a folder are sorted by path. Raises InputError for a path that does not exist, and for
+    a folder without any file of a known type.
     """
     found: dict[Path, None] = {}
     for given in paths:
@@ -33,7 +34,9 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if _readable(file) and file.is_file())
             if not inside:
-                raise InputError(f"{given} holds no papers: no file ends in {', '.join(SUFFIXES)}")
+                raise InputError(
+                    f"{given} contains no papers: no file ends in {', '.join(SUFFIXES)}"
+                )
             found.update(dict.fromkeys(inside))
         elif path.is_file():
             found[path] = None
@@ -45,14 +48,14 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def read(path: Path, page_year: int | None = None) -> Iterator[Entry]:
-    """The entries of a file by the reader of its format.
+    """Return the entries of a file, read by the reader of its format.
 
-    Raises SourceError for a file of no known kind and where the reader refuses it.
+    Raises SourceError for a file of an unknown type, and if the reader refuses the file.
     """
     for suffixes, reader in _FORMATS:
         if path.name.lower().endswith(suffixes):
             return reader(path, page_year)
-    raise SourceError(str(path), f"unknown kind of file; known are {', '.join(SUFFIXES)}")
+    raise SourceError(str(path), f"unknown file type; known types: {', '.join(SUFFIXES)}")
 
 
 def _readable(path: Path) -> bool:

@@ -1,8 +1,8 @@
-"""JSON Lines, gzipped or not: one paper an object.
+"""Read JSON Lines, gzipped or not: one object per line, one paper per object.
 
-Keys: `title` (needed), `abstract`, `authors` (a list of names), `author_count`, `organisation`, `published`
-(YYYY, YYYY-MM or YYYY-MM-DD), `id` or `arxiv_id`, `doi`, `url`, `categories`, `comments`, `upvotes`. Other keys
-are left alone.
+Keys: `title` (required), `abstract`, `authors` (a list of names), `author_count`, `organisation`,
+`published` (YYYY, YYYY-MM or YYYY-MM-DD), `id` or `arxiv_id`, `doi`, `url`, `categories`,
+`comments`, `upvotes`. Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -16,22 +16,27 @@ from typing import Any
 
 from rag.errors import SourceError
 from rag.records import ExternalId, Paper, PublishedDate, Sighting, normalise_title, paper_id
-from rag.sources.lines import Entry, Line, lines, seen
+from rag.sources.lines import Entry, Line, lines, with_sighting
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
+# "2301.00001v2", "hep-th/9901001", "arXiv:2301.00001", "https://arxiv.org/abs/2301.00001"
 _ARXIV = re.compile(
-    r"(?:arxiv:|https?://arxiv\.org/(?:abs|pdf)/)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
+    r"(?:arxiv:|https?://arxiv\.org/(?:abs|pdf)/)?"
+    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?",
     re.I,
 )
+# "10.1000/182", "doi:10.1000/182", "https://doi.org/10.1000/182"
 _DOI = re.compile(r"(?:doi:|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.I)
+# A time of day after the date ("2024-05-01T12:00:00Z") is ignored.
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T.*)?")
 
 
 def read(path: Path, page_year: int | None = None) -> Iterator[Entry]:
-    """Entries of one file, in its order; a broken line is an entry with an error, and reading goes on.
+    """Yield the entries of one file in order; a broken line gives an entry with an error.
 
-    `page_year` has no meaning here. Raises SourceError where the file can't be read or holds nothing.
+    `page_year` is not used by this format. Raises SourceError if the file can't be read or is
+    empty.
     """
     empty = True
     for line in lines(path):
@@ -81,7 +86,7 @@ def _paper(row: Mapping[str, Any], source: str, line: int) -> Paper:
         comments=_number(row, "comments"),
         upvotes=_number(row, "upvotes"),
     )
-    return seen(paper, sighting)
+    return with_sighting(paper, sighting)
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
@@ -89,15 +94,15 @@ def _text(row: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"{key!r} must be a text, not {type(value).__name__}")
-    # A lone surrogate is valid JSON but can't be stored or shown.
+        raise ValueError(f"{key!r} must be a string, not {type(value).__name__}")
+    # A lone surrogate ("\ud800") is valid JSON but can't be stored or shown: replace it.
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _names(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = row.get(key) or []
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{key!r} must be a list of texts")
+        raise ValueError(f"{key!r} must be a list of strings")
     return tuple(
         name.encode("utf-8", "replace").decode("utf-8").strip() for name in value if name.strip()
     )
@@ -107,6 +112,7 @@ def _number(row: Mapping[str, Any], key: str) -> int | None:
     value = row.get(key)
     if value is None:
         return None
+    # bool is a subclass of int; larger numbers are not exact in other JSON readers.
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
         raise ValueError(f"{key!r} must be a whole number, not {value!r}")
     return value
@@ -123,7 +129,7 @@ def _published(row: Mapping[str, Any]) -> PublishedDate | None:
     try:
         datetime.date(year or 0, month or 1, day or 1)
     except ValueError:
-        raise ValueError(f"there is no such date as {text!r}") from None
+        raise ValueError(f"'published' is not a valid date: {text!r}") from None
     assert year is not None
     return PublishedDate(year, month, day)
 

@@ -1,4 +1,4 @@
-"""What every reader of a format gives: entries, each a paper or the reason why there is none."""
+"""What all file readers share: entries (a paper or an error), and the lines of a text file."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ _ERRORS = (OSError, EOFError, zlib.error)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a source: a paper with its single sighting, or an error that names file and line."""
+    """One entry of a file: a paper with its single sighting, or an error with file and line."""
 
     line: int
     paper: Paper | None = None
     error: SourceError | None = None
 
 
-def seen(paper: Paper, sighting: Sighting) -> Paper:
-    """The paper with this one sighting, its fingerprint taken over all that was read."""
-    bare = asdict(replace(paper, sightings=())) | {
+def with_sighting(paper: Paper, sighting: Sighting) -> Paper:
+    """Return the paper with this single sighting, whose fingerprint covers everything read."""
+    # The line number is not part of the fingerprint: an entry that only moved is unchanged.
+    content = asdict(replace(paper, sightings=())) | {
         "printed_date": sighting.printed_date,
         "comments": sighting.comments,
         "upvotes": sighting.upvotes,
     }
-    digest = hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return replace(paper, sightings=(replace(sighting, fingerprint=digest[:16]),))
 
 
@@ -46,10 +47,11 @@ class Line:
 
 
 def lines(path: Path) -> Iterator[Line]:
-    """The lines of a UTF-8 text file, gzipped or not, without their ends.
+    """Yield the lines of a UTF-8 text file, gzipped or not, without line ends.
 
-    A line of invalid UTF-8 is given out with its fault, the bad bytes replaced. Raises SourceError for a file
-    that can't be opened, is binary, or is a truncated archive; the lines before the fault have been given out.
+    A line of invalid UTF-8 comes with its fault, and its invalid bytes are replaced. Raises
+    SourceError for a file that can't be opened, is binary, or is a truncated archive; the lines
+    before the fault have been yielded by then.
     """
     number = 0
     try:
@@ -59,13 +61,16 @@ def lines(path: Path) -> Iterator[Line]:
                     raise SourceError(str(path), "this is a binary file, not text", number)
                 yield _decoded(raw.rstrip(b"\r\n"), number)
     except gzip.BadGzipFile:
-        raise SourceError(str(path), "this is not a gzip archive, whatever its name says") from None
+        raise SourceError(
+            str(path), "this is not a gzip archive, although its name ends in .gz"
+        ) from None
     except _ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SourceError(str(path), f"can't be read on: {reason}", number or None) from None
+        raise SourceError(str(path), f"can't be read further: {reason}", number or None) from None
 
 
 def _decoded(raw: bytes, number: int) -> Line:
+    # Only the first line can start with a byte order mark.
     codec = "utf-8-sig" if number == 1 else "utf-8"
     try:
         return Line(number, raw.decode(codec))

@@ -1,1 +1,1 @@
-"""What words, sentences and passages are, whoever says them."""
+"""Text processing: terms, sentences, passages, tokens, and the wording of statements."""

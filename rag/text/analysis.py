@@ -1,4 +1,4 @@
-"""Terms of a text: the words that the lexical index, the search and the scores compare."""
+"""Analyse a text into the terms that the lexical index, the search and the scores compare."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def analyse(text: str) -> list[str]:
-    """The text's terms as the index knows them: lower case, without accents, stop words and endings."""
+    """Return the text's terms as indexed: lower case, no accents, no stop words, English stems."""
     return list(_terms(text))
 
 
-# The same sentences are weighed for question after question.
+# Consecutive questions often score the same sentences.
 @lru_cache(maxsize=8192)
 def _terms(text: str) -> tuple[str, ...]:
     return tuple(analyzer().analyze(text))
@@ -22,7 +22,7 @@ def _terms(text: str) -> tuple[str, ...]:
 
 @cache
 def analyzer() -> tantivy.TextAnalyzer:
-    """Build the analyzer of the lexical index: lower case, no accents, no stop words, English stems."""
+    """Build the analyzer that `analyse` and the lexical index use."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     builder = TextAnalyzerBuilder(Tokenizer.simple())

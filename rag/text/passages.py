@@ -1,7 +1,8 @@
-"""A paper's text becomes sentences and passages with exact offsets.
+"""Split a paper's text into sentences and passages with exact offsets.
 
-Sentences come from Punkt (Kiss and Strunk 2006) with the English model that llama-index bundles. llama-index's own
-splitter finds its chunks again by searching for them, which goes wrong for repeated text; Punkt's spans are exact.
+Punkt (Kiss and Strunk 2006) finds the sentences, with the English model that llama-index bundles.
+Punkt reports exact spans. llama-index's own splitter locates its chunks by searching for their
+text, which fails for repeated text.
 """
 
 from __future__ import annotations
@@ -21,46 +22,16 @@ from rag.records import Paper, Passage, Sentence
 log = logging.getLogger(__name__)
 
 Count = Callable[[str], int]
-"""The tokens that the embedder reads for a text, special tokens included."""
+"""A function that counts the embedder's tokens of a text, special tokens included."""
 
-# What Punkt's newspaper training does not know of papers.
-_ABBREVIATIONS = frozenset(
-    [
-        *(
-            "al",
-            "e.g",
-            "i.e",
-            "cf",
-            "vs",
-            "viz",
-            "approx",
-            "resp",
-            "w.r.t",
-            "w.l.o.g",
-            "i.i.d",
-            "a.k.a",
-        ),
-        *(
-            "fig",
-            "figs",
-            "eq",
-            "eqs",
-            "sec",
-            "secs",
-            "tab",
-            "ref",
-            "refs",
-            "app",
-            "thm",
-            "prop",
-            "lem",
-            "def",
-        ),
-        *("dept", "univ", "no", "vol", "pp", "ed", "eds"),
-    ]
-)
+# Abbreviations of papers, unknown to Punkt, which was trained on newspapers.
+_ABBREVIATION_LIST = """
+    al e.g i.e cf vs viz approx resp w.r.t w.l.o.g i.i.d a.k.a fig figs eq eqs sec secs
+    tab ref refs app thm prop lem def dept univ no vol pp ed eds
+    """
+_ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
 
-# A sentence never starts like this; Punkt was misled by a full stop in brackets or by debris before it.
+# No sentence starts like this: Punkt split at a full stop inside brackets or at extraction debris.
 _CONTINUES = re.compile(r"[)\],;]|(?:and|or|by|with|of|which)\b")
 
 
@@ -83,8 +54,12 @@ def _punkt() -> Any:
 
 
 def sentences(paper: Paper) -> tuple[Sentence, ...]:
-    """The title, then the sentences of the abstract, in order, without overlap; gaps are white space only."""
+    """Return the title, then the sentences of the abstract in order.
+
+    They do not overlap, and only white space separates them.
+    """
     spans = [(0, len(paper.title))]
+    # In Paper.text two newlines separate title and abstract.
     offset = len(paper.title) + 2
     for start, end in _punkt().span_tokenize(paper.abstract):
         if len(spans) > 1 and _CONTINUES.match(paper.abstract, start):
@@ -97,12 +72,13 @@ def sentences(paper: Paper) -> tuple[Sentence, ...]:
 
 
 def passages(
-    paper: Paper, parts: Sequence[Sentence], count: Count, limit: int
+    paper: Paper, units: Sequence[Sentence], count: Count, limit: int
 ) -> tuple[Passage, ...]:
-    """Whole sentences of the abstract, packed so that title and passage stay within `limit` tokens together.
+    """Pack whole sentences of the abstract into passages.
 
-    A sentence that is longer than a passage is split between words. A paper without an abstract is one passage:
-    its title.
+    Title and passage together have at most `limit` tokens. A sentence that is longer than a passage
+    is split between words. A paper without an abstract has one passage, its title. `units` are the
+    result of `sentences`.
     """
     prefix = shortened_title(paper.title, count, limit)
 
@@ -110,14 +86,16 @@ def passages(
         return count(_headed(prefix, paper.text[start:end])) <= limit
 
     packed: list[tuple[int, int]] = []
-    spans = (span for part in parts[1:] for span in _pieces(paper.text, part.start, part.end, fits))
+    spans = (span for unit in units[1:] for span in _pieces(paper.text, unit.start, unit.end, fits))
     for start, end in spans:
         if packed and fits(packed[-1][0], end):
             packed[-1] = (packed[-1][0], end)
         else:
             packed.append((start, end))
     packed = packed or [
-        _within(0, len(paper.title), lambda start, end: count(paper.text[start:end]) <= limit)
+        _longest_fitting(
+            0, len(paper.title), lambda start, end: count(paper.text[start:end]) <= limit
+        )
     ]
     return tuple(
         Passage(f"{paper.id}:{n}", paper.id, start, end) for n, (start, end) in enumerate(packed)
@@ -125,13 +103,19 @@ def passages(
 
 
 def passage_text(paper: Paper, passage: Passage, count: Count, limit: int) -> str:
-    """What is embedded for a passage: the title above it, so that it can be understood alone."""
+    """Return the text to embed for a passage: the title, a newline, the passage.
+
+    The title gives the context that the passage lacks.
+    """
     text = paper.text[passage.start : passage.end]
     return text if passage.start == 0 else _headed(shortened_title(paper.title, count, limit), text)
 
 
 def pieces(text: str, count: Count, limit: int) -> list[str]:
-    """The text itself, or its pieces between words where it is longer than the model reads; never empty."""
+    """Split a text between words into pieces of at most `limit` tokens.
+
+    A text that fits is a single piece. The list is never empty.
+    """
 
     def fits(start: int, end: int) -> bool:
         return count(text[start:end]) <= limit
@@ -140,11 +124,11 @@ def pieces(text: str, count: Count, limit: int) -> list[str]:
 
 
 def shortened_title(title: str, count: Count, limit: int) -> str:
-    """The title, cut between words where it would leave a passage less than half of the tokens."""
+    """Return the title, cut to at most half of the `limit` tokens, possibly inside a word."""
     half = limit // 2
     if count(title) <= half:
         return title
-    end = _within(0, len(title), lambda _, end: count(title[:end]) <= half)[1]
+    end = _longest_fitting(0, len(title), lambda _, end: count(title[:end]) <= half)[1]
     log.info("title shortened for embedding to %d of %d characters: %s", end, len(title), title)
     return title[:end].rstrip()
 
@@ -157,12 +141,12 @@ Fits = Callable[[int, int], bool]
 
 
 def _pieces(text: str, start: int, stop: int, fits: Fits) -> Iterator[tuple[int, int]]:
-    """The span itself, or spans that fit, parted by the white space between words."""
+    """Yield the span itself if it fits, else spans that fit, split at white space."""
     while start < stop:
-        end = _within(start, stop, fits, text)[1]
+        end = _longest_fitting(start, stop, fits, text)[1]
         if end < stop:
             log.info(
-                "a text is longer than the embedder reads; split after %r",
+                "a text is longer than the embedder's input; it is split after %r",
                 text[max(start, end - 30) : end],
             )
         yield start, end
@@ -171,11 +155,14 @@ def _pieces(text: str, start: int, stop: int, fits: Fits) -> Iterator[tuple[int,
             start += 1
 
 
-def _within(start: int, end: int, fits: Fits, text: str = "") -> tuple[int, int]:
-    """The longest span from `start` that fits, ended between words of `text` where there are any; never empty."""
+def _longest_fitting(start: int, end: int, fits: Fits, text: str = "") -> tuple[int, int]:
+    """Return the longest span from `start` that fits, never empty.
+
+    It ends between words of `text` if possible, else inside a word.
+    """
     if fits(start, end):
         return start, end
-    # Longer texts have no fewer tokens, so the longest fitting end is found by bisection.
+    # Longer texts do not have fewer tokens, so bisection finds the last end that fits.
     last = start + bisect_right(
         range(start + 1, end), False, key=lambda stop: not fits(start, stop)
     )

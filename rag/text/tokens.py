@@ -1,7 +1,7 @@
-"""Counting tokens and keeping to a budget of them. The only door to tiktoken.
+"""Count tokens and fit texts into a token budget. The only module that imports tiktoken.
 
-The vocabulary is the copy that llama-index ships, so counting works without a network. It is an estimate for
-models other than OpenAI's.
+The vocabulary is the copy that llama-index ships, so counting works offline. For models of other
+vendors than OpenAI the count is an estimate.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ def _encoding() -> tiktoken.Encoding:
     package = importlib.util.find_spec("llama_index.core")
     if package is None or not package.submodule_search_locations:
         raise ModelError("counting tokens needs llama-index-core: pip install llama-index-core")
-    # An own TIKTOKEN_CACHE_DIR of the user's stays in force.
+    # A TIKTOKEN_CACHE_DIR that the user has set is respected.
     bundled = Path(package.submodule_search_locations[0]) / "_static" / "tiktoken_cache"
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(bundled))
     return tiktoken.get_encoding("o200k_base")
 
 
 def count(text: str) -> int:
-    """The number of tokens of a text; words that look like control tokens count as plain text."""
+    """Return the number of tokens of a text; control tokens in it count as plain text."""
     return len(_encoding().encode(text, disallowed_special=()))
 
 
 def fitting(texts: Sequence[str], budget: int) -> int:
-    """How many of the texts, taken from the front, fit a budget of tokens together."""
+    """Return how many of the texts, taken from the front, fit a token budget together."""
     used = 0
-    for number, text in enumerate(texts):
+    for index, text in enumerate(texts):
         used += count(text)
         if used > budget:
-            return number
+            return index
     return len(texts)

@@ -9,7 +9,8 @@ import numpy as np
 from rag.answer.generated.context import Excerpt
 from rag.answer.relevance import AskedFor, Assessment
 from rag.library import PaperParts
-from rag.records import Hit, Paper, Passage, paper_id
+from rag.query.intent import asks_for_number, asks_for_papers, intent_of
+from rag.records import Hit, MetadataQuery, Paper, Passage, Query, paper_id
 from rag.search import Evidence, SearchResult
 from rag.text.passages import sentences
 from tests.fakes import WordEmbedder
@@ -51,3 +52,18 @@ def found(papers: Sequence[Paper], cosines: Sequence[Sequence[float]]) -> Search
 def assessed(*relevance: float, answerability: float = 1.0, covered: bool = False) -> Assessment:
     """What was judged of a search's hits."""
     return Assessment(np.array(relevance), answerability, NOTHING_ASKED, covered=covered)
+
+
+def asked(question: str, *, search_text: str = "") -> Query:
+    """A question as it is read where it is no follow-up and asks nothing of metadata."""
+    metadata = MetadataQuery(question)
+    return Query(
+        text=question,
+        shown=question,
+        question=question,
+        search_text=search_text or question,
+        intent=intent_of(question, metadata),
+        metadata=metadata,
+        papers_wanted=asks_for_papers(question),
+        quantity=asks_for_number(question),
+    )

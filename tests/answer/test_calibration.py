@@ -52,14 +52,14 @@ def test_another_calibration_gives_other_answers(ask, demo, tmp_path) -> None:
     ("content", "said"),
     [
         (None, "can't be read: No such file"),
-        ("{", "is no calibration"),
-        ("[]", "is no calibration"),
+        ("{", "is not a calibration"),
+        ("[]", "is not a calibration"),
         ("{}", "'relevance'"),
         ({"features": ["sentence"]}, "its features are"),
         ({"weights": [1, 2, 3]}, "4 weights and a bias"),
         ({"bias": float("nan")}, "all finite"),
-        ({"bias": None}, "is no calibration"),
-        ({"bias": 10**400}, "is no calibration"),
+        ({"bias": None}, "is not a calibration"),
+        ({"bias": 10**400}, "is not a calibration"),
     ],
 )
 def test_a_calibration_that_cant_be_used_is_named(ask, tmp_path, content, said) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rag.answer.shape import Shape, shape_of
 from rag.config import load_config
-from tests.answer.made import assessed
+from tests.answer.made import asked, assessed
 
 CONFIG = load_config().answer.model_copy(
     update={"relevance": 0.5, "share_of_best": 0.2, "odds_of_best": 0.05}
@@ -18,7 +18,7 @@ NUMBER = "How many samples does it need?"
 
 
 def shape(question: str, *relevance: float) -> Shape:
-    return shape_of(question, assessed(*relevance), CONFIG)
+    return shape_of(asked(question), assessed(*relevance), CONFIG)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_a_cross_encoder_reads_long_evidence_in_pieces() -> None:
     assert crossed.score("word199 word198", ["nothing", long]) == Support(1.0, 1, ())
     with pytest.raises(
         ModelError,
-        match=r"^a sentence of 203 tokens leaves too little of support\.max_tokens \(32\)",
+        match=r"^a sentence of 203 tokens leaves too few of 32 tokens for its evidence",
     ):
         crossed.score(long, ["nothing"])
 

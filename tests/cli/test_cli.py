@@ -95,7 +95,7 @@ def test_where_an_answer_is_kept_is_looked_at_before_it_is_made(
     monkeypatch.setattr("os.access", lambda *_: False)
     one_line(
         rag("ask", "--home", demo_home, option, tmp_path / "a.json", QUESTION),
-        "writing there is not allowed",
+        "no permission to write there",
     )
 
 
@@ -103,10 +103,10 @@ def test_an_answer_is_not_kept_in_place_of_another(rag, demo_home, tmp_path) -> 
     (tmp_path / "there.json").write_text("mine")
     one_line(
         rag("ask", "--home", demo_home, "--save", tmp_path / "there.json", QUESTION),
-        "already; name another",
+        "exists already; choose another name",
     )
     both = ("--save", tmp_path / "a.json", "--export", tmp_path / "a.json")
-    one_line(rag("ask", "--home", demo_home, *both, QUESTION), "name two files")
+    one_line(rag("ask", "--home", demo_home, *both, QUESTION), "give two different files")
     assert (tmp_path / "there.json").read_text() == "mine"
 
 
@@ -119,7 +119,7 @@ def test_no_feedback_yet(rag, demo_home, tmp_path) -> None:
 
 def test_a_long_list_is_cut_and_says_so(rag, demo_home) -> None:
     cut = rag("ask", "--home", demo_home, "papers since 2010").out
-    assert "48 of the 48 papers (date >= 2010). [1] to [48]" in cut
+    assert "48 of the 48 papers (published since 2010). [1] to [48]" in cut
     assert "... and 28 more; --all prints them" in cut
     assert "[20] date" in cut
     assert "[21] date" not in cut
@@ -226,7 +226,7 @@ def test_history_of_earlier_turns(rag, demo_home, tmp_path) -> None:
     answer = json.loads(
         rag("ask", "--home", demo_home, "--json", "--history", history, "And HyGLOW?").out
     )
-    assert answer["standalone_question"] == "What is GLOW? And HyGLOW?"
+    assert answer["standalone_question"] == "GLOW: And HyGLOW?"
     history.write_text("{")
     one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is no JSON")
     history.write_text("{}")
@@ -239,7 +239,7 @@ def test_a_chat(rag, demo_home, monkeypatch) -> None:
     monkeypatch.setattr("builtins.input", lambda _: next(said))
     ran = rag("chat", "--home", demo_home)
     assert ran.code == 0
-    assert "understood as: What is GLOW? And HyGLOW?" in ran.out.replace("\n", " ")
+    assert "understood as: GLOW: And HyGLOW?" in ran.out.replace("\n", " ")
     assert "5,000 characters" in ran.err
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.cross_validate import FOLDS, Dealt, beside, cross_validate, folds, training
+from evals.cross_validate import (
+    FOLDS,
+    FoldedSuite,
+    compare_figures,
+    cross_validate,
+    folds,
+    training,
+)
 from evals.fit import Observed, calibrate
 from evals.outcomes import Case
 from evals.suites.suite import Loaded
@@ -56,7 +63,7 @@ def observed(case: Case, flip: bool = False) -> Observed:
 
 def test_a_fold_is_fitted_on_the_other_folds_only() -> None:
     where = folds(CASES)
-    dealt = Dealt(
+    dealt = FoldedSuite(
         Loaded("mine", CASES, lambda _: None, "", 0), where, [observed(case) for case in CASES]
     )
     other = replace(dealt, observed=[observed(case, flip=where[case.id] == 0) for case in CASES])
@@ -120,7 +127,7 @@ def test_every_case_is_answered_once_by_a_calibration_that_has_not_seen_it(suite
     assert (
         len({path.read_bytes() for path in (tmp_path / "out").glob("calibration-*.json")}) == FOLDS
     )
-    assert {one.measure for one in beside(usual, held_out)} >= {
+    assert {figure.measure for figure in compare_figures(usual, held_out)} >= {
         "nDCG@10",
         "abstention AUROC",
         "answered wrongly",

@@ -61,7 +61,7 @@ def test_questions_alone(demo, judged, tmp_path) -> None:
 def test_what_is_there_is_not_written_over(demo, judged, tmp_path) -> None:
     (tmp_path / "q.jsonl").write_text("mine")
     for target in (tmp_path / "q.jsonl", tmp_path):
-        with pytest.raises(InputError, match="there already"):
+        with pytest.raises(InputError, match="already exists"):
             write_suite(demo.papers(), judged.feedback(), target)
     assert (tmp_path / "q.jsonl").read_text() == "mine"
 

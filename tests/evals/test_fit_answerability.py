@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evals import fit_answerability
-from evals.fit_answerability import Heard, fitted, heard
+from evals.fit_answerability import Signals, fit_weights, read_signals
 from evals.outcomes import Outcome
 from evals.runs import Recorder
 from rag.answer.generated.model_answerability import ANSWERABILITY_FEATURES, Answerability
@@ -21,7 +21,7 @@ EACH = 40
 OTHER = {"weights": [1.0, 2.0], "bias": 0.5, "threshold": 0.4}
 
 
-def separable() -> list[Heard]:
+def separable() -> list[Signals]:
     """Answerable questions have both signs above those of the others."""
     chance = np.random.default_rng(1)
     made = []
@@ -29,7 +29,7 @@ def separable() -> list[Heard]:
         for _ in range(EACH):
             answerability, yes = chance.uniform(0.6, 0.95), chance.uniform(1.0, 5.0)
             made.append(
-                Heard(
+                Signals(
                     answerability if answerable else 1 - answerability,
                     yes if answerable else -yes,
                     answerable,
@@ -38,7 +38,7 @@ def separable() -> list[Heard]:
     return made
 
 
-def record(folder: Path, questions: list[Heard]) -> Path:
+def record(folder: Path, questions: list[Signals]) -> Path:
     """A run's folder with these signs, and a case that the model was not asked."""
     recorder = Recorder(folder, {"suites": {"made": {"data": "x"}}})
     for number, one in enumerate(questions):
@@ -50,7 +50,7 @@ def record(folder: Path, questions: list[Heard]) -> Path:
 
 def test_signs_that_separate_the_questions_give_a_threshold_between_them() -> None:
     questions = separable()
-    entry = fitted(questions)
+    entry = fit_weights(questions)
     figures = entry["cross-validated"]
     # A twentieth of the 40 answerable questions is below the threshold, by its choice.
     assert figures == {"AUROC": 1.0, "declined wrongly": 2 / EACH, "declined rightly": 1.0}
@@ -69,16 +69,19 @@ def test_signs_that_separate_the_questions_give_a_threshold_between_them() -> No
 def test_signs_that_say_nothing_give_figures_of_chance() -> None:
     """Every pair of signs is there once with each answer, so that all scores are tied."""
     questions = [
-        Heard(one.answerability, one.yes, answer) for one in separable() for answer in (True, False)
+        Signals(one.answerability, one.yes, answer)
+        for one in separable()
+        for answer in (True, False)
     ]
-    assert fitted(questions)["AUROC of each alone"] == dict.fromkeys(ANSWERABILITY_FEATURES, 0.5)
+    weights = fit_weights(questions)
+    assert weights["AUROC of each alone"] == dict.fromkeys(ANSWERABILITY_FEATURES, 0.5)
 
 
 def test_the_signs_of_a_run_are_read_in_its_order_without_what_the_model_was_not_asked(
     tmp_path,
 ) -> None:
     questions = separable()
-    assert list(heard(record(tmp_path / "run", questions))) == questions
+    assert list(read_signals(record(tmp_path / "run", questions))) == questions
 
 
 def test_the_entry_is_written_next_to_those_of_other_models(tmp_path, capsys) -> None:
@@ -87,7 +90,7 @@ def test_the_entry_is_written_next_to_those_of_other_models(tmp_path, capsys) ->
     run = record(tmp_path / "run", separable())
     fit_answerability.main([str(run), "--name", "mine", "--out", str(out)])
     written = json.loads(out.read_text(encoding="utf-8"))
-    assert written["models"] == {"other": OTHER, "mine": fitted(separable())}
+    assert written["models"] == {"other": OTHER, "mine": fit_weights(separable())}
     assert json.loads(capsys.readouterr().out) == written["models"]["mine"]
 
 
@@ -101,7 +104,7 @@ def test_signs_from_several_runs_are_fitted_together(tmp_path, capsys) -> None:
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path) -> None:
-    with pytest.raises(InputError, match="is no run"):
+    with pytest.raises(InputError, match="is not an evaluation run"):
         fit_answerability.main(
             [str(tmp_path), "--name", "mine", "--out", str(tmp_path / "new.json")]
         )

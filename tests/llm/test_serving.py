@@ -152,7 +152,7 @@ def test_a_server_that_dies_at_its_start_tells_why(serve, program) -> None:
     code, _, err = serve(program, "--force", "--", "--die").ended()
     assert code == 2
     assert (
-        "vLLM ended by itself (status 1): ValueError: no room for the cache (all of it: "
+        "vLLM ended by itself (status 1): ValueError: no room for the cache (full log: "
         in err.splitlines()[-1]
     )
 
@@ -161,7 +161,8 @@ def test_without_the_program_the_mend_is_told(serve, tmp_path) -> None:
     code, out, err = serve(tmp_path / "none").ended()
     assert (code, out) == (2, "")
     assert err.startswith(
-        f"rag: there is no program {tmp_path}/none (llm.vllm_command); make vLLM's environment: "
+        f"rag: the program {tmp_path}/none (llm.vllm_command) was not found;"
+        " create vLLM's environment: "
     )
     assert err.count("\n") == 1
 
@@ -171,7 +172,7 @@ def test_a_taken_port(serve, program) -> None:
     url = f"http://127.0.0.1:{one.port}/v1"
     code, _, err = serve(program, "--force", RAG_LLM__BASE_URL=url).ended()
     assert code == 2
-    assert f"port {one.port} of 127.0.0.1 can't be had (Address already in use)" in err
+    assert f"port {one.port} of 127.0.0.1 is not available (Address already in use)" in err
     one.process.send_signal(signal.SIGTERM)
     one.ended()
 
@@ -220,8 +221,8 @@ NVIDIA_SMI = "#!/bin/sh\necho 'NVIDIA L4, 23034, {free}'\necho 'NVIDIA L4, 23034
     ("free", "changes", "named"),
     [
         (22500, {}, None),
-        (8000, {}, r"needs 20 GB a GPU \(llm.gpu_gigabytes\), and NVIDIA L4 has 7.8 of 22.5 free"),
-        (22500, {"tensor_parallel": 4}, "wants 4 GPUs and there are 2"),
+        (8000, {}, r"needs 20 GB per GPU \(llm.gpu_gigabytes\), but NVIDIA L4 has 7.8 of 22.5"),
+        (22500, {"tensor_parallel": 4}, "needs 4 GPUs, but there are 2"),
         (None, {}, "no NVIDIA GPU was found .* or add --force"),
     ],
 )

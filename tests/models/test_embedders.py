@@ -335,7 +335,7 @@ class TestBuiltIn:
         assert [one.shape for one in longest.embed_questions(["cat " * 502])] == [(1, 384)] * 2
         with pytest.raises(
             ModelError,
-            match=r"is 505, but bge-small-en-v1\.5, beside its instruction, reads .* 504",
+            match=r"is 505, but bge-small-en-v1\.5, with its instruction, reads .* 504",
         ):
             opened(max_tokens=505)
 
@@ -395,7 +395,7 @@ class TestApi:
 
     @pytest.mark.parametrize("key", ["schlüssel", "sk-secret\n", "a\x00b"])
     def test_a_key_that_no_header_carries(self, opened: Opener, key: str) -> None:
-        with pytest.raises(ConfigError, match=r"embedder\.api_key holds characters") as raised:
+        with pytest.raises(ConfigError, match=r"embedder\.api_key contains characters") as raised:
             opened(kind="api", base_url="http://127.0.0.1:9/v1", model="m", api_key=key)
         assert key not in str(raised.value)
 
@@ -435,21 +435,21 @@ class TestApi:
                 lambda request: reply(request, 200, b"x", Content_Encoding="gzip"),
                 "did not answer as an OpenAI",
             ),
-            (lambda request: Server.send(request, []), "gave 0 vectors for 2 texts"),
+            (lambda request: Server.send(request, []), "returned 0 vectors for 2 texts"),
             (lambda request: Server.send(request, {"error": "no"}), "did not answer as an OpenAI"),
             (lambda request: Server.send(request, {"data": None}), "did not answer as an OpenAI"),
-            (lambda request: Server.send(request, {"data": []}), "gave 0 vectors for 2 texts"),
-            (lambda request: _rows(request, [1.0, 0.0]), "gave 1 vectors for 2 texts"),
+            (lambda request: Server.send(request, {"data": []}), "returned 0 vectors for 2 texts"),
+            (lambda request: _rows(request, [1.0, 0.0]), "returned 1 vectors for 2 texts"),
             (lambda request: _rows(request, [1.0, 0.0], [1.0]), "did not answer as an OpenAI"),
             (lambda request: _rows(request, "AAAA", "AAAA"), "did not answer as an OpenAI"),
-            (lambda request: _rows(request, 1.0, 2.0), "gave 2 vectors for 2 texts"),
+            (lambda request: _rows(request, 1.0, 2.0), "returned 2 vectors for 2 texts"),
             (
                 lambda request: _rows(request, [1.0, None], [0.0, 1.0]),
-                "gave a value that is not a number",
+                "returned a value that is not a number",
             ),
             (
                 lambda request: _rows(request, [1.0, float("nan")], [0.0, 1.0]),
-                "gave a value that is not a number",
+                "returned a value that is not a number",
             ),
         ],
     )
@@ -541,7 +541,7 @@ class TestTransformers:
             json.dumps({"word_embedding_dimension": 32} | config)
         )
         if pooling is None:
-            with pytest.raises(ModelError, match=r"wants the pooling .*; mean and cls are known"):
+            with pytest.raises(ModelError, match="needs the pooling .*; only mean and cls are"):
                 opened(kind="transformers", folder=str(copy), max_tokens=64)
             return
         embedder = opened(kind="transformers", folder=str(copy), max_tokens=64)

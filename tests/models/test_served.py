@@ -96,8 +96,8 @@ def test_without_a_server_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"results": []}, "gave 0 scores for 3 texts"),
-        ({"results": [{"index": 0, "relevance_score": 1.0}]}, "gave 1 scores for 3 texts"),
+        ({"results": []}, "returned 0 scores for 3 texts"),
+        ({"results": [{"index": 0, "relevance_score": 1.0}]}, "returned 1 scores for 3 texts"),
         ({"results": [{"index": n} for n in range(3)]}, "did not answer|not a number"),
         ({"results": "no"}, "did not answer as an OpenAI-compatible server"),
         ({"error": "no such model"}, "did not answer as an OpenAI-compatible server"),
@@ -121,7 +121,7 @@ def test_scores_that_are_no_probabilities_are_refused() -> None:
         cross = open_cross_encoder(
             SupportConfig(base_url=url, model="m", api_key="", max_tokens=100)
         )
-        with pytest.raises(ModelError, match=r"support\.base_url gives scores outside 0 to 1"):
+        with pytest.raises(ModelError, match=r"support\.base_url returns scores outside 0 to 1"):
             cross.entails(TEXTS, "cats sleep")
 
 

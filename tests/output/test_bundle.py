@@ -83,8 +83,8 @@ def test_a_follow_up(rag, demo_home, tmp_path) -> None:
     [
         (None, "can't be read"),
         ("{", "is no JSON"),
-        ("[]", "is no bundle"),
-        ('{"question": "x"}', "is no bundle"),
+        ("[]", "is not a bundle"),
+        ('{"question": "x"}', "is not a bundle"),
     ],
 )
 def test_what_is_no_bundle(rag, demo_home, tmp_path, text, named) -> None:
@@ -105,7 +105,7 @@ def test_no_file_is_written_over(rag, demo_home, bundle) -> None:
     before = bundle.read_text()
     ran = rag("ask", "--home", demo_home, "--save", bundle, QUESTION)
     assert ran.code == 2
-    assert "already; name another" in ran.err
+    assert "exists already; choose another name" in ran.err
     assert bundle.read_text() == before
 
 
@@ -115,4 +115,4 @@ def test_the_scope_is_kept(rag, demo_home, tmp_path) -> None:
     ran = rag("replay", "--home", demo_home, path)
     assert (ran.code, ran.out) == (0, "the same answer\n")
     path.write_text(path.read_text().replace('"first_year": 2024', '"no_such_key": 2024'))
-    one_line(rag("replay", "--home", demo_home, path), "answer.scope is not what it should be")
+    one_line(rag("replay", "--home", demo_home, path), "answer.scope is invalid")

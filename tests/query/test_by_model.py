@@ -113,7 +113,7 @@ def test_rules_take_over_and_it_is_told(served, caplog) -> None:
     answer = served(Model(standalone=errs(500, "no"))).ask("and offline?", history)
     assert "500" in answer.notices[0]
     assert answer.notices[0].endswith("The question was read by rules.")
-    assert answer.standalone_question == f"{QUESTION} and offline?"
+    assert answer.standalone_question == "density ratios in RL: and offline?"
     assert "500" in caplog.text
 
 
@@ -170,9 +170,9 @@ def test_a_reading_that_makes_no_sense_narrows_nothing(served, said) -> None:
 
 def test_years(served) -> None:
     answer = served(Model(query=read(**{"from": 2024, "to": 2024}))).ask(RECENT)
-    assert answer.filters == ("date = 2024",)
+    assert answer.filters == ("published in 2024",)
     answer = served(Model(query=read(**{"from": 2020, "to": 2024}))).ask(RECENT)
-    assert answer.filters == ("date >= 2020", "date <= 2024")
+    assert answer.filters == ("published from 2020 to 2024",)
 
 
 # -- What to ask next ----------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_a_sentence_in_doubt_is_written_again(served) -> None:
     assert [one.text for one in answer.statements] == [TRUE, TRUE]
     assert answer.statements[0].doubts == ()
     assert answer.notices == (
-        "1 sentence was written again, since the evidence did not support the first wording.",
+        "1 sentence was rewritten, because the evidence did not support the first wording.",
     )
     [prompt] = model.prompts["revise"]
     assert prompt.endswith(f"Sentence: {WRONG}")
@@ -241,7 +241,7 @@ def test_what_the_evidence_does_not_say_is_left_out_and_told(served) -> None:
 def test_where_nothing_is_left_the_papers_do_not_tell(served) -> None:
     model = Model(answer=says(f"{WRONG} [1]"), revise=says("Not found."))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
-    assert answer.refusal == "the evidence supports nothing of what the language model wrote"
+    assert answer.refusal == "the evidence supports nothing that the language model wrote"
     assert answer.citations == ()
 
 
@@ -249,7 +249,7 @@ def test_a_revision_that_fails_is_told(served) -> None:
     model = Model(answer=says(f"{WRONG} [1] {WRONG} [1]"), revise=errs(400, "no"))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
     assert [bool(one.doubts) for one in answer.statements] == [True, True]
-    assert answer.notices[0].startswith("The revision of what is in doubt broke off: ")
+    assert answer.notices[0].startswith("The revision of doubtful sentences failed: ")
     assert len(model.prompts["revise"]) == 1
 
 
@@ -261,7 +261,7 @@ def test_a_revision_that_fails_is_told(served) -> None:
     [
         ("supported", "supported"),
         ("Contradicted.", "contradicted"),
-        (" not told", "not told"),
+        (" not stated", "not stated"),
         ("not supported", None),
     ],
 )
@@ -277,11 +277,11 @@ def test_a_verdict(served, said, verdict) -> None:
 
 
 def test_long_evidence_is_cut_to_what_fits(served) -> None:
-    model = Model(judge=says("not told"))
+    model = Model(judge=says("not stated"))
     assistant = served(model, LLM__CONTEXT=512)
     assert (
         assistant.judged("Seven rats ran.", [" ".join(f"Rat {n} ran." for n in range(900))])
-        == "not told"
+        == "not stated"
     )
     assert "Rat 1 ran." in model.prompts["judge"][0]
     assert "Rat 899 ran." not in model.prompts["judge"][0]

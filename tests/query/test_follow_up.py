@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.follow_up import leans, stand_alone
+from rag.query.follow_up import is_follow_up, rewrite
 from rag.records import Citation, Turn
 
 GLOW, DICE, CDR = ("p-1", "GLOW: An Example"), ("p-2", "DICE"), ("p-3", "CDR")
 
 
-def told(*papers: tuple[str, str]) -> list[Turn]:
+def answered(*papers: tuple[str, str]) -> list[Turn]:
     citations = tuple(
         Citation(mark, identity, title, ())
         for mark, (identity, title) in enumerate(papers, start=1)
@@ -34,25 +34,25 @@ def told(*papers: tuple[str, str]) -> list[Turn]:
     ],
 )
 def test_a_place_in_the_list_means_that_paper(question, paper) -> None:
-    meant = stand_alone(question, told(GLOW, DICE, CDR), 4000)
-    assert meant.papers == (paper,)
+    meant = rewrite(question, answered(GLOW, DICE, CDR), 4000)
+    assert [named.paper_id for named in meant.papers] == [paper]
     title = dict([GLOW, DICE, CDR])[paper]
     assert f"“{title}”" in meant.shown
-    assert meant.scope == f"only “{title}”"
+    assert meant.papers_in_words == f"only “{title}”"
 
 
 @pytest.mark.parametrize(
     "question", ["How is it trained?", "what are its limits?", "When was this paper published?"]
 )
 def test_it_means_the_only_paper(question) -> None:
-    meant = stand_alone(question, told(GLOW), 4000)
-    assert meant.papers == ("p-1",)
+    meant = rewrite(question, answered(GLOW), 4000)
+    assert [named.paper_id for named in meant.papers] == ["p-1"]
     assert "“GLOW: An Example”" in meant.shown
 
 
 def test_it_owns(demo) -> None:
     assert (
-        stand_alone("what are its limits?", told(GLOW), 4000).shown
+        rewrite("what are its limits?", answered(GLOW), 4000).shown
         == "what are “GLOW: An Example”’s limits?"
     )
 
@@ -69,12 +69,13 @@ def test_it_owns(demo) -> None:
     ],
 )
 def test_them_means_all_papers_of_the_answer(question) -> None:
-    assert stand_alone(question, told(GLOW, DICE), 4000).papers == ("p-1", "p-2")
+    meant = rewrite(question, answered(GLOW, DICE), 4000)
+    assert [named.paper_id for named in meant.papers] == ["p-1", "p-2"]
 
 
 @pytest.mark.parametrize("question", ["the fourth one?", "what of [9]?"])
 def test_a_place_beyond_the_list_means_no_paper(question) -> None:
-    assert stand_alone(question, told(GLOW, DICE), 4000).papers == ()
+    assert rewrite(question, answered(GLOW, DICE), 4000).papers == ()
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,10 @@ def test_a_place_beyond_the_list_means_no_paper(question) -> None:
     ],
 )
 def test_a_leaning_question_keeps_the_topic(question) -> None:
-    meant = stand_alone(question, told(GLOW, DICE), 4000)
-    assert meant.shown == f"Which papers study density ratios? {question}"
-    assert meant.topic == "Which papers study density ratios?"
+    meant = rewrite(question, answered(GLOW, DICE), 4000)
+    assert meant.shown == f"density ratios: {question}"
+    assert meant.search_text == f"density ratios {question}"
+    assert meant.earlier == ("Which papers study density ratios?",)
 
 
 @pytest.mark.parametrize(
@@ -111,22 +113,39 @@ def test_a_leaning_question_keeps_the_topic(question) -> None:
     ],
 )
 def test_a_question_of_its_own_changes_the_topic(question) -> None:
-    assert not leans(question)
-    assert stand_alone(question, told(GLOW, DICE), 4000).shown == question
+    assert not is_follow_up(question)
+    assert rewrite(question, answered(GLOW, DICE), 4000).shown == question
 
 
 def test_the_topic_goes_back_to_the_question_that_began_it() -> None:
     asked = ["Which papers prune?", "What is NeRF good for?", "and indoors?"]
-    meant = stand_alone("how fast is it?", [Turn("user", text) for text in asked], 4000)
-    assert meant.shown == "What is NeRF good for? and indoors? how fast is it?"
+    meant = rewrite("how fast is it?", [Turn("user", text) for text in asked], 4000)
+    assert meant.shown == "NeRF good indoors: how fast is it?"
+
+
+def test_the_topic_does_not_grow_with_the_conversation() -> None:
+    asked = ["Which papers prune?", "and quantise?", "or distill?", "and for images?"]
+    meant = rewrite("how fast are they?", [Turn("user", text) for text in asked], 4000)
+    assert meant.shown == "prune images: how fast are they?"
+
+
+def test_a_chosen_paper_is_what_its_means() -> None:
+    question = "What are its main findings, limitations and datasets?"
+    assert rewrite(question, answered(GLOW, DICE), 4000, chosen=True).shown == question
+
+
+def test_what_to_read_first_is_asked_of_the_last_answer() -> None:
+    meant = rewrite("what should I read first?", answered(GLOW, DICE), 4000)
+    assert [named.paper_id for named in meant.papers] == ["p-1", "p-2"]
 
 
 @given(question=st.text(max_size=80), titles=st.lists(st.text(max_size=20), max_size=4))
 def test_any_question_can_follow(question, titles) -> None:
-    history = told(*((f"p-{n}", title) for n, title in enumerate(titles)))
-    meant = stand_alone(question, history, 4000)
-    assert set(meant.papers) <= {f"p-{n}" for n in range(len(titles))}
-    assert bool(meant.papers) == bool(meant.scope)
+    history = answered(*((f"p-{n}", title) for n, title in enumerate(titles)))
+    meant = rewrite(question, history, 4000)
+    found = {named.paper_id for named in meant.papers}
+    assert found <= {f"p-{n}" for n in range(len(titles))}
+    assert bool(meant.papers) == bool(meant.papers_in_words)
 
 
 def test_only_the_papers_meant_are_searched(demo) -> None:
@@ -152,10 +171,10 @@ def test_facts_of_the_paper_meant(demo) -> None:
 
 def test_a_refused_follow_up_is_nothing_to_refer_to() -> None:
     history = [
-        *told(("p-1", "One"), ("p-2", "Two"), ("p-3", "Three")),
+        *answered(("p-1", "One"), ("p-2", "Two"), ("p-3", "Three")),
         Turn("user", "compare the two"),
         Turn("assistant", "The papers don’t tell.", refused=True),
     ]
-    standalone = stand_alone("how many authors has the second one?", history, 1000)
-    assert standalone.papers == ("p-2",)
+    standalone = rewrite("how many authors has the second one?", history, 1000)
+    assert [named.paper_id for named in standalone.papers] == ["p-2"]
     assert "compare" not in standalone.shown

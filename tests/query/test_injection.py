@@ -3,7 +3,7 @@
 import pytest
 
 from rag.assistant import Assistant
-from rag.query import without_instructions
+from rag.query.injection import without_instructions
 from rag.records import TextSpan
 
 QUESTIONS = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rag.query import asks_to_compare, side_by_side
-from rag.records import Scope
+from rag.query.intent import asks_to_compare
+from rag.query.named_papers import compared_papers
+from rag.records import NAMED_PAPERS, Scope
 
 PAPERS = [
     {
@@ -59,7 +60,8 @@ def library(fake, write_papers):
     ],
 )
 def test_names_of_two_papers_or_more(library, question, names) -> None:
-    assert list(side_by_side(library, question, comparing=asks_to_compare(question))) == names
+    found = compared_papers(library, question, comparing=asks_to_compare(question))
+    assert [paper.name for paper in found] == names
 
 
 def test_each_named_paper_is_heard(demo) -> None:
@@ -93,7 +95,7 @@ def test_what_neither_tells_is_declined(demo) -> None:
 
 def test_the_restriction_can_be_taken_away(demo) -> None:
     question = "How do SparsePO and D2O differ?"
-    everywhere = demo.ask(question, scope=Scope(without=("only SparsePO and D2O",)))
+    everywhere = demo.ask(question, scope=Scope(without=(NAMED_PAPERS,)))
     assert everywhere.filters == ()
     assert everywhere.looked_at == 48
     assert demo.ask(question, filters=False).looked_at == 48

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.query import foreign, misspelt
-from rag.query.spelling import correct
+from rag.query.language import foreign
+from rag.query.spelling import correct, misspelt
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_windows_line_ends_and_a_byte_order_mark(tmp_path) -> None:
     [
         ("A\n\nT.\n\n• 2 authors\n·\n", "'A': the file ends before its date"),
         ("A\n\nT.\n\n• 2 authors\n·\nsoon", "the date 'soon' can't be read"),
-        ("A\n\nT.\n\n• 2 authors\n·\nFeb 30, 2020", "no such date as 'Feb 30, 2020'"),
+        ("A\n\nT.\n\n• 2 authors\n·\nFeb 30, 2020", "'Feb 30, 2020' is not a valid date"),
         ("A\n\nText that breaks off in the mid", "cut off"),
         ("A lonely title", "has no abstract: the file ends there"),
         ("A\n\n• 2 authors\n·\nMay 2, 2020", "'A' has no abstract"),

@@ -11,7 +11,7 @@ from rag.records import LedgerEntry, Outcome
 from tests.ui.conftest import HOSTILE
 from ui import adding
 from ui.add_panel import Panel, added
-from ui.adding import Reading, add, results
+from ui.adding import FileProgress, add, results
 
 
 def keep_upload(file, folder):
@@ -44,7 +44,7 @@ def test_another_content_of_the_same_name_gets_another_name(tmp_path) -> None:
 
 
 def test_an_upload_of_another_kind_or_too_large_is_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match="no known kind"):
+    with pytest.raises(InputError, match="is not supported"):
         keep_upload(upload(tmp_path, "a.exe", "x"), tmp_path / "kept")
     with pytest.raises(InputError, match="larger"):
         keep_upload(upload(tmp_path, "a.jsonl", "x" * 1_048_577), tmp_path / "kept")
@@ -67,7 +67,7 @@ def test_papers_are_added_step_by_step(service_of, fake, write_papers) -> None:
     )
     service = service_of(fake)
     *steps, report = add(service, [file], None)
-    assert steps == [Reading(file, 1, 1, 2)]
+    assert steps == [FileProgress(file, 1, 1, 2)]
     assert dict(results(report)[0].outcomes) == {Outcome.ADDED: 1, Outcome.FAILED: 1}
     assert fake.search("walking robots")[0].paper.title == "A paper about walking robots"
     assert not service.adding.locked()
@@ -125,16 +125,15 @@ def test_folders_are_read_only_where_reader_and_server_share_a_machine(
     (told, *_), *more = afar.add(None, str(tmp_path / "empty"), "")
     assert "Choose files first." in told
     assert not more
-    assert "holds no papers" in last(near.add(None, str(tmp_path / "empty"), ""))
+    assert "contains no papers" in last(near.add(None, str(tmp_path / "empty"), ""))
     assert "or give a folder" in last(near.add([], " ", ""))
 
 
 def test_a_wrong_year_is_told(service_of, fake, write_papers) -> None:
     file = str(write_papers("a.jsonl", {"title": "One"}))
-    for year in ("next", "12"):
-        assert f"{year} is no year" in last(
-            Panel(service_of(fake), local=True).add([file], "", year)
-        )
+    for year, message in {"next": "next is not a year", "12": "1900 and 2200"}.items():
+        panel = Panel(service_of(fake), local=True)
+        assert message in last(panel.add([file], "", year))
 
 
 def last(steps) -> str:

@@ -10,8 +10,8 @@ from rag.assistant import Assistant
 from rag.conversations.journal import Journal
 from rag.errors import LibraryBusy
 from rag.records import Answer, Scope
-from ui.answer_stream import Asked, answering
-from ui.service import Line, Pace, Service
+from ui.answer_stream import AskRequest, answering
+from ui.service import QuestionQueue, RateLimiter, Service
 
 QUESTION = "which papers study density ratios in RL?"
 
@@ -26,9 +26,9 @@ class Interrupted(Assistant):
 @pytest.mark.parametrize("kind", [Assistant, Interrupted])
 def test_an_answer_stands_whether_or_not_questions_follow(kind, demo_copy, caplog) -> None:
     with kind.open(home=demo_copy) as assistant, caplog.at_level(logging.WARNING):
-        service = Service(assistant, Journal(demo_copy), Line(1), Pace(10))
-        asked = Asked("anna", "", 1, False, "run", QUESTION, Scope())
-        turns = [drawn for _, drawn in answering(service, asked)]
+        service = Service(assistant, Journal(demo_copy), QuestionQueue(1), RateLimiter(10))
+        request = AskRequest("anna", "", 1, False, "run", QUESTION, Scope())
+        turns = [view for _, view in answering(service, request)]
     assert turns[-1].answer
     assert [one.error for one in turns if one.error] == []
     assert bool(turns[-1].follow_ups) is (kind is Assistant)

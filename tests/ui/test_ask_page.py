@@ -393,7 +393,7 @@ def test_answers_are_exported_copied_and_judged(server, visit, demo_copy) -> Non
     turn.locator(".thumb", has_text="Not helpful").click()
     turn.locator(".word input").fill("misses a paper")
     turn.locator(".word button").click()
-    page.wait_for_selector(".said-aloud >> text=Kept")
+    page.wait_for_selector(".said-aloud >> text=Feedback saved")
     page.reload()
     page.wait_for_selector('.thumb[data-good="0"][aria-pressed="true"]')
     assert page.input_value(".word input") == "misses a paper"
@@ -413,7 +413,7 @@ def test_nothing_is_cut_off_and_nothing_is_hard_to_read(
             page.wait_for_timeout(700)
         shoot(page, f"{step}-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert serious(page, ".desk") == []
+        assert serious(page, ".ask-page") == []
     assert page.locator(".composer").is_visible()
 
 
@@ -472,12 +472,12 @@ def test_no_file_of_the_server_is_to_be_read(server, visit) -> None:
 def test_a_damaged_journal_is_said_and_left_alone(demo_copy, serve, visit) -> None:
     (demo_copy / "journal.db").write_bytes(b"not a database" * 100)
     page = visit(serve(demo_copy).url)
-    page.wait_for_selector(".desk")
+    page.wait_for_selector(".ask-page")
     page.wait_for_selector(".welcome", state="attached")
     assert (demo_copy / "journal.db").read_bytes() == b"not a database" * 100
     turn = ask(page)
     assert TITLE in turn.inner_text()
-    assert "This turn is not kept" in turn.locator(".notice").inner_text()
+    assert "This turn was not saved" in turn.locator(".notice").inner_text()
 
 
 @pytest.mark.timeout(600)

@@ -5,7 +5,7 @@ import pytest
 from evals.outcomes import Outcome
 from evals.runs import Recorder
 from tests.ui.conftest import HOSTILE
-from ui.evaluation import Bench
+from ui.evaluation import RunBrowser
 
 
 def record(root, name, *, data="d", better=0.0, finish=True):
@@ -33,11 +33,11 @@ def bench(tmp_path, monkeypatch):
     record(tmp_path, "third", data="other")
     record(tmp_path, "broken-off", finish=False)
     (tmp_path / "latest").symlink_to(tmp_path / "third")
-    return Bench(tmp_path)
+    return RunBrowser(tmp_path)
 
 
 def test_without_runs_it_names_the_command(tmp_path) -> None:
-    menus, _, _, shown = Bench(tmp_path / "nowhere").refresh(None, "")
+    menus, _, _, shown = RunBrowser(tmp_path / "nowhere").refresh(None, "")
     assert menus["visible"] is False
     assert "<code>rag eval</code>" in shown
 
@@ -62,7 +62,7 @@ def test_two_runs_are_compared_case_by_case(bench) -> None:
     shown = bench.draw("second", "first")
     assert "0.300" in shown
     assert "6, 0, 0" in shown
-    assert "not chance" in shown
+    assert "significant" in shown
     assert "against" not in bench.draw("second", "second")
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from rag.errors import InputError
 from rag.records import Scope
-from ui.event_data import Sent
+from ui.event_data import EventValues
 
 
 def test_texts_are_texts() -> None:
-    sent = Sent({"question": "why\ud800?", "title": ["a"], "papers": ["p-1", 2, None]})
+    sent = EventValues({"question": "why\ud800?", "title": ["a"], "papers": ["p-1", 2, None]})
     assert sent.text("question") == "why??"
     assert sent.text("nothing") == ""
     assert sent.texts("papers") == ("p-1",)
@@ -23,15 +23,15 @@ def test_texts_are_texts() -> None:
 @pytest.mark.parametrize("number", [0, -1, 10**9, "1", None, 1.5])
 def test_numbers_count_turns(number: Any) -> None:
     with pytest.raises(InputError, match="1 or more"):
-        _ = Sent({"number": number}).number
-    assert Sent({"number": 7}).number == 7
+        _ = EventValues({"number": number}).number
+    assert EventValues({"number": 7}).number == 7
 
 
 @pytest.mark.parametrize(
     "given", [None, 5, [], {}, {"papers": 5, "first_year": "2020", "sources": {"a": 1}}]
 )
 def test_a_scope_that_is_none_restricts_nothing(given: Any) -> None:
-    assert Sent({"scope": given}).scope == Scope()
+    assert EventValues({"scope": given}).scope == Scope()
 
 
 def test_a_scope_is_read() -> None:
@@ -42,6 +42,6 @@ def test_a_scope_is_read() -> None:
         "papers": ["p-1"],
         "without": ["newest"],
     }
-    assert Sent({"scope": scope}).scope == Scope(
+    assert EventValues({"scope": scope}).scope == Scope(
         2020, None, ("a.jsonl",), (), ("p-1",), ("newest",)
     )

@@ -38,7 +38,9 @@ def test_there_are_thirty_of_each() -> None:
 
 def nothing_happened(page: Any) -> None:
     """Opens whatever is folded, and looks at the whole page."""
-    page.evaluate("document.querySelectorAll('.desk details').forEach((one) => (one.open = true))")
+    page.evaluate(
+        "document.querySelectorAll('.ask-page details').forEach((one) => (one.open = true))"
+    )
     assert page.evaluate(_WRONG) == []
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -8,7 +8,7 @@ from rag.assistant import Assistant
 from rag.records import ExternalId
 from tests.ui.conftest import HOSTILE, paper
 from ui.drawing import first_lines, printed_date
-from ui.library_page import PAGE, Shelf, feed, links, sheet
+from ui.library_page import PAGE, LibraryBrowser, feed, links, sheet
 from ui.paper_list import Group
 
 OPEN = ("", "Newest", "", "", "")  # words, order, year, file, organisation
@@ -20,7 +20,7 @@ def place(sighting) -> str:
 
 def refreshed(assistant, controls=OPEN):
     """What the page shows: the feed, and the menus of year, file and organisation."""
-    return Shelf(assistant, local=True).refresh(PAGE, *controls)
+    return LibraryBrowser(assistant, local=True).refresh(PAGE, *controls)
 
 
 def test_an_absent_library_is_told_in_words(fake) -> None:
@@ -140,24 +140,24 @@ def test_a_paper_is_opened_and_removed(fake, write_papers) -> None:
             )
         ]
     )
-    shelf = Shelf(fake, local=False)
+    browser = LibraryBrowser(fake, local=False)
     one = next(fake.papers())
-    shown = shelf.open(SimpleNamespace(id=one.id))
+    shown = browser.open(SimpleNamespace(id=one.id))
     assert "Robots." in shown
     assert "Two" in shown  # as a similar paper
     assert str(one.sightings[0].source) not in shown  # folders of the server are its own affair
     assert "a.jsonl</bdi>, line 1" in shown
-    assert "no longer in the library" in shelf.remove(SimpleNamespace(id=one.id))
+    assert "no longer in the library" in browser.remove(SimpleNamespace(id=one.id))
     assert [paper.title for paper in fake.papers()] == ["Two"]
-    assert "there is no paper" in shelf.open(SimpleNamespace(id=one.id))
-    assert "there is no paper" in shelf.remove(SimpleNamespace(id="nonsense"))
+    assert "there is no paper" in browser.open(SimpleNamespace(id=one.id))
+    assert "there is no paper" in browser.remove(SimpleNamespace(id="nonsense"))
 
 
 def test_a_page_that_is_open_to_everybody_changes_nothing(demo_copy) -> None:
     with Assistant.open(home=demo_copy) as assistant:
         first = next(assistant.papers())
-        shelf = Shelf(assistant, local=False, editable=False)
+        browser = LibraryBrowser(assistant, local=False, editable=False)
         event = SimpleNamespace(id=first.id)
-        assert "Remove" not in shelf.open(event)
-        assert "nobody may change the library" in shelf.remove(event)
+        assert "Remove" not in browser.open(event)
+        assert "The library is read-only" in browser.remove(event)
         assert assistant.paper(first.id) == first

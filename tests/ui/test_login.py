@@ -25,7 +25,7 @@ def test_a_password_is_asked_for_and_names_own_their_conversations(
     page.wait_for_selector("input[type=password]")
     shoot(page, "login")
     assert serious(page, ".login") == []
-    assert page.locator("#desk").count() == 0
+    assert page.locator("#ask-page").count() == 0
     log_in(page, "anna")
     ask(page)
     other = visit(server.url)

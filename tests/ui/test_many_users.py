@@ -109,7 +109,7 @@ def test_every_answer_arrives_where_it_belongs(demo_copy, serve) -> None:
         thread.join(280)
     assert wrongs == []
     # Two are answered at once, so most had to wait, and were told where they stand.
-    assert any("before yours" in state for reader in readers for state in reader.states)
+    assert any("ahead of yours" in state for reader in readers for state in reader.states)
     from rag.conversations.journal import Journal
 
     journal = Journal(demo_copy)

@@ -3,7 +3,7 @@
 import re
 
 from tests.ui.conftest import HOSTILE, paper
-from ui.map import Atlas, dots, map_of
+from ui.map import LibraryMap, dots, map_html
 
 OLD = paper("Old", published=(2014, 1, 2))
 NEW = paper("New", published=(2024,))
@@ -24,7 +24,7 @@ def test_dots_fill_the_map_and_newer_ones_lie_on_top() -> None:
 
 
 def test_every_dot_tells_its_paper_and_one_is_reached_by_tab() -> None:
-    drawn = map_of(dots(PAPERS, POSITIONS, set()), [])
+    drawn = map_html(dots(PAPERS, POSITIONS, set()), [])
     assert len(re.findall(r"<circle", drawn)) == 3
     assert drawn.count('tabindex="0"') == 1
     assert 'aria-label="New, 2024"' in drawn
@@ -33,7 +33,7 @@ def test_every_dot_tells_its_paper_and_one_is_reached_by_tab() -> None:
 
 
 def test_what_is_found_is_listed_too() -> None:
-    drawn = map_of(dots(PAPERS, POSITIONS, {OLD.id}), [OLD])
+    drawn = map_html(dots(PAPERS, POSITIONS, {OLD.id}), [OLD])
     assert "map-searched" in drawn
     assert drawn.count("map-found") == 1
     assert drawn.count(f'data-id="{OLD.id}"') == 2
@@ -41,20 +41,20 @@ def test_what_is_found_is_listed_too() -> None:
 
 def test_a_title_is_only_text() -> None:
     one = paper(HOSTILE)
-    drawn = map_of(dots({one.id: one}, {one.id: (0.0, 0.0)}, set()), [one])
+    drawn = map_html(dots({one.id: one}, {one.id: (0.0, 0.0)}, set()), [one])
     assert "<img" not in drawn
     assert '"onmouseover' not in drawn
 
 
 def test_a_map_of_nothing_says_so() -> None:
-    assert "No papers yet" in map_of([], [])
+    assert "No papers yet" in map_html([], [])
 
 
 def test_the_library_is_drawn_and_words_light_up_papers(fake, write_papers) -> None:
-    assert "there is no library in" in Atlas(fake).draw("")
+    assert "there is no library in" in LibraryMap(fake).draw("")
     rows = [{"title": f"Paper {n}", "abstract": f"Word{n} and word{n + 1}."} for n in range(20)]
     fake.ingest([write_papers("a.jsonl", *rows)])
-    assert Atlas(fake).draw(" ").count("<circle") == 20
-    drawn = Atlas(fake).draw("word3")
+    assert LibraryMap(fake).draw(" ").count("<circle") == 20
+    drawn = LibraryMap(fake).draw("word3")
     assert 0 < drawn.count("map-found") < 20
     assert "Paper 3" in drawn[drawn.index("Highlighted") :]

@@ -159,7 +159,7 @@ def test_files_are_added_and_a_paper_removed(open_tab, server, shoot, tmp_path) 
     assert page.locator("a[href^=javascript]").count() == 0
     shoot(page, "light-hostile")
     sheet.get_by_text("Remove from the library").click()
-    sheet.get_by_role("button", name="Keep it").click()
+    sheet.get_by_role("button", name="Cancel").click()
     assert not sheet.get_by_role("button", name="Remove this paper").is_visible()
     sheet.get_by_text("Remove from the library").click()
     sheet.get_by_role("button", name="Remove this paper").click()
@@ -205,7 +205,7 @@ def test_the_map_tells_and_asks(open_tab) -> None:
     top.click()
     assert asked(page) == title
     to(page, "Map")
-    page.get_by_role("button", name="Larger").click()
+    page.get_by_role("button", name="Zoom in").click()
     assert page.evaluate(
         "(v => v.scrollWidth > v.clientWidth * 1.4)(document.querySelector('.map-view'))"
     )
@@ -220,7 +220,7 @@ def test_the_map_tells_and_asks(open_tab) -> None:
 def test_the_map_is_reached_by_keyboard(open_tab) -> None:
     page = open_tab("Map")
     page.locator(".map-dot").first.wait_for()
-    page.get_by_role("button", name="Larger").focus()
+    page.get_by_role("button", name="Zoom in").focus()
     seen = set()
     for key in ("Tab", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowLeft"):
         page.keyboard.press(key)

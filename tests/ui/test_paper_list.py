@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ui.conftest import paper
-from ui.paper_list import UNDATED, Sort, Wanted, choices, filtered, first, named, shelved
+from ui.paper_list import UNDATED, PaperQuery, Sort, choices, filtered, grouped, head, matching
 
 NEW = paper("New", published=(2024, 5, 23), author_count=2, source="/b/two.txt")
 MID = paper(
@@ -19,7 +19,7 @@ def titles(groups):
 
 
 def test_the_newest_come_first_by_month_and_undated_ones_last() -> None:
-    assert titles(shelved(ALL, Wanted())) == [
+    assert titles(grouped(ALL, PaperQuery())) == [
         ("May 2024", ["New", "mid"]),
         ("2023, month not known", ["Year only"]),
         ("Date not known", ["No date"]),
@@ -27,7 +27,7 @@ def test_the_newest_come_first_by_month_and_undated_ones_last() -> None:
 
 
 def test_the_oldest_come_first_and_undated_ones_still_last() -> None:
-    assert [heading for heading, _ in titles(shelved(ALL, Wanted(sort=Sort.OLDEST)))] == [
+    assert [heading for heading, _ in titles(grouped(ALL, PaperQuery(sort=Sort.OLDEST)))] == [
         "2023, month not known",
         "May 2024",
         "Date not known",
@@ -43,22 +43,22 @@ def test_the_oldest_come_first_and_undated_ones_still_last() -> None:
     ],
 )
 def test_other_orders_have_no_headings(sort, order) -> None:
-    assert titles(shelved(ALL, Wanted(sort=sort))) == [("", order)]
+    assert titles(grouped(ALL, PaperQuery(sort=sort))) == [("", order)]
 
 
 @pytest.mark.parametrize(
     ("wanted", "kept"),
     [
-        (Wanted(year="2024"), [MID, NEW]),
-        (Wanted(year=UNDATED), [NONE]),
-        (Wanted(source="two.txt"), [NEW]),
-        (Wanted(organisation="OpenBMB"), [YEAR]),
-        (Wanted(year="2024", organisation="OpenBMB"), []),
+        (PaperQuery(year="2024"), [MID, NEW]),
+        (PaperQuery(year=UNDATED), [NONE]),
+        (PaperQuery(source="two.txt"), [NEW]),
+        (PaperQuery(organisation="OpenBMB"), [YEAR]),
+        (PaperQuery(year="2024", organisation="OpenBMB"), []),
     ],
 )
 def test_filters_hold_together(wanted, kept) -> None:
     assert filtered(ALL, wanted) == kept
-    assert bool(shelved(ALL, wanted)) == bool(kept)
+    assert bool(grouped(ALL, wanted)) == bool(kept)
 
 
 def test_the_filters_offer_what_there_is() -> None:
@@ -69,10 +69,13 @@ def test_the_filters_offer_what_there_is() -> None:
 
 
 def test_words_are_looked_for_in_titles_and_authors() -> None:
-    assert named(ALL, "LOVE mi") == [MID]
-    assert named(ALL, "nothing like it") == []
+    assert matching(ALL, "LOVE mi") == [MID]
+    assert matching(ALL, "nothing like it") == []
 
 
 def test_a_page_ends_within_a_group() -> None:
-    assert titles(first(shelved(ALL, Wanted()), 1)) == [("May 2024", ["New"])]
-    assert titles(first(shelved(ALL, Wanted()), 3))[-1] == ("2023, month not known", ["Year only"])
+    assert titles(head(grouped(ALL, PaperQuery()), 1)) == [("May 2024", ["New"])]
+    assert titles(head(grouped(ALL, PaperQuery()), 3))[-1] == (
+        "2023, month not known",
+        ["Year only"],
+    )

@@ -109,7 +109,7 @@ def test_a_server_that_is_killed_is_told_and_what_was_said_stays(served, llm, vi
     turn = speaking(page, llm)
     llm.signal(signal.SIGKILL)
     answered(page)
-    assert "The answer broke off" in turn.locator(".notice").inner_text()
+    assert "The answer was interrupted" in turn.locator(".notice").inner_text()
     said = turn.locator(".said").all_inner_texts()
     assert said
     shoot(page, "vllm-killed")

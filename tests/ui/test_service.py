@@ -5,25 +5,25 @@ import threading
 import pytest
 
 from rag.errors import InputError
-from ui.service import Line, Pace, Runs
+from ui.service import QuestionQueue, RateLimiter, Runs
 
 
 def test_questions_wait_in_the_order_they_came() -> None:
-    line = Line(places=1)
+    queue = QuestionQueue(places=1)
     served: list[int] = []
     places: dict[int, list[int]] = {number: [] for number in range(3)}
     told = [threading.Event() for _ in range(3)]
 
     def ask(number: int) -> None:
-        with line.ticket() as ticket:
-            for before in ticket.places():
+        with queue.ticket() as ticket:
+            for before in ticket.positions():
                 places[number].append(before)
                 told[number].set()
             served.append(number)
 
     threads = []
-    with line.ticket() as first:
-        assert list(first.places()) == []
+    with queue.ticket() as first:
+        assert list(first.positions()) == []
         for number in range(3):
             threads.append(threading.Thread(target=ask, args=(number,)))
             threads[-1].start()
@@ -37,51 +37,51 @@ def test_questions_wait_in_the_order_they_came() -> None:
 
 
 def test_who_leaves_the_line_gives_the_place_away() -> None:
-    line = Line(places=1)
-    with line.ticket() as first:
-        assert list(first.places()) == []
-        with line.ticket() as second:
-            assert next(second.places()) == 1
-        with line.ticket() as third:
-            assert next(third.places()) == 1
-    with line.ticket() as fourth:
-        assert list(fourth.places()) == []
+    queue = QuestionQueue(places=1)
+    with queue.ticket() as first:
+        assert list(first.positions()) == []
+        with queue.ticket() as second:
+            assert next(second.positions()) == 1
+        with queue.ticket() as third:
+            assert next(third.positions()) == 1
+    with queue.ticket() as fourth:
+        assert list(fourth.positions()) == []
 
 
 def test_several_places_are_served_at_once() -> None:
-    line = Line(places=2)
-    with line.ticket() as first, line.ticket() as second, line.ticket() as third:
-        assert list(first.places()) == []
-        assert list(second.places()) == []
-        assert next(third.places()) == 2
+    queue = QuestionQueue(places=2)
+    with queue.ticket() as first, queue.ticket() as second, queue.ticket() as third:
+        assert list(first.positions()) == []
+        assert list(second.positions()) == []
+        assert next(third.positions()) == 2
 
 
 def test_one_question_too_many_is_told_when_to_come_back() -> None:
-    pace = Pace(2)
-    pace.take("anna")
-    pace.take("anna")
+    limiter = RateLimiter(2)
+    limiter.take("anna")
+    limiter.take("anna")
     with pytest.raises(InputError, match=r"2 questions a minute .* again in \d+ s"):
-        pace.take("anna")
-    pace.take("ben")
+        limiter.take("anna")
+    limiter.take("ben")
 
 
 def test_what_is_given_back_is_not_counted() -> None:
-    pace = Pace(2, "wrong passwords")
+    limiter = RateLimiter(2, "wrong passwords")
     for _ in range(5):
-        pace.take("anna")
-        pace.give_back("anna")
-    pace.take("anna")
-    pace.take("anna")
+        limiter.take("anna")
+        limiter.give_back("anna")
+    limiter.take("anna")
+    limiter.take("anna")
     with pytest.raises(InputError, match="2 wrong passwords a minute are allowed; try again in"):
-        pace.take("anna")
+        limiter.take("anna")
 
 
 def test_only_an_answer_that_is_being_made_is_stopped() -> None:
     runs = Runs()
     runs.stop("reader", "over")
-    with runs.going("reader", "a") as first, runs.going("other", "a") as second:
+    with runs.running("reader", "a") as first, runs.running("other", "a") as second:
         runs.stop("reader", "a")
         assert first.is_set()
         assert not second.is_set()
-    with runs.going("reader", "a") as again:
+    with runs.running("reader", "a") as again:
         assert not again.is_set()

@@ -1,7 +1,7 @@
 """Turns of a conversation as HTML."""
 
 from rag.records import Answer, Excluded
-from ui.turns import Drawn, parts
+from ui.turns import TurnView, parts
 
 
 def test_excluded_papers_stand_with_their_reasons() -> None:
@@ -9,7 +9,7 @@ def test_excluded_papers_stand_with_their_reasons() -> None:
         Excluded("p-1", "A title", "It is on <b>bananas</b>."),
         Excluded("p-2", "Another", "It is on apples."),
     )
-    body = parts(Drawn.of(1, Answer("q", "q", "t", excluded=reasons)))["body"]
-    assert "2 excluded, and why" in body
+    body = parts(TurnView.from_answer(1, Answer("q", "q", "t", excluded=reasons)))["body"]
+    assert "2 papers excluded, with reasons" in body
     assert "&lt;b&gt;bananas" in body
-    assert "excluded" not in parts(Drawn.of(1, Answer("q", "q", "t")))["body"]
+    assert "excluded" not in parts(TurnView.from_answer(1, Answer("q", "q", "t")))["body"]

@@ -1,10 +1,10 @@
-// Of the feed and of the paper's sheet alike: buttons say in data-do what they do.
+// The list of papers and the details of a paper both use this script. A button's action is in its data-do.
 const sheetOf = (id) => document.querySelector(`dialog.lib-sheet[data-id="${CSS.escape(id)}"]`);
 
 const open = (id) => {
-  const there = sheetOf(id);
-  if (!there) trigger("open", { id });
-  else if (!there.open) there.showModal();
+  const sheet = sheetOf(id);
+  if (!sheet) trigger("open", { id });
+  else if (!sheet.open) sheet.showModal();
 };
 
 const ask = ({ id, title }) => {
@@ -14,18 +14,18 @@ const ask = ({ id, title }) => {
 
 const copy = async (button) => {
   const entry = button.closest("details").querySelector("pre");
-  const said = button.nextElementSibling;
+  const status = button.nextElementSibling;
   try {
     await navigator.clipboard.writeText(entry.textContent);
-    said.textContent = "Copied";
+    status.textContent = "Copied";
   } catch {
     getSelection().selectAllChildren(entry);
-    said.textContent = "Selected: press Ctrl+C to copy";
+    status.textContent = "Selected: press Ctrl+C to copy";
   }
 };
 
 const cards = () => element.querySelectorAll("[data-do=open]");
-let grownFrom = null;
+let grownFrom = null; // number of cards before "Show more"
 
 const actions = {
   open: (button) => open(button.dataset.id),
@@ -49,13 +49,14 @@ element.addEventListener("click", (event) => {
   else if (event.target.matches("dialog")) event.target.close(); // on the backdrop
 });
 
-// A message that was read goes, so that the same one is news when it comes again. (`close` does not bubble.)
+// Clear a message when it is closed, so that the same message is a change of the value when it is sent again.
+// (`close` does not bubble: listen in the capture phase.)
 element.addEventListener("close", (event) => event.target.matches(".lib-said") && (props.value = ""), true);
 
 watch("value", () => {
   const sheet = element.querySelector("dialog");
   if (sheet && !sheet.open) sheet.showModal();
-  // Whoever asked for more by keyboard goes on at the first new card.
+  // After "Show more", keyboard users continue at the first new card.
   if (grownFrom !== null) cards()[grownFrom]?.focus({ preventScroll: true });
   grownFrom = null;
 });

@@ -1,4 +1,5 @@
-// Dots tell their paper on hover and focus; a click asks about it. On a touch screen the first tap tells, the next asks.
+// A dot shows its paper on hover and focus; a click selects the paper for a question. On a touch screen the first tap
+// shows the paper, the second one selects it.
 const all = () => [...element.querySelectorAll(".map-dot")];
 const middle = (dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value];
 let tapped = null;
@@ -7,11 +8,12 @@ let zoom = 1;
 const ask = ({ id, title }) =>
   document.dispatchEvent(new CustomEvent("ask-paper", { detail: { id, title } }));
 
-const tell = (dot) => {
+const showTip = (dot) => {
   const tip = element.querySelector(".map-tip");
   tip.hidden = !dot;
   if (!dot) return;
-  tip.querySelector("strong").innerHTML = dot.dataset.shown; // the server's HTML, formulas set, everything else escaped
+  // HTML from the server: formulas as MathML, all else escaped.
+  tip.querySelector("strong").innerHTML = dot.dataset.shown;
   tip.querySelector("span").textContent = [dot.dataset.date, tapped && "tap again to ask"].filter(Boolean).join(" · ");
   const frame = element.querySelector(".map-frame").getBoundingClientRect();
   const box = dot.getBoundingClientRect();
@@ -21,7 +23,7 @@ const tell = (dot) => {
   tip.style.top = `${above > 4 ? above : box.bottom - frame.y + 8}px`;
 };
 
-// A finger is wider than a dot: the nearest one within its reach counts.
+// A finger is wider than a dot: take the nearest dot within 24 pixels.
 const touched = (event) => {
   const away = (dot) => {
     const box = dot.getBoundingClientRect();
@@ -31,6 +33,7 @@ const touched = (event) => {
   return nearest && away(nearest) < 24 ? nearest : null;
 };
 
+// The next dot in a direction: near along the direction, with a penalty for distance across it.
 const neighbour = (from, [right, down]) => {
   const [x, y] = middle(from);
   const cost = (dot) => {
@@ -38,7 +41,7 @@ const neighbour = (from, [right, down]) => {
     const along = dx * right + dy * down;
     return along > 0 ? along + 3 * Math.abs(dx * down - dy * right) : Infinity;
   };
-  return all().reduce((one, dot) => (cost(dot) < cost(one) ? dot : one), from);
+  return all().reduce((best, dot) => (cost(dot) < cost(best) ? dot : best), from);
 };
 
 const go = (dot) => {
@@ -55,17 +58,17 @@ const zoomBy = (factor) => {
   if (Math.abs(zoom - 1) < 0.05) zoom = 1;
   view.style.setProperty("--zoom", zoom);
   view.scrollTo((x * zoom) / before - view.clientWidth / 2, (y * zoom) / before - view.clientHeight / 2);
-  tell(null);
+  showTip(null);
 };
 
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
 element.addEventListener("pointerover", (event) => {
-  if (event.pointerType === "mouse") tell(event.target.closest(".map-dot"));
+  if (event.pointerType === "mouse") showTip(event.target.closest(".map-dot"));
 });
-element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && tell(null));
-element.addEventListener("focusin", (event) => event.target.matches(".map-dot:focus-visible") && tell(event.target));
-element.addEventListener("focusout", () => tapped || tell(null));
+element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && showTip(null));
+element.addEventListener("focusin", (event) => event.target.matches(".map-dot:focus-visible") && showTip(event.target));
+element.addEventListener("focusout", () => tapped || showTip(null));
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.zoom) return zoomBy(Number(button.dataset.zoom));
@@ -74,7 +77,7 @@ element.addEventListener("click", (event) => {
   const dot = event.pointerType === "mouse" ? event.target.closest(".map-dot") : touched(event);
   if (dot && (event.pointerType === "mouse" || dot === tapped)) return ask(dot.dataset);
   tapped = dot;
-  tell(dot);
+  showTip(dot);
 });
 element.addEventListener("keydown", (event) => {
   const dot = event.target.closest(".map-dot");

@@ -1,7 +1,8 @@
-"""What a question takes for granted, held against what a paper says: "why does X hurt ...?" where X helps.
+"""Find a sentence that contradicts an assumption of the question: "Why does X hurt?" if X helps.
 
-Rules, since likeness can't tell a claim from its opposite. They look only at questions that take something for granted
-and at sentences on the very same thing, and a paper that says both is not taken to contradict.
+These are rules, because similarity can't separate a claim from its opposite. They apply only to
+questions that assume something, and only to sentences on the same subject. If a paper states both
+the assumption and its opposite, the sentence that shares more with the question decides.
 """
 
 from __future__ import annotations
@@ -18,32 +19,41 @@ _GRANTED = re.compile(
     r"|\b(?:right|correct|isn't it|doesn't it|don't they|aren't they)\s*\?",
     re.IGNORECASE,
 )
-_SAME_THING = 0.45  # of the question's term weights that a sentence on the same thing holds
+_SAME_SUBJECT = 0.45  # share of the question's term weights that such a sentence has
+# Words of _GRANTED, which are not part of the subject.
 _GRANTING = "since given because caused makes made right correct"
-_NEAR = 5  # words after "without" in which it denies
+_NEAR = 5  # words after "without" that it can negate
 
+# Words for more or better, for less or worse, and for a need. A claim about more is contradicted by
+# a sentence about less, and the other way round.
 _MORE = re.compile(
-    r"\b(?:more|better|best|faster|quicker|higher|greater|stronger|larger|bigger|superior|always|improv\w*|increas\w*"
-    r"|gain\w*|rais(?:e|es|ed|ing)|ris(?:e|es|en)|rose|grow(?:s|th)?|remain\w*|(?:out|over)perform\w*|surpass\w*"
-    r"|beat(?:s|en)?|exceed\w*|help(?:s|ed)?|boost\w*|benefits?|wins?|won|ahead|accelerat\w*|speeds?(?: up|ups?)?)\b",
+    r"\b(?:more|better|best|faster|quicker|higher|greater|stronger|larger|bigger|superior|always"
+    r"|improv\w*|increas\w*|gain\w*|rais(?:e|es|ed|ing)|ris(?:e|es|en)|rose|grow(?:s|th)?|remain\w*"
+    r"|(?:out|over)perform\w*|surpass\w*|beat(?:s|en)?|exceed\w*|help(?:s|ed)?|boost\w*|benefits?"
+    r"|wins?|won|ahead|accelerat\w*|speeds?(?: up|ups?)?)\b",
     re.IGNORECASE,
 )
 _LESS = re.compile(
-    r"\b(?:less|worse|worst|slower|lower(?:s|ed)?|fewer|weaker|smaller|poor(?:ly|er)?|inferior|hurt\w*|harm(?:s|ed|ful)?"
-    r"|degrad\w*|damag\w*|underperform\w*|decreas\w*|reduc\w*|declin\w*|drops?|impair\w*|shrink\w*|vanish\w*|suffer\w*"
-    r"|los(?:e|es|t)|f[ae]ll(?:s|en)?|trail(?:s|ed)?|lags?)\b",
+    r"\b(?:less|worse|worst|slower|lower(?:s|ed)?|fewer|weaker|smaller|poor(?:ly|er)?|inferior"
+    r"|hurt\w*|harm(?:s|ed|ful)?|degrad\w*|damag\w*|underperform\w*|decreas\w*|reduc\w*|declin\w*"
+    r"|drops?|impair\w*|shrink\w*|vanish\w*|suffer\w*|los(?:e|es|t)|f[ae]ll(?:s|en)?"
+    r"|trail(?:s|ed)?|lags?)\b",
     re.IGNORECASE,
 )
 _NEED = re.compile(
-    r"\b(?:need(?:s|ed)?|requir(?:e|es|ed)|depend(?:s|ed)?|rel(?:y|ies|ied)|demand(?:s|ed)?|hinges?)\b",
+    r"\b(?:need(?:s|ed)?|requir(?:e|es|ed)|depend(?:s|ed)?|rel(?:y|ies|ied)|demand(?:s|ed)?"
+    r"|hinges?)\b",
     re.IGNORECASE,
 )
 _BEATS = re.compile(
-    r"\b(?:outperform\w*|surpass\w*|beat(?:s|en)?|exceed\w*|(?:better|faster|slower|worse|higher|lower) than)\b",
+    r"\b(?:outperform\w*|surpass\w*|beat(?:s|en)?|exceed\w*"
+    r"|(?:better|faster|slower|worse|higher|lower) than)\b",
     re.IGNORECASE,
 )
+# "Not only" and "with no loss" do not reverse the direction of their sentence.
 _NOT = re.compile(
-    r"\b(?:not(?! (?:only|just|merely|least))|never|cannot|neither|none|hardly|fails? to)\b|n['’]t\b|(?<!with )\bno\b",
+    r"\b(?:not(?! (?:only|just|merely|least))|never|cannot|neither|none|hardly|fails? to)\b"
+    r"|n['’]t\b|(?<!with )\bno\b",
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(
@@ -53,7 +63,12 @@ _WITHOUT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a question takes for granted: the weights of its words beside those of the stance, and the stance."""
+    """An assumption of a question.
+
+    `weights` are the weights of its subject terms, without the words for more, less or a need.
+    `direction` is above 0 for more or better, below 0 for less or worse, and 0 for neither.
+    `needs` means that the question says that something is needed.
+    """
 
     text: str
     weights: dict[str, float]
@@ -61,7 +76,7 @@ class _Claim:
     needs: bool
 
     def shared(self, terms: Set[str]) -> float:
-        """The share of the weights whose terms are there."""
+        """Return the share of the term weights whose terms are in `terms`, 0 to 1."""
         total = sum(self.weights.values())
         return (
             sum(weight for term, weight in self.weights.items() if term in terms) / total
@@ -70,27 +85,30 @@ class _Claim:
         )
 
     def opposed(self, sentence: str) -> bool | None:
-        """Whether a sentence denies the claim, or None where it says nothing of it."""
+        """Check whether a sentence contradicts the claim; None if it does not concern the claim."""
         if self.direction:
-            there = _direction(sentence)
-            return (there * self.direction < 0 or self._swapped(sentence)) if there else None
+            direction = _direction(sentence)
+            if not direction:
+                return None
+            return direction * self.direction < 0 or self._swapped(sentence)
         if not self.needs:
             return None
         denied = self._denied(sentence)
         return denied if denied or _NEED.search(sentence) else None
 
     def _denied(self, sentence: str) -> bool:
-        """Whether the sentence does without what is said to be needed."""
+        """Check whether the sentence says "without ..." of something that the claim needs."""
         after = (sentence[match.end() :].split()[:_NEAR] for match in _WITHOUT.finditer(sentence))
         return any(self.weights.keys() & set(analyse(" ".join(words))) for words in after)
 
     def _swapped(self, sentence: str) -> bool:
-        """Whether "A beats B" is claimed and the sentence has B beat A."""
-        claimed, said = _BEATS.search(self.text), _BEATS.search(sentence)
-        if not claimed or not said:
+        """Check whether the claim is "A beats B" and the sentence says "B beats A"."""
+        claimed, stated = _BEATS.search(self.text), _BEATS.search(sentence)
+        if not claimed or not stated:
             return False
         a, b = set(analyse(self.text[: claimed.start()])), set(analyse(self.text[claimed.end() :]))
-        before, after = set(analyse(sentence[: said.start()])), set(analyse(sentence[said.end() :]))
+        before = set(analyse(sentence[: stated.start()]))
+        after = set(analyse(sentence[stated.end() :]))
         winner, loser = (a - b) & self.weights.keys(), (b - a) & self.weights.keys()
         return (
             bool(winner and loser) and winner <= after - before and bool(loser & (before - after))
@@ -98,15 +116,16 @@ class _Claim:
 
 
 def contradicting(question: str, sentences: Sequence[str], asked: AskedFor) -> int | None:
-    """The sentence that says the opposite of what the question takes for granted, or None."""
+    """Return the index of the sentence that contradicts an assumption of the question, or None."""
     if not _GRANTED.search(question):
         return None
     claim = _claim(question, asked)
+    # The best shares so far: of a sentence that contradicts (True) and of one that agrees (False).
     found: dict[bool, float] = {}
     best: int | None = None
     for number, sentence in enumerate(sentences):
         opposed, shared = claim.opposed(sentence), claim.shared(set(analyse(sentence)))
-        if opposed is None or shared < _SAME_THING or shared <= found.get(opposed, 0.0):
+        if opposed is None or shared < _SAME_SUBJECT or shared <= found.get(opposed, 0.0):
             continue
         found[opposed] = shared
         best = number if opposed else best
@@ -129,6 +148,6 @@ def _claim(question: str, asked: AskedFor) -> _Claim:
 
 
 def _direction(text: str) -> int:
-    """Above 0 where a text says more or better, below 0 where it says less or worse; a negation turns it round."""
+    """Return above 0 for more or better, below 0 for less or worse; a negation reverses it."""
     sign = len(_MORE.findall(text)) - len(_LESS.findall(text))
     return -sign if _NOT.search(text) else sign

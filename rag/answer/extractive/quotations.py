@@ -1,4 +1,4 @@
-"""Answers made of the papers' own sentences: no model writes anything, so nothing can be made up."""
+"""Answers that quote the papers' own sentences: no model writes, so nothing can be invented."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from rag.answer.relevance import Assessment
 from rag.answer.sentence_scores import sentence_scores
 from rag.answer.shape import FEW, shape_of
 from rag.config import AnswerConfig
-from rag.query.intent import asks_for_number
-from rag.records import Citation, Hit, Notice, Sentence, Statement, TextSpan
+from rag.records import Citation, Hit, Notice, Query, Sentence, Statement, TextSpan
 from rag.search import SearchResult
 
-_FIRST = 0.01  # what puts a sentence before the best one
+_FIRST = 0.01  # added to the best score, to put another sentence first
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +29,34 @@ class Extractive:
         return self.config.answerability
 
     def statements(
-        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+        self, query: Query, result: SearchResult, assessment: Assessment
     ) -> Iterator[Notice | Statement]:
-        """One statement a quote, marks counting from 1; before them a notice where the question got something wrong.
+        """Yield one statement per quotation, with citation numbers from 1.
 
-        A question for papers gets every relevant paper, one sentence each under its title; a comparison gets two of
-        each paper; any other the few sentences that answer best, the best one first.
+        A question for papers gets every relevant paper, with one sentence under its title. A
+        comparison gets two sentences of each paper. Other questions get the few sentences that
+        answer best, the best one first. If the best paper contradicts an assumption of the
+        question, a notice comes before the statements.
         """
-        shares, with_title = self._shares(whole or question, assessment)
-        number = asks_for_number(question)
-        said: list[Statement] = []
+        shares, with_title = self._shares(query, assessment)
+        question = query.search_text
+        quoted: list[Statement] = []
         for row, most in shares:
             hit = result.hits[row]
-            scores = sentence_scores(hit, result.evidence[row], assessment, number=number)
-            if not said and (denying := _denying(question, hit, list(scores), assessment)):
+            scores = sentence_scores(hit, result.evidence[row], assessment, number=query.quantity)
+            if not quoted and (denial := _contradicting(question, hit, list(scores), assessment)):
                 yield Notice(
-                    f"“{hit.paper.title}” seems to say otherwise than the question takes for granted."
+                    f"“{hit.paper.title}” seems to contradict an assumption of the question."
                 )
-                scores[denying] = max(scores.values()) + _FIRST
+                scores[denial] = max(scores.values()) + _FIRST
             for sentences in chosen(hit.paper.text, scores, most):
-                quote = _quoted(hit, sentences, len(said) + 1, with_title=with_title)
-                said.append(_unless_said(quote, said))
-                yield said[-1]
+                quote = _quotation(hit, sentences, len(quoted) + 1, with_title=with_title)
+                quoted.append(_without_repeat(quote, quoted))
+                yield quoted[-1]
 
-    def _shares(self, question: str, assessment: Assessment) -> tuple[list[tuple[int, int]], bool]:
-        """How many sentences to quote of which hit, and whether papers are named before their sentences."""
-        shape, most = shape_of(question, assessment, self.config), self.config.sentences
+    def _shares(self, query: Query, assessment: Assessment) -> tuple[list[tuple[int, int]], bool]:
+        """Return (hit's row, number of sentences) pairs, and whether titles are shown."""
+        shape, most = shape_of(query, assessment, self.config), self.config.sentences
         match shape.kind:
             case "comparison":
                 return [(row, 2) for row in shape.rows], True
@@ -68,29 +69,32 @@ class Extractive:
         return [(shape.rows[0], max(1, most - 1)), (shape.rows[1], 1)], True
 
 
-def _denying(
+def _contradicting(
     question: str, hit: Hit, sentences: Sequence[Sentence], assessment: Assessment
 ) -> Sentence | None:
-    """The sentence of the best paper that denies what the question takes for granted."""
-    texts = [hit.paper.text[one.start : one.end] for one in sentences]
+    """Return the paper's sentence that contradicts an assumption of the question, or None."""
+    texts = [hit.paper.text[sentence.start : sentence.end] for sentence in sentences]
     number = contradicting(question, texts, assessment.asked)
     return None if number is None else sentences[number]
 
 
-def _quoted(hit: Hit, sentences: Sequence[Sentence], mark: int, *, with_title: bool) -> Statement:
+def _quotation(
+    hit: Hit, sentences: Sequence[Sentence], mark: int, *, with_title: bool
+) -> Statement:
     paper = hit.paper
     spans = tuple(
-        TextSpan(one.start, one.end, paper.text[one.start : one.end]) for one in sentences
+        TextSpan(sentence.start, sentence.end, paper.text[sentence.start : sentence.end])
+        for sentence in sentences
     )
-    # A sentence quoted word for word is supported by itself.
+    # A sentence that is quoted word for word supports itself.
     citation = Citation(mark, paper.id, paper.title, spans, support=1.0)
     text = " ".join(word for span in spans for word in span.text.split())
     return Statement(text, (citation,), paper.title if with_title else None)
 
 
-def _unless_said(quote: Statement, said: Sequence[Statement]) -> Statement:
-    """The quote, or a word that it says what another paper's quote has said."""
-    earlier = next((one for one in said if says_the_same(one.text, quote.text)), None)
+def _without_repeat(quote: Statement, quoted: Sequence[Statement]) -> Statement:
+    """Return the quotation; if an earlier one says the same, its text only refers to that paper."""
+    earlier = next((other for other in quoted if says_the_same(other.text, quote.text)), None)
     if earlier is None:
         return quote
     return replace(quote, text=f"It says the same as “{earlier.citations[0].title}”.")

@@ -1,6 +1,7 @@
-"""What a language model is given to read: the sentences that come nearest to the question, numbered, paper by paper.
+"""The context of a language model: the sentences nearest to the question, numbered by paper.
 
-A number stands for a sentence, so that a mark points to that very sentence. Nothing here knows of prompts or tokens.
+Each excerpt has a number of its own, so that a citation number points to exactly those sentences.
+This module knows nothing about prompts or tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from rag.answer.extractive.sentence_selection import leans
+from rag.answer.extractive.sentence_selection import points_back
 from rag.answer.relevance import Assessment
 from rag.answer.sentence_scores import sentence_scores
 from rag.library import PaperParts
@@ -19,16 +20,17 @@ from rag.query.intent import asks_for_number
 from rag.records import Hit, Sentence
 from rag.search import SearchResult
 
-# How much the logarithm of a paper's relevance, as a share of the best paper's, adds to its sentences' scores. With 0
-# the sentence that answers was among those given for 76 of 100 points of facts, from 0.2 on for 91 (docs/LOG.md).
+# The weight of log(paper's relevance / best paper's relevance) in the scores of its sentences.
+# With 0 the context had the answering sentence for 76 of 100 factual points, from 0.2 on for 91
+# (docs/LOG.md).
 _RELEVANCE = 0.2
-_LEAST = 1e-6  # of a relevance whose logarithm is taken
-_MOST = 60  # sentences; a model reads more no better, and each needs a number
+_LEAST = 1e-6  # smaller relevances are raised to this, because their logarithm is taken
+_MOST = 60  # sentences: more did not improve the answers, and each one needs a number
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Sentences of one paper that are given under one number; `rows` are their rows in the paper's parts."""
+    """Sentences of one paper that share one number; `rows` are their rows in the paper's parts."""
 
     hit: Hit
     parts: PaperParts
@@ -41,37 +43,39 @@ class Excerpt:
 
     @property
     def texts(self) -> list[str]:
-        """The sentences as the paper has them, each on one line."""
+        """The texts of the sentences, each on one line."""
         text = self.hit.paper.text
-        return [" ".join(text[one.start : one.end].split()) for one in self.sentences]
+        return [
+            " ".join(text[sentence.start : sentence.end].split()) for sentence in self.sentences
+        ]
 
     @property
     def text(self) -> str:
-        """All of it on one line."""
+        """The text of all sentences on one line."""
         return " ".join(self.texts)
 
     @property
     def known(self) -> dict[str, Vectors]:
-        """The library's unit vectors of the sentences, by their texts."""
+        """The library's unit vectors of the sentences, by the sentences' texts."""
         return dict(zip(self.texts, self.parts.sentence_vectors[list(self.rows)], strict=True))
 
     @property
-    def whole(self) -> Excerpt:
-        """All sentences of its paper but the title."""
+    def whole_paper(self) -> Excerpt:
+        """All sentences of the paper except the title."""
         return replace(self, rows=tuple(_body(self.parts)))
 
     def first(self, sentences: int) -> Excerpt:
-        """Cut it to so many sentences."""
+        """Return the excerpt cut to its first `sentences` sentences."""
         return replace(self, rows=self.rows[:sentences])
 
 
 def whole_papers(result: SearchResult, rows: Iterable[int]) -> list[Excerpt]:
-    """Give the papers in these rows of a search's hits with all their sentences but the title."""
+    """Return an excerpt for each of these hits, with all sentences except the title."""
     return [_excerpt(result, row, _body(result.evidence[row].parts)) for row in rows]
 
 
 def ranked(question: str, result: SearchResult, assessment: Assessment) -> list[Excerpt]:
-    """Rank the sentences of a search's hits by how well they and their papers answer, one to an excerpt."""
+    """Rank the hits' sentences by their own scores and their papers' relevance, one an excerpt."""
     best = max(float(assessment.relevance.max(initial=0.0)), _LEAST)
     scored = []
     for row in assessment.order:
@@ -80,71 +84,79 @@ def ranked(question: str, result: SearchResult, assessment: Assessment) -> list[
             (score + _RELEVANCE * math.log(share), row, sentence)
             for sentence, score in _scores(question, result, assessment, row).items()
         ]
-    scored.sort(key=lambda one: -one[0])
+    scored.sort(key=lambda candidate: -candidate[0])
     return [_excerpt(result, row, (sentence,)) for _, row, sentence in scored[:_MOST]]
 
 
 def best_of_each(
     question: str, result: SearchResult, assessment: Assessment, rows: Iterable[int], most: int
 ) -> list[Excerpt]:
-    """Give each of the papers in these rows with its best sentences, at most so many, as one excerpt."""
+    """Return one excerpt for each of these hits, with its best sentences, at most `most`."""
     excerpts = []
     for row in rows:
         scores = _scores(question, result, assessment, row)
-        excerpts.append(
-            _excerpt(result, row, sorted(sorted(scores, key=lambda one: -scores[one])[:most]))
-        )
+        best = sorted(scores, key=lambda sentence: -scores[sentence])[:most]
+        excerpts.append(_excerpt(result, row, sorted(best)))
     return excerpts
 
 
 def one_by_one(excerpts: Iterable[Excerpt]) -> list[Excerpt]:
-    """Give each sentence of excerpts a number of its own."""
-    return [replace(one, rows=(row,)) for one in excerpts for row in one.rows]
+    """Split excerpts so that each sentence has a number of its own."""
+    return [replace(excerpt, rows=(row,)) for excerpt in excerpts for row in excerpt.rows]
 
 
 def arranged(excerpts: Sequence[Excerpt]) -> list[Excerpt]:
-    """Put excerpts together by paper, the paper of the first one first, its sentences in their order.
+    """Group excerpts by paper, in the order of each paper's first excerpt, then of its text.
 
-    A sentence that begins with a word that points back is joined to the one before it, unless that is given too.
+    A sentence that begins with a reference back ("It", "This method") is joined to the sentence
+    before it, unless the context has that sentence too.
     """
-    papers = {one.hit.paper.id: place for place, one in reversed(list(enumerate(excerpts)))}
-    given = {(one.hit.paper.id, row) for one in excerpts for row in one.rows}
-    ordered = sorted(excerpts, key=lambda one: (papers[one.hit.paper.id], one.rows))
-    return [_with_antecedent(one, given) for one in ordered]
+    # Reversed, so that the first excerpt of a paper decides.
+    places = {excerpt.hit.paper.id: place for place, excerpt in reversed(list(enumerate(excerpts)))}
+    given = {(excerpt.hit.paper.id, row) for excerpt in excerpts for row in excerpt.rows}
+    ordered = sorted(excerpts, key=lambda excerpt: (places[excerpt.hit.paper.id], excerpt.rows))
+    return [_with_antecedent(excerpt, given) for excerpt in ordered]
 
 
 def numbered(excerpts: Sequence[Excerpt]) -> str:
-    """Write excerpts as a model reads them: each paper's title, and below it its excerpts with their numbers."""
+    """Format excerpts for a prompt: each paper's title, and below it its numbered excerpts."""
     lines = []
-    for title, own in groupby(enumerate(excerpts, start=1), key=lambda one: one[1].hit.paper.title):
-        lines += [" ".join(title.split()), *(f"[{number}] {one.text}" for number, one in own)]
+    for title, group in groupby(
+        enumerate(excerpts, start=1), key=lambda entry: entry[1].hit.paper.title
+    ):
+        lines.append(" ".join(title.split()))
+        lines += [f"[{number}] {excerpt.text}" for number, excerpt in group]
     return "\n".join(lines)
 
 
-def _with_antecedent(one: Excerpt, given: set[tuple[str, int]]) -> Excerpt:
-    before = one.rows[0] - 1
+def _with_antecedent(excerpt: Excerpt, given: set[tuple[str, int]]) -> Excerpt:
+    before = excerpt.rows[0] - 1
     if (
-        before in _body(one.parts)
-        and (one.hit.paper.id, before) not in given
-        and leans(one.texts[0])
+        before in _body(excerpt.parts)
+        and (excerpt.hit.paper.id, before) not in given
+        and points_back(excerpt.texts[0])
     ):
-        return replace(one, rows=(before, *one.rows))
-    return one
+        return replace(excerpt, rows=(before, *excerpt.rows))
+    return excerpt
 
 
 def _scores(
     question: str, result: SearchResult, assessment: Assessment, row: int
 ) -> dict[int, float]:
-    """Scores of a paper's sentences by their rows."""
+    """Score a paper's sentences, by their rows."""
     evidence = result.evidence[row]
     scores = sentence_scores(
         result.hits[row], evidence, assessment, number=asks_for_number(question)
     )
-    return {n: scores[one] for n, one in enumerate(evidence.parts.sentences) if one in scores}
+    return {
+        number: scores[sentence]
+        for number, sentence in enumerate(evidence.parts.sentences)
+        if sentence in scores
+    }
 
 
 def _body(parts: PaperParts) -> range:
-    """The rows of the abstract's sentences; of the title where there is no abstract."""
+    """Return the rows of the abstract's sentences, or of the title if there is no abstract."""
     return range(1 if len(parts.sentences) > 1 else 0, len(parts.sentences))
 
 

@@ -1,4 +1,4 @@
-"""A served language model as the judge of a claim: supported by evidence, contradicted, or not stated."""
+"""A served language model as a judge: a claim is supported, contradicted or not stated."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ _TOKENS = 16
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Asks for one verdict a claim."""
+    """Asks a language model for one verdict per claim."""
 
     llm: LLM
     counters: Counters
 
     def verdict(self, claim: str, evidence: Sequence[str]) -> Verdict | None:
-        """Whether texts together say a claim, None where the model gives no verdict. Raises LLMError.
+        """Judge a claim by texts read together; None if the model's reply is no verdict.
 
-        Of evidence that is longer than the model's context its first sentences are read.
+        If the evidence does not fit the model's context, only its first sentences are read.
+        Raises LLMError.
         """
         sentences = [sentence for text in evidence for sentence in split(text)]
         if not sentences:
@@ -41,7 +42,8 @@ class Judge:
             ]
 
         counter, form = self.counters.best(), choice_form(_VERDICTS)
-        said = complete_fitting(
+        reply = complete_fitting(
             self.llm, counter, build, len(sentences), form, _TOKENS
         ).text.casefold()
-        return next((one for one in _VERDICTS if re.match(rf"\W*{one}\b", said)), None)
+        # A server without a grammar may put a quote or an asterisk before the verdict.
+        return next((verdict for verdict in _VERDICTS if re.match(rf"\W*{verdict}\b", reply)), None)

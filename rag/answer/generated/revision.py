@@ -1,4 +1,4 @@
-"""The revision round: a sentence that its evidence does not support is written again from it, or left out."""
+"""The revision round: rewrite an unsupported sentence from its evidence, or leave it out."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 _TOKENS = 160
 _CHARACTERS = 400
-_MARK = re.compile(r"\s*\[[\d,\s]*\]")
+_MARK = re.compile(r"\s*\[[\d,\s]*\]")  # citation numbers, such as "[1, 2]"
 
 
 @dataclass(slots=True)
 class Reviser:
-    """Revises the sentences of one answer, and counts what became of them.
+    """Revises the sentences of one answer, and counts the outcomes.
 
-    A revised sentence takes the place of the one in doubt only if nothing is in doubt any more; else the first wording
-    stays, with its doubts.
+    A revised sentence replaces the doubtful one only if it has no doubts itself; otherwise the
+    first wording stays, with its doubts.
     """
 
     llm: LLM
@@ -39,47 +39,52 @@ class Reviser:
     failed: str = ""
 
     def statements(self, draft: Draft) -> Iterator[Statement]:
-        """Yield the statements of a draft, revised where need be; none where the evidence says nothing of the kind."""
-        for one in sentences_of(draft):
-            for statement in self.checker.statement(one):
-                if revised := self._revised(one, statement):
+        """Yield the statements of a draft, revised if they are in doubt.
+
+        A sentence is dropped if the model answers that its evidence does not state it.
+        """
+        for sentence in sentences_of(draft):
+            for statement in self.checker.statement(sentence):
+                if revised := self._revised(sentence, statement):
                     self.kept += 1
                     yield revised
 
     def closing(self) -> Iterator[Notice | Declined]:
-        """Yield what became of the sentences."""
+        """Yield notices of the revised and dropped sentences, and of a failed revision."""
         if self.revisions:
             yield Notice(
-                f"{_sentences(self.revisions)} written again, since the evidence did not support the first wording."
+                f"{_sentences(self.revisions)} rewritten, because the evidence did not support the"
+                " first wording."
             )
         if self.dropped:
-            said = " ".join(f"“{text}”" for text in self.dropped)
+            quoted = " ".join(f"“{text}”" for text in self.dropped)
             yield Notice(
-                f"{_sentences(len(self.dropped))} left out, since the evidence says nothing of the kind: {said}"
+                f"{_sentences(len(self.dropped))} left out, because the evidence does not state"
+                f" this: {quoted}"
             )
             if not self.kept:
-                yield Declined("the evidence supports nothing of what the language model wrote")
+                yield Declined("the evidence supports nothing that the language model wrote")
         if self.failed:
-            yield Notice(f"The revision of what is in doubt broke off: {self.failed}.")
+            yield Notice(f"The revision of doubtful sentences failed: {self.failed}.")
 
     def _revised(self, draft: Draft, statement: Statement) -> Statement | None:
-        # A server that has failed once is not waited for at every sentence.
+        # After one failure the server is not asked again: each request may wait for a time-out.
         if not statement.doubts or not draft.excerpts or self.failed:
             return statement
         try:
-            said = self._asked(
+            reply = self._asked(
                 draft, [self.checker.excerpts[number - 1] for number in draft.excerpts]
             )
         except LLMError as error:
             log.warning("%s", error)
             self.failed = str(error)
             return statement
-        if declines(said):
+        if declines(reply):
             self.dropped.append(draft.text)
             return None
         second = (
-            next(self.checker.statement(Draft(said, draft.excerpts)), statement)
-            if said
+            next(self.checker.statement(Draft(reply, draft.excerpts)), statement)
+            if reply
             else statement
         )
         if second.doubts:
@@ -88,8 +93,8 @@ class Reviser:
         return second
 
     def _asked(self, draft: Draft, cited: Sequence[Excerpt]) -> str:
-        """Ask for another wording, "" where the model comes to no end. Raises LLMError."""
-        evidence = "\n".join(one.text for one in cited)
+        """Ask the model for another wording; "" if the reply was truncated. Raises LLMError."""
+        evidence = "\n".join(excerpt.text for excerpt in cited)
         gaps = {"evidence": evidence, "question": self.question, "sentence": draft.text}
         prompt = [Message("user", fill("revise", refusal=fill("refusal"), **gaps))]
         written = complete(self.llm, prompt, line_form(_CHARACTERS), _TOKENS)

@@ -1,4 +1,4 @@
-"""Answers that a language model writes from the sentences that come nearest to a question."""
+"""Answers that a language model writes from the sentences nearest to a question."""
 
 from __future__ import annotations
 
@@ -20,25 +20,29 @@ from rag.config import AnswerConfig
 from rag.errors import LLMError
 from rag.llm import LLM, Counters
 from rag.prompts import fill
-from rag.records import Declined, Judged, Notice, Preview, Said, Stage, Statement, Written
+from rag.records import Declined, Judged, Notice, Preview, Query, Said, Stage, Statement, Written
 from rag.search import SearchResult
 
 log = logging.getLogger(__name__)
 
-_BATCH = 5  # papers of a list that are written about in one request
-_OF_EACH = 2  # sentences of each paper of a list, about which one is written
-_COMPARED = (
-    3  # sentences of each paper of a comparison, each of which is said shortly (docs/LOG.md)
-)
+_BATCH = 5  # papers of a list in one request
+_OF_EACH = 2  # sentences that the model reads of each paper of a list, to write one
+_COMPARED = 3  # sentences of each paper of a comparison; each is summarised (docs/LOG.md)
 COMPARISON = Layout("list", "comparison_rules")
 LIST = Layout("list", "list_rules")
-_SURE = 0.75  # of the calibrated answerability: 2 of 53 unanswerable questions reach it, 179 of 261 others (docs/LOG.md)
-_FLOOR = 0.1  # of the calibrated answerability: below it no language model is asked
+# Thresholds of the calibrated answerability. From _SURE on the model may not refuse: 2 of 53
+# unanswerable questions reach it, and 179 of 261 others (docs/LOG.md). Below _FLOOR no language
+# model is asked.
+_SURE = 0.75
+_FLOOR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """Lets a served model answer; `extractive` takes over where it fails, if the configuration says so."""
+    """Answers with a served model.
+
+    If the model fails, `extractive` takes over, unless `answer.on_llm_failure` is "error".
+    """
 
     llm: LLM
     counters: Counters
@@ -48,7 +52,10 @@ class Generated:
 
     @property
     def least_answerability(self) -> float:
-        """The calibrated answerability below which this need not be asked; above, a measured model has a say."""
+        """The calibrated answerability, 0 to 1, below which the question is declined unasked.
+
+        It is lower for a measured model, which then judges the answerability itself.
+        """
         return (
             min(_FLOOR, self.config.answerability)
             if measured(self.llm.config.model)
@@ -56,20 +63,21 @@ class Generated:
         )
 
     def statements(
-        self, question: str, result: SearchResult, assessment: Assessment, whole: str | None = None
+        self, query: Query, result: SearchResult, assessment: Assessment
     ) -> Iterator[Said]:
-        """Yield the model's sentences, each with its evidence and doubts. Raises LLMError where that ends the answer.
+        """Yield the model's sentences, each with its evidence and doubts.
 
-        The best quotation comes before them as a preview, since a model takes a while to read its context.
+        The best quotation comes first, as a preview, because a model needs time to read its
+        context. Raises LLMError if the model fails and `answer.on_llm_failure` is "error".
         """
-        for one in self.extractive.statements(question, result, assessment):
-            # A notice says where the question got something wrong, which the model may not see.
-            yield Preview(one) if isinstance(one, Statement) else one
-            if isinstance(one, Statement):
+        for quotation in self.extractive.statements(query, result, assessment):
+            # A notice reports a false assumption of the question, which the model may not notice.
+            yield Preview(quotation) if isinstance(quotation, Statement) else quotation
+            if isinstance(quotation, Statement):
                 break
         marks, answered = 0, False
         try:
-            for event in self._answered(whole or question, result, assessment):
+            for event in self._answered(query, result, assessment):
                 marks += len(event.citations) if isinstance(event, Statement) else 0
                 answered |= isinstance(event, Statement | Declined)
                 yield event
@@ -85,22 +93,28 @@ class Generated:
             if answered:
                 return
             yield Notice("The language model wrote nothing that could be shown.")
-        quotations = _renumbered(self.extractive.statements(question, result, assessment), marks)
+        quotations = _renumbered(self.extractive.statements(query, result, assessment), marks)
         yield Notice("What follows are the papers' own sentences.")
-        yield from (one for one in quotations if isinstance(one, Statement))
+        # Their notices were shown before the preview.
+        yield from (quotation for quotation in quotations if isinstance(quotation, Statement))
 
     def _answered(
-        self, question: str, result: SearchResult, assessment: Assessment
+        self, query: Query, result: SearchResult, assessment: Assessment
     ) -> Iterator[Said]:
-        """Whether the papers answer is judged over the first request; the others follow only if they do."""
+        """Yield the model's events. Raises LLMError.
+
+        The first request is also used to judge whether the papers answer. The other requests
+        follow only if they do.
+        """
         if self.llm.endpoint.starting:
             yield Stage("the language model is loading")
         writer = Writer(self.llm, self.counters.best(), self.scorer, self.config)
         if not writer.counter.exact:
             yield Notice(
-                "The prompt's length is estimated, since neither tokenizer nor server is there to count it."
+                "The prompt's length is estimated, because neither a tokenizer (llm.tokenizer) nor"
+                " the server can count its tokens."
             )
-        shape = shape_of(question, assessment, self.config)
+        question, shape = query.question, shape_of(query, assessment, self.config)
         if self.llm.config.screened and shape.kind == "list":
             rows = yield from self._screened(question, result, assessment, writer)
             shape = replace(shape, rows=tuple(rows))
@@ -110,7 +124,7 @@ class Generated:
         ):
             request = writer.request(question, excerpts, layout)
             if (
-                left := len(_papers(excerpts) - _papers(request.given))
+                left := len(_papers(excerpts) - _papers(request.excerpts))
                 if layout.shape == "list"
                 else 0
             ):
@@ -126,11 +140,12 @@ class Generated:
     def _contexts(
         self, question: str, result: SearchResult, assessment: Assessment, shape: Shape
     ) -> Iterator[tuple[list[Excerpt], Layout]]:
-        """The excerpts of each request, the best ones first, and how its answer is laid out.
+        """Yield the excerpts of each request, best first, and the layout of its answer.
 
-        A small model that compares freely writes of what an abstract begins with; so it sums up each of the nearest
-        sentences in a line of its own, paper by paper. Findings of several papers have the best sentences of all of
-        them first, and then a line for each.
+        A small model that compares freely writes about the beginnings of the abstracts. So a
+        comparison is a list: one line for each of the nearest sentences, paper by paper.
+        Findings of several papers have an answer from the best sentences of all papers first, and
+        then a list with one line for each paper.
         """
         if shape.kind == "comparison" and not shape.alone:
             yield (
@@ -149,7 +164,7 @@ class Generated:
     def _screened(
         self, question: str, result: SearchResult, assessment: Assessment, writer: Writer
     ) -> Generator[Said, None, list[int]]:
-        """The rows of the hits that the model includes, of the first `llm.screened`."""
+        """Screen the best `llm.screened` hits; return the rows of the included ones."""
         candidates = assessment.order[: self.llm.config.screened]
         screened = yield from screen(
             question, whole_papers(result, candidates), self.llm, writer.counter
@@ -157,15 +172,19 @@ class Generated:
         yield Written(self.llm.name, LIST.fingerprint, self.llm.dialect, *screened.tokens)
         if not screened.included:
             yield Declined(
-                "the language model finds that none of the papers that it screened answers the question"
+                "the language model finds that none of the papers that it screened answers the"
+                " question"
             )
         return [candidates[number] for number in screened.included]
 
     def _judged(
         self, request: Request, result: SearchResult, assessment: Assessment
     ) -> Generator[Said, None, str | None]:
-        """The refusal that the model may write, "" where the papers were found to answer; None where they do not."""
-        # A paper with every word of the question is an answer as far as the search can see.
+        """Judge whether the papers answer; if they do not, yield the refusal and return None.
+
+        Otherwise return the refusal that the model may write, or "" if it must not refuse.
+        """
+        # A paper with every word of the question counts as an answer for the search.
         answerability = (
             max(assessment.answerability, self.config.answerability)
             if assessment.covered
@@ -174,7 +193,8 @@ class Generated:
         model = measured(self.llm.config.model)
         yes = certainty(self.llm, request.prompt) if model else None
         if model is None or yes is None:
-            # Small models refuse what they could answer, so that a refusal counts only where the search is not sure.
+            # Small models refuse questions that they could answer. So they may refuse only if the
+            # search is not sure.
             answers, refusal = (
                 self._answerable(assessment),
                 "" if answerability >= _SURE else fill("refusal"),
@@ -189,9 +209,10 @@ class Generated:
         return None
 
     def _answerable(self, assessment: Assessment) -> bool:
-        """Whether the papers answer as far as the search can see.
+        """Check whether the papers answer, by the search alone.
 
-        Where no measured model has a say, whoever asks has settled that; of a few chosen papers by another measure.
+        Without a measured model the caller has already decided it (for a few chosen papers, by
+        their relevance).
         """
         settled = measured(self.llm.config.model) is None
         return (
@@ -204,17 +225,19 @@ def _papers(excerpts: Sequence[Excerpt]) -> set[str]:
 
 
 def _declined(assessment: Assessment, looked_at: int) -> Declined:
-    """The refusal, with what is missing where that is known."""
+    """Build the refusal, with what is missing if that is known."""
+    # A threshold above 1 asks for the reason in any case.
     reason = reason_to_decline(replace(assessment, covered=False), looked_at, threshold=1.1)
-    return Declined(reason or "the papers that come nearest do not answer it")
+    return Declined(reason or "the nearest papers do not answer it")
 
 
-def _renumbered(said: Iterator[Notice | Statement], after: int) -> Iterator[Said]:
-    for one in said:
-        if isinstance(one, Notice):
-            yield one
+def _renumbered(events: Iterator[Notice | Statement], after: int) -> Iterator[Said]:
+    """Shift the citation numbers, which count from 1, to follow the number `after`."""
+    for event in events:
+        if isinstance(event, Notice):
+            yield event
             continue
         citations = tuple(
-            replace(citation, mark=citation.mark + after) for citation in one.citations
+            replace(citation, mark=citation.mark + after) for citation in event.citations
         )
-        yield replace(one, citations=citations)
+        yield replace(event, citations=citations)

@@ -1,4 +1,4 @@
-"""One request to a language model: excerpts become a prompt, and what it writes becomes checked statements."""
+"""One request to a language model: build its prompt, stream its text, check its sentences."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ from rag.llm import (
 from rag.prompts import fill, fingerprint
 from rag.records import Declined, Notice, Said, Stage, Statement, Written
 
-_SILENCE = 0.4  # seconds without an event while the model writes
-_LINE_TOKENS = 80  # that a paper takes in a list
-_READING = ("standalone", "read_question")  # the prompts by which the question was understood
+_SILENCE = 0.4  # seconds without an event, at most, while the model writes
+_LINE_TOKENS = 80  # for each line of a list
+_READING = ("standalone", "read_question")  # the prompts that may have parsed the question
 
 _Stream = Generator[str | Reading | Ended, None, None]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How an answer is laid out: a few sentences, or a list with a line for each excerpt.
+    """The layout of an answer: a few sentences, or a list with a line for each excerpt.
 
-    `rules` is the prompt that describes it, `sentences` the most that an answer of this shape has.
+    `rules` is the name of the prompt that describes it; `sentences` limits an answer that is no
+    list.
     """
 
     shape: Literal["answer", "list"]
@@ -49,23 +50,26 @@ class Layout:
     sentences: int = 0
 
     def form(self, given: Sequence[Excerpt], refusal: str) -> Form:
-        """The form of an answer from these excerpts; `refusal` "" allows none, and lists have none."""
+        """Return the form of an answer from these excerpts.
+
+        With `refusal` "" the model can't refuse; in a list it never can.
+        """
         if self.shape == "list":
             return list_form(len(given))
         return answer_form(len(given), refusal, self.sentences, end=fill("refusal"))
 
     def tokens(self, excerpts: int, most: int) -> int:
-        """How many tokens an answer may have, `most` of them where its length does not depend on the excerpts."""
+        """Return the token limit of an answer: per line in a list, otherwise `most`."""
         return _LINE_TOKENS * excerpts if self.shape == "list" else most
 
     @property
     def by_paper(self) -> bool:
-        """Whether each sentence is about one paper, whose title goes before it."""
+        """Whether each sentence is about one paper and follows its title."""
         return self.shape != "answer"
 
     @property
     def fingerprint(self) -> str:
-        """Name the wording of all prompts behind such an answer."""
+        """A hash of all prompts that such an answer may use."""
         return fingerprint(
             "screen", self.rules, "answer_question", "answerable", "refusal", "revise", *_READING
         )
@@ -73,24 +77,24 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is given: the excerpts as they are numbered in the prompt."""
+    """A question and the excerpts that the model reads, in the order of their numbers."""
 
     question: str
-    given: Sequence[Excerpt]
+    excerpts: Sequence[Excerpt]
     layout: Layout
 
     @property
     def prompt(self) -> list[Message]:
-        """The rules, then the excerpts, then the question: what stays the same comes first, for the prompt cache."""
+        """The rules, excerpts and question: constant parts come first, for the prompt cache."""
         refusal = {"refusal": fill("refusal")} if self.layout.shape == "answer" else {}
         rules = fill(self.layout.rules, **refusal)
-        asked = fill("answer_question", sentences=numbered(self.given), question=self.question)
+        asked = fill("answer_question", sentences=numbered(self.excerpts), question=self.question)
         return [Message("system", rules), Message("user", asked)]
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Lets a served model write; what it writes is checked sentence by sentence, and revised if configured."""
+    """Lets a served model write, and checks each sentence; `answer.revise` adds the revision."""
 
     llm: LLM
     counter: Counter
@@ -98,31 +102,33 @@ class Writer:
     config: AnswerConfig
 
     def request(self, question: str, excerpts: Sequence[Excerpt], layout: Layout) -> Request:
-        """Make a request of as many excerpts, the best ones first, as fit `llm.prompt_tokens` and the context.
+        """Build a request with as many of the excerpts, best first, as fit the prompt.
 
-        Of a list all papers are written about, so that only the context limits it. Raises LLMError where none fits.
+        The prompt is limited by the context and by `llm.prompt_tokens`; for a list by the context
+        alone, because a list should have all its papers. Raises LLMError if no excerpt fits.
         """
         config = self.llm.config
-        room = prompt_room(config, layout.tokens(len(excerpts), config.max_tokens))
-        longest = room if layout.shape == "list" else min(room, config.prompt_tokens)
+        budget = prompt_room(config, layout.tokens(len(excerpts), config.max_tokens))
+        longest = budget if layout.shape == "list" else min(budget, config.prompt_tokens)
 
-        def of(most: int) -> Request:
+        def first(most: int) -> Request:
             return Request(question, arranged(excerpts[:most]), layout)
 
-        return of(fit(self.counter, lambda most: of(most).prompt, len(excerpts), longest))
+        return first(fit(self.counter, lambda most: first(most).prompt, len(excerpts), longest))
 
     def written(
         self, request: Request, marks: Iterator[int], earlier: list[str], refusal: str
     ) -> Iterator[Said]:
-        """Yield what the model writes, as statements whose marks `marks` counts; `refusal` "" allows none.
+        """Yield the model's sentences as statements, then notices and the token counts.
 
-        `earlier` holds what the answer has said, and is added to. Raises LLMError.
+        `marks` yields the citation numbers. `earlier` holds the sentences of the answer so far; new
+        ones are appended to it. With `refusal` "" the model can't refuse. Raises LLMError.
         """
-        layout, excerpts = request.layout, len(request.given)
+        layout, excerpts = request.layout, len(request.excerpts)
         bound = self.llm.dialect in ("structured_outputs", "grammar")
         checker = Checker(
             self.scorer,
-            request.given,
+            request.excerpts,
             marks,
             self.config.supported,
             by_paper=layout.by_paper,
@@ -134,16 +140,17 @@ class Writer:
         drafts, timer = Drafts(excerpts), _Timer()
         tokens = layout.tokens(excerpts, self.llm.config.max_tokens)
         stream = timer.timed(
-            self.llm.stream(request.prompt, layout.form(request.given, refusal), tokens)
+            self.llm.stream(request.prompt, layout.form(request.excerpts, refusal), tokens)
         )
         ended = yield from _streamed(stream, drafts, (reviser or checker).statements)
         yield from checker.missing()
         yield from reviser.closing() if reviser else ()
         yield from checker.closing()
         yield from _closing(drafts, checker, ended)
-        # Where the papers were found to answer, a model that says otherwise only has nothing to say.
-        if refusal and checker.refused and not checker.said:
-            yield Declined("the language model finds no answer in the sentences that come nearest")
+        # With `refusal` "" the papers were found to answer: a refusal is then ignored, and the
+        # caller quotes the papers.
+        if refusal and checker.refused and not checker.accepted:
+            yield Declined("the language model finds no answer in the nearest sentences")
         counts, times = (
             (ended.prompt_tokens, ended.completion_tokens),
             (timer.first_ms, timer.writing_ms),
@@ -152,7 +159,7 @@ class Writer:
 
 
 class _Timer:
-    """Takes the times of a stream: to its first text, and from there to its end, in milliseconds."""
+    """Measures a stream, in milliseconds: to its first text, and from there to its end."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -161,16 +168,16 @@ class _Timer:
 
     @property
     def first_ms(self) -> float | None:
-        """None where no text has come."""
+        """The time to the first text; None if there was no text."""
         return None if self._first is None else round(1000 * (self._first - self._started), 1)
 
     @property
     def writing_ms(self) -> float | None:
-        """None where no text has come."""
+        """The time from the first text to the last item; None if there was no text."""
         return None if self._first is None else round(1000 * (self._last - self._first), 1)
 
     def timed(self, stream: _Stream) -> _Stream:
-        """Pass the items on; closing this closes the stream."""
+        """Yield the stream's items; closing this iterator closes the stream."""
         with closing(stream):
             for item in stream:
                 self._last = time.perf_counter()
@@ -180,11 +187,14 @@ class _Timer:
 
 
 def _streamed(
-    stream: _Stream, drafts: Drafts, say: Callable[[Draft], Iterator[Statement]]
+    stream: _Stream, drafts: Drafts, check: Callable[[Draft], Iterator[Statement]]
 ) -> Generator[Said, None, Ended]:
-    """Yield the statements of each draft as soon as it is complete, and how far the server is with the prompt."""
+    """Yield the statements of each draft as soon as it is complete, and the server's progress.
+
+    `check` makes a draft's statements. Returns the end of the stream, with the token counts.
+    """
     ended: Ended | None = None
-    heard = time.perf_counter()
+    last_event = time.perf_counter()
     with closing(stream):
         for item in stream:
             if isinstance(item, Ended):
@@ -193,30 +203,32 @@ def _streamed(
                 yield Stage(f"the model is reading, {item.done / max(1, item.total):.0%}")
             else:
                 for draft in drafts.feed(item):
-                    yield from say(draft)
-                # A long sentence must not keep whoever wants to stop from being heard.
-                if time.perf_counter() - heard > _SILENCE:
+                    yield from check(draft)
+                # An answer can be stopped only at an event, so a long sentence has events too.
+                if time.perf_counter() - last_event > _SILENCE:
                     yield Stage("the model is writing")
-                    heard = time.perf_counter()
+                    last_event = time.perf_counter()
     for draft in drafts.end():
-        yield from say(draft)
-    assert ended is not None, "a stream that ends without a failure says so"
+        yield from check(draft)
+    assert ended is not None, "a stream without a failure ends with Ended"
     return ended
 
 
 def _closing(drafts: Drafts, checker: Checker, ended: Ended) -> Iterator[Said]:
-    """Yield what is to be said of the end: text without marks or cut off, marks that were dropped."""
+    """Yield notices of dropped citation numbers and of a truncated answer.
+
+    Text after the last citation number is checked as a sentence without one, unless it was cut off.
+    """
     if drafts.dropped:
-        one = drafts.dropped == 1
-        said = (
-            "1 mark that named no sentence was"
-            if one
-            else f"{drafts.dropped} marks that named no sentence were"
+        numbers = (
+            "1 citation number that matched no sentence was"
+            if drafts.dropped == 1
+            else f"{drafts.dropped} citation numbers that matched no sentence were"
         )
-        yield Notice(f"{said} dropped.")
+        yield Notice(f"{numbers} dropped.")
     if drafts.tail and ended.finish == "length":
         yield Notice(
-            "The answer was cut off (llm.max_tokens); its last, unfinished sentence is withheld."
+            "The answer was cut off (llm.max_tokens). Its unfinished last sentence is not shown."
         )
     elif drafts.tail:
         yield from checker.statements(Draft(drafts.tail, ()))

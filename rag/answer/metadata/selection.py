@@ -1,76 +1,101 @@
-"""Papers that meet a query's conditions, and which of them come first."""
+"""Papers that meet conditions on their metadata, and which of them come first."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import calendar
+from collections.abc import Sequence
 
 from rag.library import PaperFacts
-from rag.records import CatalogQuery, Condition, Order
-
-_RELATIONS: dict[str, Callable[[object, object], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,  # type: ignore[dict-item]
-    "<=": operator.le,  # type: ignore[dict-item]
-    ">": operator.gt,  # type: ignore[dict-item]
-    ">=": operator.ge,  # type: ignore[dict-item]
-}
-
-
-def meeting(facts: Sequence[PaperFacts], query: CatalogQuery) -> list[PaperFacts]:
-    """The papers that meet every condition, in the order given."""
-    return [
-        paper for paper in facts if all(_meets(paper, condition) for condition in query.conditions)
-    ]
+from rag.records import (
+    AnyOf,
+    ByAuthor,
+    ByOrganisation,
+    Condition,
+    CountRange,
+    Date,
+    DatedLike,
+    DateRange,
+    InCategory,
+    NotAbout,
+    NotPaper,
+    Order,
+    Presence,
+)
 
 
-def first(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
-    """The papers that come first by a field, foremost first, ties included; without the fact none is a candidate.
+def meeting(facts: Sequence[PaperFacts], conditions: Sequence[Condition]) -> list[PaperFacts]:
+    """Return the papers that meet every condition, in the order given.
+
+    Conditions on a paper's text or on another paper (`NotAbout`, `NotPaper`, `DatedLike`) must be resolved before.
+    """
+    return [paper for paper in facts if all(_meets(paper, condition) for condition in conditions)]
+
+
+def top(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
+    """Return the papers that come first by a field, ties included; a paper without the field is no candidate.
 
     Places are counted without ties: where two papers are newest, the second newest is the one after them.
     """
     known = [paper for paper in facts if _value(paper, order.field) not in (None, ())]
     known.sort(key=lambda paper: _value(paper, order.field), reverse=order.descending)  # type: ignore[arg-type,return-value]
-    before = list(dict.fromkeys(_value(paper, order.field) for paper in known))[: order.place - 1]
-    known = [paper for paper in known if _value(paper, order.field) not in before]
+    values = list(dict.fromkeys(_value(paper, order.field) for paper in known))
+    earlier = values[: order.place - 1]
+    known = [paper for paper in known if _value(paper, order.field) not in earlier]
     if not known or order.number is None:
         return known
     last = _value(known[min(order.number, len(known)) - 1], order.field)
     return [
         paper
-        for n, paper in enumerate(known)
-        if n < order.number or _value(paper, order.field) == last
+        for rank, paper in enumerate(known)
+        if rank < order.number or _value(paper, order.field) == last
     ]
 
 
 def _meets(paper: PaperFacts, condition: Condition) -> bool:
-    value = _value(paper, condition.field)
-    if value in (None, ()):
-        return condition.relation == "missing"
-    if condition.relation in ("missing", "known"):
-        return condition.relation == "known"
-    if condition.field == "organisation":
-        return condition.value.casefold() in str(value).casefold()
-    if condition.field == "published":
-        return _compare_dates(paper.published, condition)
-    return _RELATIONS[condition.relation](value, int(condition.value))
+    match condition:
+        case DateRange():
+            return bool(paper.published) and _in_range(paper.published, condition)
+        case CountRange(field, lowest, highest, outside):
+            value = _value(paper, field)
+            if not isinstance(value, int):
+                return False
+            inside = (lowest is None or value >= lowest) and (highest is None or value <= highest)
+            return inside != outside
+        case Presence(field, known):
+            return (_value(paper, field) not in (None, ())) == known
+        case ByOrganisation(name):
+            return name.casefold() in (paper.organisation or "").casefold()
+        case ByAuthor(_, known):
+            return bool(set(known) & set(paper.authors))
+        case InCategory(name):
+            return name in paper.categories
+        case AnyOf(conditions):
+            return any(_meets(paper, one) for one in conditions)
+        case DatedLike() | NotAbout() | NotPaper():
+            raise AssertionError(f"{condition.id} was not resolved")
 
 
-def _compare_dates(published: tuple[int, ...], condition: Condition) -> bool:
-    """Compare as finely as the condition says; a coarser date counts where its known part decides."""
-    if " or " in condition.value:
-        return any(
-            _compare_dates(published, replace(condition, value=one))
-            for one in condition.value.split(" or ")
-        )
-    in_any_year = condition.value.startswith("--")
-    wanted = tuple(int(part) for part in condition.value.removeprefix("--").split("-"))
-    known = published[in_any_year:][: len(wanted)]
-    if len(known) < len(wanted) and known == wanted[: len(known)]:
-        return False  # some time in that year, say: it can't be decided
-    return _RELATIONS[condition.relation](known, wanted)
+def _in_range(published: Date, dates: DateRange) -> bool:
+    """Tell whether a date is surely in the range, or (`outside`) surely not in it.
+
+    A date known to the year stands for all its days: that of "2024" is in 2024, and neither in nor outside March 2024.
+    """
+    first = _earliest(dates.first) if dates.first else (0, 0, 0)
+    last = _latest(dates.last) if dates.last else (9999, 12, 31)
+    if dates.outside:
+        return _latest(published) < first or _earliest(published) > last
+    return first <= _earliest(published) and _latest(published) <= last
+
+
+def _earliest(date: Date) -> Date:
+    return (*date, *(1, 1)[len(date) - 1 :])
+
+
+def _latest(date: Date) -> Date:
+    if len(date) == 3:
+        return date
+    year, month = (*date, 12)[:2]
+    return (year, month, calendar.monthrange(year, month)[1])
 
 
 def _value(paper: PaperFacts, field: str) -> object:

@@ -9,7 +9,7 @@ PREMISES = Path(__file__).resolve().parents[3] / "evals" / "demo" / "premises.js
 
 
 def noticed(answer) -> bool:
-    return any("otherwise than the question takes for granted" in one for one in answer.notices)
+    return any("seems to contradict an assumption of the question" in one for one in answer.notices)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.extractive.sentence_selection import chosen, leans, says_the_same
+from rag.answer.extractive.sentence_selection import chosen, points_back, says_the_same
 from rag.records import Sentence, TextSpan
 
 TEXT = "We propose GLOW. It explores well. Costs are low. It explores well. Other work is older."
@@ -27,7 +27,7 @@ def test_the_best_sentence_comes_first_and_the_rest_in_the_papers_order() -> Non
     ]
 
 
-def test_a_sentence_that_leans_on_another_has_it_before_it() -> None:
+def test_a_sentence_that_points_back_has_the_one_before_it() -> None:
     assert quoted([0.1, 1.0, 0.7, 0.0, 0.0], 2) == [
         ["We propose GLOW.", "It explores well."],
         ["Costs are low."],
@@ -59,8 +59,8 @@ def test_a_sentence_far_below_the_best_is_not_worth_quoting() -> None:
         ("We show this.", False),
     ],
 )
-def test_leaning(sentence: str, does: bool) -> None:
-    assert leans(sentence) == does
+def test_pointing_back(sentence: str, does: bool) -> None:
+    assert points_back(sentence) == does
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_an_earlier_sentence_is_attributed_where_the_excerpts_support_it() -> No
     text = f"CDR labels pairs of preferences. {UNSUPPORTED} GLOW explores with density ratios."
     first, second, third = checker().statements(Draft(text, (1,)))
     assert cited(first) == [(1, "CDR", ["CDR labels pairs of preferences."])]
-    assert (second.citations, second.doubts) == ((), ("it names no source",))
+    assert (second.citations, second.doubts) == ((), ("it cites no paper",))
     assert cited(third) == [(2, "GLOW", ["GLOW explores with density ratios."])]
 
 
@@ -98,7 +98,7 @@ def test_of_a_list_a_sentence_on_one_paper_has_its_title() -> None:
 def test_a_refusal_inside_a_sentence_counts(refusal) -> None:
     made = checker()
     assert list(made.statements(Draft(refusal, (1,)))) == []
-    assert (made.refused, made.said) == (True, 0)
+    assert (made.refused, made.accepted) == (True, 0)
 
 
 def test_a_finding_that_was_not_found_to_hold_is_no_refusal() -> None:

@@ -166,7 +166,7 @@ def test_without_a_clear_verdict_a_paper_is_included_and_that_is_told(screening,
     assert CDR in server.requests[-1]["messages"][1]["content"]
     assert answer.notices == (
         "The language model screened 8 papers and excluded 6 of them.",
-        f"“{CDR}” counts as included, since the request failed or the model gave no clear verdict.",
+        f"“{CDR}” is included, because the request failed or the model gave no clear verdict.",
     )
 
 
@@ -277,7 +277,9 @@ def test_a_long_paper_is_screened_by_its_first_sentences(screening) -> None:
     assert all(counter.count([Message("user", one)]) <= 544 - 256 for one in prompts(server))
     assert all(one.endswith((".", "?")) for one in prompts(server))
     assert any(
-        "by the first sentences only" in one.text for one in events if isinstance(one, Notice)
+        "only the first sentences were screened" in one.text
+        for one in events
+        if isinstance(one, Notice)
     )
     assert any(isinstance(one, Excluded) for one in events)
     assert any(isinstance(one, Statement) for one in events)

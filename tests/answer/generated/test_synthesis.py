@@ -98,7 +98,7 @@ def test_doubts_are_in_plain_sight(asking) -> None:
     )
     first, second = answer.text.splitlines()
     assert re.search(r"\[1\] \(check: weak support, 0\.\d\d; 77 in no cited paper\)$", first)
-    assert second == "No mark here. (check: it names no source)"
+    assert second == "No mark here. (check: it cites no paper)"
 
 
 def test_where_the_papers_support_nothing_of_it_they_speak_for_themselves(asking) -> None:
@@ -106,7 +106,7 @@ def test_where_the_papers_support_nothing_of_it_they_speak_for_themselves(asking
     assert "Bananas" not in answer.text
     assert answer.citations
     left_out, nothing, quoted = answer.notices
-    assert left_out.startswith("1 sentence was left out, since the papers do not support")
+    assert left_out.startswith("1 sentence was left out, because the papers do not support")
     assert nothing == "The language model wrote nothing that could be shown."
     assert quoted == "What follows are the papers' own sentences."
 
@@ -125,14 +125,14 @@ def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) 
 def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:
     answer, requests = asking(says("Density ratios help. [1][99]"), LLM__FORM="none")
     assert "[99]" not in answer.text
-    assert answer.notices == ("1 mark that named no sentence was dropped.",)
+    assert answer.notices == ("1 citation number that matched no sentence was dropped.",)
     assert "structured_outputs" not in requests[0]
 
 
 @pytest.mark.parametrize("refusal", ["Not found.", "Not found", "The answer is Not found. [1]"])
 def test_the_model_declines(asking, refusal) -> None:
     answer, _ = asking(says(refusal))
-    assert answer.refusal == "the language model finds no answer in the sentences that come nearest"
+    assert answer.refusal == "the language model finds no answer in the nearest sentences"
     assert answer.text.startswith("Not found in your papers: the language model finds no answer")
     assert answer.citations == ()
 
@@ -186,7 +186,7 @@ def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_tol
 
 
 def test_a_context_too_small_for_a_sentence(asking) -> None:
-    with pytest.raises(LLMError, match="not one sentence fits the .* raise llm.context"):
+    with pytest.raises(LLMError, match="no sentence fits the .* raise llm.context"):
         asking(says("x"), LLM__CONTEXT=256, LLM__MAX_TOKENS=200, ANSWER__ON_LLM_FAILURE="error")
 
 
@@ -311,5 +311,5 @@ def test_a_sentence_without_a_source_is_an_answer_in_doubt_and_nothing_is_quoted
     asking,
 ) -> None:
     answer, _ = asking(says("Bananas cost 77 cents in every shop."), LLM__FORM="none")
-    assert answer.text == "Bananas cost 77 cents in every shop. (check: it names no source)"
+    assert answer.text == "Bananas cost 77 cents in every shop. (check: it cites no paper)"
     assert answer.notices == ()

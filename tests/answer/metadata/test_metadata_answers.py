@@ -54,7 +54,7 @@ def test_facts_with_their_evidence(demo, question, titles, said) -> None:
         ("How many papers per year?", r"2019: 1 paper\.(?s:.*)\n2014: 1 paper\."),
         (
             "What is the average number of authors?",
-            r"^On average 5\.\d authors, in the median \d, from 1 to 10, over",
+            r"^On average 5\.\d authors, median \d, from 1 to 10, over",
         ),
         (
             "What is the oldest paper other than Preserving Statistical Validity in Adaptive Data Analysis?",
@@ -72,14 +72,14 @@ def test_the_library_as_a_whole(demo, question, said) -> None:
 def test_what_is_to_be_left_out_must_be_a_paper(demo) -> None:
     assert (
         demo.ask("the newest paper apart from Nonesuch").refusal
-        == "no one paper is called “Nonesuch”"
+        == "there is not exactly one paper called “Nonesuch” in this library"
     )
 
 
 def test_filters_are_shown_and_can_be_left_out(demo) -> None:
     question = "out-of-distribution detection papers from 2018"
     answer = demo.ask(question)
-    assert answer.filters == ("date = 2018",)
+    assert answer.filters == ("published in 2018",)
     assert {str(hit.paper.published)[:4] for hit in answer.hits} == {"2018"}
     plain = demo.ask(question, filters=False)
     assert plain.filters == ()
@@ -89,14 +89,14 @@ def test_filters_are_shown_and_can_be_left_out(demo) -> None:
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
-        ("papers from 1999", "none of the 48 papers has date = 1999"),
+        ("papers from 1999", "no paper meets “published in 1999”, of 48 looked at"),
         (
             "Who is the first author of DistillSpec?",
-            "no source tells the author names of “DistillSpec",
+            "no source gives the author names of “DistillSpec",
         ),
         (
             "Which organisation is behind Barlow Twins?",
-            "no source tells the organisation of “Barlow Twins",
+            "no source gives the organisation of “Barlow Twins",
         ),
     ],
 )
@@ -117,8 +117,11 @@ def test_a_fact_of_what_was_talked_about(demo) -> None:
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
-        ("When was BERT published?", "no paper is called “BERT”"),
-        ("how many authors does Attention is all you need have?", "no paper is called"),
+        ("When was BERT published?", "no paper of this library is called “BERT”"),
+        (
+            "how many authors does Attention is all you need have?",
+            "no paper of this library is called",
+        ),
         (
             "newest paper on underwater basket weaving",
             "none of the 48 papers is on “underwater basket weaving”",
@@ -153,13 +156,13 @@ def test_an_organisation_is_named_by_a_name_only(fake, write_papers) -> None:
     ]
     fake.ingest(write_papers("a.jsonl", *rows))
     assert fake.ask("what do the papers say of the gain?").filters == ()
-    assert fake.ask("papers by OpenBMB").filters == ("organisation = OpenBMB",)
+    assert fake.ask("papers by OpenBMB").filters == ("from OpenBMB",)
     assert fake.ask("papers from The Chinese University of Hong Kong").citations[0].title == "One"
 
 
 def test_months_are_no_foreign_words(demo) -> None:
     answer = demo.ask("papers from November 2023 to February 2024")
-    assert answer.filters == ("date >= 2023-11", "date <= 2024-02")
+    assert answer.filters == ("published from 2023-11 to 2024-02",)
     assert answer.notices == ()
 
 

@@ -1,4 +1,4 @@
-// --- conversations: the one that is open, its address, and the list of all
+// --- conversations: the open conversation, its address, and the list
 
 const talksSearch = find(".talks-search");
 let conversation = "";
@@ -14,7 +14,7 @@ function fresh() {
   markOpen();
 }
 
-// Back and forward go from conversation to conversation.
+// The browser's Back and Forward buttons move between conversations.
 function address(id) {
   const hash = id ? `#conversation=${id}` : "";
   if (location.hash !== hash) history.pushState(null, "", location.pathname + location.search + hash);
@@ -31,7 +31,8 @@ window.addEventListener("popstate", () => {
 });
 
 function markOpen() {
-  for (const item of all(".talks-list li")) item.classList.toggle("current", item.dataset.conversation === conversation);
+  for (const item of all(".talks-list li"))
+    item.classList.toggle("current", item.dataset.conversation === conversation);
 }
 
 let searching;
@@ -47,7 +48,7 @@ Object.assign(acts, {
     box.focus();
   },
   open: (button) => {
-    desk.classList.remove("talks-open");
+    askPage.classList.remove("talks-open");
     trigger("open", { conversation: button.dataset.conversation, matching: talksSearch.value });
   },
   rename: async ({ dataset: { conversation: renamed, title: name } }) => {
@@ -59,7 +60,7 @@ Object.assign(acts, {
     if (deleted === conversation) acts.fresh();
     trigger("delete", { conversation: deleted, matching: talksSearch.value });
   },
-  talks: (button) => button.setAttribute("aria-expanded", String(desk.classList.toggle("talks-open"))),
+  talks: (button) => button.setAttribute("aria-expanded", String(askPage.classList.toggle("talks-open"))),
   export: (button) => {
     menu(null);
     const number = button.dataset.whole ? null : Number(button.closest("[data-turn]").dataset.turn);

@@ -1,6 +1,6 @@
-// --- what the reader does, and what the server sends: last, since it knows all the others
+// --- events of the reader and values from the server: the last script, because it uses all the others
 
-desk.addEventListener("click", (event) => {
+askPage.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!event.target.closest(".menu")) menu(null);
   if (button) return acts[button.dataset.act](button);
@@ -12,7 +12,7 @@ desk.addEventListener("click", (event) => {
   if (turn && wide.matches) show(Number(turn.dataset.turn));
 });
 
-desk.addEventListener("keydown", (event) => {
+askPage.addEventListener("keydown", (event) => {
   const marked = event.target.closest("mark, .fact");
   if (marked && (event.key === "Enter" || event.key === " ")) {
     event.preventDefault();
@@ -21,7 +21,7 @@ desk.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (!desk.offsetParent || find("dialog[open]")) return;
+  if (!askPage.offsetParent || find("dialog[open]")) return;
   if (event.key === "Escape") {
     const closes = !tip.hidden || find('[data-act="menu"][aria-expanded="true"]');
     hideTip();
@@ -54,13 +54,13 @@ box.addEventListener("keydown", (event) => {
     send();
   }
 });
-desk.addEventListener("submit", (event) => {
-  if (event.target.method === "dialog") return; // it closes its dialog
+askPage.addEventListener("submit", (event) => {
+  if (event.target.method === "dialog") return; // the browser closes the dialog
   event.preventDefault();
   if (event.target.matches(".composer")) send();
   if (event.target.matches(".word")) {
     sendJudgement(event.target.closest(".turn"));
-    tell("Kept, thank you");
+    announce("Feedback saved. Thank you.");
   }
 });
 

@@ -1,4 +1,4 @@
-// --- marks and evidence: from a sentence to what supports it, and back
+// --- citations and evidence: from a sentence to the text that supports it, and back
 
 function evidence(turn, mark) {
   return all(`mark[data-marks~="${mark}"], .fact[data-marks~="${mark}"]`, turn.sources);
@@ -10,21 +10,21 @@ function showTip(chip) {
   if (!found.length) return;
   const title = find(`.card[data-marks~="${chip.dataset.mark}"] h4`, turn.sources);
   const heading = document.createElement("strong");
-  const words = [...title.childNodes].filter((one) => !one.classList?.contains("number"));
-  heading.append(...words.map((one) => one.cloneNode(true)));
-  const quotes = found.map((one) => {
+  const titleNodes = [...title.childNodes].filter((node) => !node.classList?.contains("number"));
+  heading.append(...titleNodes.map((node) => node.cloneNode(true)));
+  const quotes = found.map((quote) => {
     const line = document.createElement("p");
-    line.append(...[...one.childNodes].map((child) => child.cloneNode(true)));
+    line.append(...[...quote.childNodes].map((child) => child.cloneNode(true)));
     return line;
   });
   tip.replaceChildren(heading, ...quotes);
   tip.hidden = false;
-  const at = chip.getBoundingClientRect();
+  const place = chip.getBoundingClientRect();
   const width = Math.min(420, window.innerWidth - 24);
   tip.style.width = `${width}px`;
-  tip.style.left = `${Math.max(12, Math.min(at.left - 20, window.innerWidth - width - 12))}px`;
-  const above = at.top > tip.offsetHeight + 16;
-  tip.style.top = above ? `${at.top - tip.offsetHeight - 8}px` : `${at.bottom + 8}px`;
+  tip.style.left = `${Math.max(12, Math.min(place.left - 20, window.innerWidth - width - 12))}px`;
+  const above = place.top > tip.offsetHeight + 16;
+  tip.style.top = above ? `${place.top - tip.offsetHeight - 8}px` : `${place.bottom + 8}px`;
   chip.setAttribute("aria-describedby", tip.id);
 }
 
@@ -35,7 +35,7 @@ function hideTip() {
 function flash(nodes) {
   for (const node of nodes) {
     node.classList.remove("flash");
-    void node.offsetWidth; // restarts the animation
+    void node.offsetWidth; // forces a layout, which restarts the animation
     node.classList.add("flash");
   }
 }
@@ -57,13 +57,13 @@ function toEvidence(chip) {
 
 function toSentences(marked) {
   const wanted = marked.dataset.marks.split(" ");
-  const said = all(".said", turnOf(marked).node).filter((one) =>
-    one.dataset.marks.split(" ").some((mark) => wanted.includes(mark)),
+  const sentences = all(".said", turnOf(marked).node).filter((sentence) =>
+    sentence.dataset.marks.split(" ").some((mark) => wanted.includes(mark)),
   );
-  if (!said.length) return;
-  said[0].scrollIntoView({ block: "center", behavior: "smooth" });
-  find(".mark", said[0])?.focus({ preventScroll: true });
-  flash(said);
+  if (!sentences.length) return;
+  sentences[0].scrollIntoView({ block: "center", behavior: "smooth" });
+  find(".mark", sentences[0])?.focus({ preventScroll: true });
+  flash(sentences);
 }
 
 function toSources(button) {
@@ -75,7 +75,7 @@ function toSources(button) {
 Object.assign(acts, { sources: toSources, back: (button) => toSentences(button.closest(".card")) });
 
 for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
-  desk.addEventListener(on, (event) => event.target.closest(".mark") && showTip(event.target.closest(".mark")));
-  desk.addEventListener(off, (event) => event.target.closest(".mark") && hideTip());
+  askPage.addEventListener(on, (event) => event.target.closest(".mark") && showTip(event.target.closest(".mark")));
+  askPage.addEventListener(off, (event) => event.target.closest(".mark") && hideTip());
 }
 window.addEventListener("scroll", hideTip, { passive: true });

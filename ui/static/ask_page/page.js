@@ -1,26 +1,28 @@
-/* The Ask page. The server draws turns as HTML and sends them as the value of this component; the scripts of this
-   folder, which run as one, put them where they belong and tell the server what the reader does. */
-const desk = element.querySelector(".desk");
-const find = (selector, root = desk) => root.querySelector(selector);
-const all = (selector, root = desk) => [...root.querySelectorAll(selector)];
+/* The Ask page. The server sends turns as HTML in the value of this component. The scripts of this folder are
+   concatenated and run as one script: they insert the HTML and send the reader's actions to the server. */
+const askPage = element.querySelector(".ask-page");
+const find = (selector, root = askPage) => root.querySelector(selector);
+const all = (selector, root = askPage) => [...root.querySelectorAll(selector)];
 const box = find("#question");
 const tip = find(".tip");
 const wide = window.matchMedia("(min-width: 1000px)");
 
-const acts = {}; // what a button does, by its data-act
-const received = {}; // what is done with what the server sends, by its name
+const acts = {}; // action of a button, by its data-act
+const received = {}; // handler of a part that the server sends, by its name
 
 let hideTimer;
-function tell(text) {
+// Shows a short message and makes screen readers read it.
+function announce(text) {
   const line = find(".said-aloud");
   line.textContent = text;
   line.classList.add("on");
   clearTimeout(hideTimer);
-  hideTimer = setTimeout(() => line.classList.remove("on"), Math.max(2500, 80 * text.length)); // long enough to be read
+  const readingTime = Math.max(2500, 80 * text.length); // milliseconds
+  hideTimer = setTimeout(() => line.classList.remove("on"), readingTime);
 }
 
-/* Asks the reader in a dialog: the promise is of true, or of the text that was given where `name` is to be changed; of
-   null where the reader would rather not. */
+/* Opens a dialog with a question. The promise resolves to true, or to the new text if `name` is given; to null if the
+   reader cancels. */
 function inquire({ question, yes, name = null }) {
   const dialog = find("dialog.inquiry");
   const input = find("input", dialog);
@@ -45,14 +47,14 @@ async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    const area = document.createElement("textarea"); // pages that are not served over https have no clipboard
+    const area = document.createElement("textarea"); // without https, browsers offer no clipboard API
     area.value = text;
     document.body.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
   }
-  tell(`${what} copied`);
+  announce(`${what} copied`);
 }
 
 function download({ name, text }) {
@@ -82,4 +84,4 @@ Object.assign(acts, {
   bibtex: (button) => copy(button.dataset.text, "BibTeX"),
 });
 
-Object.assign(received, { tell, download });
+Object.assign(received, { announce, download });

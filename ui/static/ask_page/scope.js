@@ -1,16 +1,16 @@
-// --- scope: which papers are searched, as chips that can be taken away
+// --- scope: which papers are searched, as chips that can be removed
 
-let papers = []; // the papers that alone are searched: {id, title, html, gone}
+let papers = []; // if not empty, only these papers are searched: {id, title, html, gone}
 
 function scope() {
   const value = (name) => find(`.scope [name=${name}]`).value;
   const year = (name) => (value(name) ? Number(value(name)) : null);
-  const one = (name) => (value(name) ? [value(name)] : []);
+  const list = (name) => (value(name) ? [value(name)] : []);
   return {
     first_year: year("first_year"),
     last_year: year("last_year"),
-    sources: one("sources"),
-    organisations: one("organisations"),
+    sources: list("sources"),
+    organisations: list("organisations"),
     papers: papers.map((paper) => paper.id),
     without: [],
   };
@@ -46,7 +46,7 @@ function chip(text, off) {
 
 function paperChip(paper) {
   const before = paper.gone ? "No longer in the library: " : "";
-  const item = chip(before + paper.title, () => (papers = papers.filter((one) => one !== paper)));
+  const item = chip(before + paper.title, () => (papers = papers.filter((other) => other !== paper)));
   item.classList.toggle("gone", Boolean(paper.gone));
   if (paper.html) find("bdi", item).innerHTML = before + paper.html;
   return item;
@@ -59,7 +59,7 @@ function only(id, title) {
   box.focus();
 }
 
-// The server sets the formulas of titles, and tells which papers have left the library meanwhile.
+// The server returns the titles with their formulas as HTML, and null for papers that were removed from the library.
 function checkPapers() {
   if (papers.length) trigger("titles", { papers: papers.map((paper) => paper.id) });
 }

@@ -1,8 +1,9 @@
-// --- turns of the conversation: drawn, asked, asked again, judged
+// --- turns of the conversation: show, ask, ask again, rate
 
 const turnsBox = find(".turns");
 const pane = find(".pane");
-const turns = new Map(); // number -> {node, sources, body, follow, drawn, run}, where run names the asking that it answers
+// number -> {node, sources, body, follow, drawn, run}; run is the id of the request that it answers
+const turns = new Map();
 let run = null; // the question being answered: {id, number}
 let active = null; // the number of the turn whose sources are shown
 
@@ -37,12 +38,13 @@ function show(number) {
     turn.node.classList.toggle("active", key === number);
     const place = wide.matches ? pane : turn.node;
     if (wide.matches && key !== number) turn.sources.remove();
-    else if (turn.sources.parentNode !== place) place.append(turn.sources); // moved, it would lose the focus
+    // Append only if needed: moving a node removes the focus.
+    else if (turn.sources.parentNode !== place) place.append(turn.sources);
   }
 }
 wide.addEventListener("change", () => active !== null && show(active));
 
-// The server counts the turns that it keeps: those of another tab too, and none that failed.
+// The server numbers the stored turns: also those of another tab, but not those that failed.
 function renumber(from, to) {
   const turn = turns.get(from);
   const failed = turns.get(to);
@@ -69,8 +71,8 @@ async function ask(question, number = null, without = []) {
   if (!question || run) return;
   const place = number ?? Math.max(0, ...turns.keys()) + 1;
   const later = [...turns.keys()].some((other) => other > place);
-  const taken = { question: "The questions after this one are taken back with it. Go on?", yes: "Ask again" };
-  if (later && (!(await inquire(taken)) || run)) return;
+  const warning = { question: "The questions after this one will be removed. Continue?", yes: "Ask again" };
+  if (later && (!(await inquire(warning)) || run)) return;
   forget(place);
   run = { id: String(Math.random()).slice(2) + Date.now(), number: place };
   begin(place, question);
@@ -86,7 +88,7 @@ async function ask(question, number = null, without = []) {
   });
 }
 
-// The question stands in its place at once; what the server sends takes over from there.
+// Shows the question immediately; the HTML from the server replaces it later.
 function begin(place, question) {
   const turn = turnNode(place);
   turn.run = run.id;
@@ -125,7 +127,7 @@ function edit(node) {
   form.innerHTML =
     '<textarea rows="2" aria-label="Your question"></textarea>' +
     '<span class="buttons"><button type="submit" class="primary">Ask again</button>' +
-    '<button type="button" class="quiet">Leave it</button></span>';
+    '<button type="button" class="quiet">Cancel</button></span>';
   const area = find("textarea", form);
   area.value = find("h2", asked).textContent;
   asked.replaceWith(form);
@@ -142,7 +144,7 @@ function edit(node) {
 function judge(button) {
   const node = button.closest(".turn");
   const on = button.getAttribute("aria-pressed") !== "true";
-  for (const one of all(".thumb", node)) one.setAttribute("aria-pressed", String(on && one === button));
+  for (const thumb of all(".thumb", node)) thumb.setAttribute("aria-pressed", String(on && thumb === button));
   const form = find(".word", node);
   form.hidden = !on;
   if (on) find("input", form).focus();
@@ -168,7 +170,7 @@ Object.assign(acts, {
 
 Object.assign(received, {
   turn: (turn) => {
-    // Of a conversation that was left, or of a question that was asked anew, nothing is shown.
+    // Ignore turns of a conversation that is no longer open, and of a question that was asked again.
     const place = [...turns.keys()].find((number) => turns.get(number).run === turn.run);
     if (place === undefined) return;
     if (!conversation && turn.conversation) {
