@@ -118,9 +118,7 @@ def observe(assistant: Assistant, cases: Sequence[Case]) -> list[Observed]:
     # answerability model would not learn to decline them.
     lines = Path(__file__).with_name("off_topic.txt").read_text(encoding="utf-8").splitlines()
     off_topic = [Case(f"off-{number}", OFF_TOPIC, line) for number, line in enumerate(lines)]
-    return [
-        _observe(assistant, case) for case in [*cases, *off_topic] if not parse(case.question)
-    ]
+    return [_observe(assistant, case) for case in [*cases, *off_topic] if not parse(case.question)]
 
 
 def observe_answerability(assistant: Assistant, cases: Iterable[Case]) -> list[Observed]:

@@ -44,8 +44,9 @@ History = Sequence[Turn | Answer | Mapping[str, Any]]
 class Status:
     """Summary of a library: counts, state of the indexes, embedder, and the latest failures.
 
-    `generation` grows when the text of a paper changes. `indexes` maps each index to its state,
-    `files` maps each file of the last ingest to the number of its entries by outcome.
+    `generation` grows when papers are added, removed or embedded again, or when a text changes.
+    `indexes` maps each index to its state, `files` maps each file of the last ingest to the number
+    of its entries by outcome.
     """
 
     folder: Path

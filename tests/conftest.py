@@ -1,7 +1,8 @@
-"""Fixtures that many tests share; and a fence: no test reaches outside this machine."""
+"""Shared fixtures, and a network guard: no test reaches outside this machine."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+import rag
 from rag.assistant import Assistant
 from rag.config import load_config
 from rag.llm.local_models import named
@@ -41,7 +43,7 @@ def _fence(monkeypatch: pytest.MonkeyPatch) -> None:
 def _own_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """No variable of the machine's leaks in, but for the embedder's cache; and no language model that it has."""
+    """Hide the machine's variables (except the embedder's cache) and its language models."""
     for name in os.environ:
         if name.startswith("RAG_") and name != "RAG_EMBEDDER__CACHE":
             monkeypatch.delenv(name)
@@ -83,7 +85,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def model_cache() -> Path:
-    """The folder with the built-in embedder's files, which the README's test command fetches first."""
+    """The folder of the built-in embedder; the README's test command fetches its files first."""
     cache = load_config().embedder.cache_folder
     needed = f"all-MiniLM-L6-v2/int8-{BUILDER}.onnx", "bge-small-en-v1.5/model_quantized.onnx"
     if not all((cache / name).is_file() for name in needed):
@@ -93,7 +95,7 @@ def model_cache() -> Path:
 
 @pytest.fixture(scope="session")
 def llm_file() -> Path:
-    """A real language model that is small enough for tests; it writes sentences, and nothing of use."""
+    """A real language model, small enough for tests; its sentences are of no use."""
     path = named("smollm2-135m").path(_LLM_CACHE)
     if not path.is_file():
         pytest.fail("the language model is not here yet; run: rag models pull --llm smollm2-135m")
@@ -102,28 +104,68 @@ def llm_file() -> Path:
 
 @pytest.fixture(scope="session")
 def daily_home(pages: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of the five pages, made once with the real embedder. Don't write to it: copy it."""
+    """A library of the five pages, made once with the real embedder. Copy it before writing."""
     return made_once("daily", pages, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def demo_home(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of the bundled sample, made once with the real embedder. Don't write to it: copy it."""
+    """A library of the bundled sample, made once with the real embedder. Copy it before writing."""
     return made_once("demo", shipped("sample.jsonl"), tmp_path_factory)
 
 
+# What makes a library out of papers: if any of it changes, prepared libraries are made again.
+_MAKERS = ("ingest.py", "config.py", "sources", "text", "models", "library", "records/papers.py")
+
+
 def made_once(name: str, papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that all processes of a run share; the first that needs it makes it."""
+    """A library that all processes of a run share, copied from one that is kept between runs.
+
+    The first process that needs it makes it. It is kept in the cache folder, under a hash of the
+    papers and the code.
+    """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     home = folder / name
     with FileLock(folder / f"{name}.lock"):
         if not home.exists():
-            with Assistant.open(home=folder / f"{name}.draft") as assistant:
-                assistant.ingest([papers])
+            shutil.copytree(_prepared(name, papers), folder / f"{name}.draft")
             (folder / f"{name}.draft").rename(home)
     return home
+
+
+def _prepared(name: str, papers: Path) -> Path:
+    """The library in the cache folder; others of this name, of other code, are removed."""
+    cache = load_config().embedder.cache_folder.parent / "test-libraries"
+    cache.mkdir(parents=True, exist_ok=True)
+    kept = cache / f"{name}-{_fingerprint(papers)}"
+    with FileLock(cache / f"{name}.lock"):
+        if not kept.is_dir():
+            for old in cache.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            draft = cache / f"{name}.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            with Assistant.open(home=draft) as assistant:
+                assistant.ingest([papers])
+            draft.rename(kept)
+    return kept
+
+
+def _fingerprint(papers: Path) -> str:
+    package = Path(rag.__file__).parent
+    code = [path for maker in _MAKERS for path in _files(package / maker, "*.py")]
+    profiles = [shipped("configs", "laptop.toml")]
+    digest = hashlib.sha256(BUILDER.encode())
+    for path in [*code, *profiles, *_files(papers, "*")]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _files(path: Path, pattern: str) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(found for found in path.rglob(pattern) if found.is_file())
 
 
 @pytest.fixture
@@ -143,7 +185,8 @@ def demo(demo_home: Path) -> Iterator[Assistant]:
 @pytest.fixture
 def demo_copy(demo_home: Path, tmp_path: Path) -> Path:
     """A library of the bundled sample that a test may change."""
-    # Whoever reads the shared library in another process makes and removes SQLite's two side files, which are empty.
+    # Another process that reads the shared library makes and removes SQLite's two side files,
+    # which are empty.
     side_files = shutil.ignore_patterns("*-wal", "*-shm")
     return Path(shutil.copytree(demo_home, tmp_path / "copy", ignore=side_files))
 
@@ -157,7 +200,7 @@ def fake(tmp_path: Path) -> Iterator[Assistant]:
 
 @pytest.fixture
 def write_papers(tmp_path: Path) -> Callable[..., Path]:
-    """Writes papers as JSON Lines: `write_papers("name.jsonl", {"title": ..., "abstract": ...}, ...)`."""
+    """Write papers as JSON Lines: `write_papers("name.jsonl", {"title": ...}, ...)`."""
 
     def write(name: str, *rows: dict[str, Any]) -> Path:
         path = tmp_path / name

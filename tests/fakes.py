@@ -12,7 +12,7 @@ from rag.models.embedder import EmbedderIdentity, OneSpace, Vectors, normalise
 
 
 class WordEmbedder(OneSpace):
-    """A text's vector is the sum of its words' fixed random vectors: texts that share words are alike."""
+    """Embed a text as the sum of fixed random word vectors: shared words make texts similar."""
 
     def __init__(self, dimension: int = 64, max_tokens: int = 64, weights: str = "words") -> None:
         self.identity = EmbedderIdentity(weights, "sum", max_tokens, dimension, "fp32", "fake")
@@ -48,7 +48,7 @@ class WordEmbedder(OneSpace):
 
 
 class WordCrossEncoder:
-    """A premise entails a hypothesis as surely as it has its words."""
+    """Score entailment as the share of the hypothesis' words that are in the premise."""
 
     def __init__(self, max_tokens: int = 64) -> None:
         self.max_tokens = max_tokens

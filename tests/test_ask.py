@@ -1,4 +1,4 @@
-"""Answers: every mark points to an exact sentence, and what the papers don't tell is said."""
+"""Answers: every marker points to an exact sentence, and missing answers are reported."""
 
 import pytest
 from hypothesis import given, settings
@@ -41,7 +41,7 @@ def test_the_question_this_was_made_for(daily) -> None:
     assert answer.looked_at == 270
 
 
-def test_every_mark_of_every_answer_holds(daily, dev_questions) -> None:
+def test_every_marker_of_every_answer_holds(daily, dev_questions) -> None:
     for row in dev_questions:
         earlier = [Turn("user", turn) for turn in row.get("turns", [])[:-1]]
         check(daily, daily.ask(row["question"], earlier))
@@ -59,7 +59,7 @@ def test_the_answer_streams(demo) -> None:
 @pytest.mark.parametrize(
     "question", ["What is the best pizza recipe?", "Who won the world cup in 2018?"]
 )
-def test_what_the_papers_dont_tell_is_said_with_the_nearest(demo, question) -> None:
+def test_a_refusal_names_the_nearest_papers(demo, question) -> None:
     answer = demo.ask(question)
     assert answer.refusal
     assert answer.text.startswith("Not found in your papers: none of the 48 papers")
@@ -67,7 +67,7 @@ def test_what_the_papers_dont_tell_is_said_with_the_nearest(demo, question) -> N
     assert answer.citations == ()
 
 
-def test_an_empty_library_does_not_tell(fake, tmp_path) -> None:
+def test_an_empty_library_declines(fake, tmp_path) -> None:
     (tmp_path / "a.jsonl").write_text("{broken\n")
     fake.ingest([tmp_path / "a.jsonl"])
     answer = fake.ask("what of density ratios?")
@@ -94,7 +94,7 @@ def test_the_same_question_gets_the_same_answer(demo) -> None:
 
 
 @pytest.mark.parametrize("question", ["", "  \n ", "x" * 50_000])
-def test_a_question_that_is_none(demo, question) -> None:
+def test_an_invalid_question_is_refused(demo, question) -> None:
     with pytest.raises(InputError, match="the question"):
         demo.ask(question)
 
@@ -103,7 +103,7 @@ def test_a_question_that_is_none(demo, question) -> None:
     "history",
     [[{"role": "system", "text": "x"}], [{"text": "x"}], ["x"], [{"role": "user", "text": 3}]],
 )
-def test_a_history_that_is_none(demo, history) -> None:
+def test_an_invalid_history_is_refused(demo, history) -> None:
     with pytest.raises(InputError, match="history, turn 1"):
         demo.ask("what?", history)
 
@@ -153,13 +153,13 @@ def test_a_question_on_a_paper_as_a_whole_is_answered(demo, question) -> None:
     asked = demo.ask("what does Barlow Twins do?")
     answer = demo.ask(question, [asked])
     assert answer.refusal is None
-    assert {one.title for one in answer.citations} == {asked.citations[0].title}
+    assert {citation.title for citation in answer.citations} == {asked.citations[0].title}
 
 
-def test_a_paper_that_has_left_the_library_is_told_of_nothing(demo_copy) -> None:
+def test_a_question_on_a_removed_paper_is_declined(demo_copy) -> None:
     with Assistant.open(home=demo_copy) as assistant:
         asked = assistant.ask("what does Barlow Twins do?")
-        [paper] = {one.paper_id for one in asked.citations}
+        [paper] = {citation.paper_id for citation in asked.citations}
         assistant.remove(paper)
         for question in ("How does it work?", "How is it trained?", "When was it published?"):
             answer = assistant.ask(question, [asked])

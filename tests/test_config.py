@@ -1,4 +1,4 @@
-"""Profiles, variables and flags; whatever is wrong is named."""
+"""Profiles, variables and flags; wrong values are named."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Processes killed at any moment, damaged indexes and a full disk: nothing that was stored is lost."""
+"""Killed processes, damaged indexes and a full disk: nothing that was stored is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ RNG = random.Random(20240615)
 WORDS = ["".join(RNG.choices("abcdefghiklmnoprstuvz", k=RNG.randint(4, 9))) for _ in range(400)]
 QUESTIONS = [" ".join(RNG.choices(WORDS, k=4)) for _ in range(5)]
 
-# A command of its own process; it says when the imports are done, so that every kill meets the work itself.
+# A command in a separate process; it reports the end of its imports, so that every kill
+# interrupts the work itself.
 CHILD = """
 import chromadb, tantivy
 import rag.assistant, rag.ingest
@@ -47,7 +48,7 @@ main()
 
 
 class Embedder(WordEmbedder):
-    """Short passages, so that few papers give more than Chroma keeps in its log before it writes its own files."""
+    """Short passages, so that few papers exceed Chroma's log and it writes its own files."""
 
     _word = functools.cache(WordEmbedder._word)
 
@@ -73,7 +74,7 @@ def rag(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def killed(moment: float, *arguments: str | Path) -> float | None:
-    """Run `rag ARGUMENTS...` and kill it after `moment` seconds; its duration where it was done before."""
+    """Run `rag ARGUMENTS...`, kill it after `moment` seconds; return its duration if it ended."""
     process, began = start(*arguments), time.monotonic()
     with suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=moment)
@@ -106,7 +107,7 @@ def row(number: int, seed: str = "") -> dict[str, Any]:
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    path.write_text("".join(json.dumps(record) + "\n" for record in rows), encoding="utf-8")
     return path
 
 
@@ -133,15 +134,17 @@ def contents(home: Path) -> dict[str, Any]:
         embedder = Embedder()
         return {
             "papers": papers,
-            "passages": {one.id: one for part in parts.values() for one in part.passages},
-            "sentences": [one for paper in sorted(parts) for one in parts[paper].sentences],
+            "passages": {
+                passage.id: passage for part in parts.values() for passage in part.passages
+            },
+            "sentences": [span for paper in sorted(parts) for span in parts[paper].sentences],
             "sentence vectors": np.concatenate(
                 [parts[paper].sentence_vectors for paper in sorted(parts)]
             ),
             "vectors": {
-                one.id: vector
+                passage.id: vector
                 for part in parts.values()
-                for one, vector in zip(part.passages, part.passage_vectors, strict=True)
+                for passage, vector in zip(part.passages, part.passage_vectors, strict=True)
             },
             "chroma": dict(zip(stored["ids"], stored["embeddings"], strict=True)),
             "chroma count": library.vectors.count(*tokens["vectors"]),
@@ -154,7 +157,7 @@ def contents(home: Path) -> dict[str, Any]:
                 {paper for paper, _ in library.matching(question, 1000)} for question in QUESTIONS
             ],
             "folders": {
-                name: [one.partition("-")[0] for one in os.listdir(home / name)]
+                name: [entry.partition("-")[0] for entry in os.listdir(home / name)]
                 == [tokens[name][0]]
                 for name in tokens
             },
@@ -174,10 +177,11 @@ def assert_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
             assert np.allclose(found[name][identity], vector, atol=2e-3), (name, identity)
     for mine, other in zip(found["nearest"], wanted["nearest"], strict=True):
         shared = mine.keys() & other.keys()
-        # Chroma's graph is approximate and no two are alike: now and then one can't reach a passage that it holds.
+        # Chroma's graphs are approximate and differ; sometimes a stored passage is not
+        # reachable.
         assert len(shared) >= 9, (mine, other)
-        assert [mine[one] for one in shared] == pytest.approx(
-            [other[one] for one in shared], abs=1e-4
+        assert [mine[key] for key in shared] == pytest.approx(
+            [other[key] for key in shared], abs=1e-4
         )
     assert found["folders"] == {"vectors": True, "terms": True}, (
         "what a killed process left is still there"
@@ -185,7 +189,7 @@ def assert_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 def assert_next_works(home: Path) -> None:
-    """The next command answers from what was stored; before anything was, it says so."""
+    """The next command answers from what was stored, or reports that there is no library."""
     with opened(home) as assistant:
         try:
             status = assistant.status()
@@ -207,7 +211,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_home(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of FIRST, undisturbed. Don't write to it: copy it."""
+    """A library of FIRST, never killed. Copy it before writing."""
     home = tmp_path_factory.mktemp("first") / "home"
     assert rag("ingest", corpus, "--home", home).returncode == 0
     return home
@@ -228,7 +232,7 @@ def kill_again_and_again(
     wanted: dict[str, Any],
     *arguments: str | Path,
 ) -> None:
-    """Kill a command at `times` moments drawn over its whole run; each time all must be well afterwards."""
+    """Kill a command at `times` random moments; assert each time that nothing is lost."""
     prepare()
     duration, late = killed(60.0, *arguments), 0
     assert duration
@@ -244,7 +248,8 @@ def kill_again_and_again(
             again(assistant)
         assert_same(contents(home), wanted)
     print(  # noqa: T201
-        f"rag {arguments[0]}: {duration:.2f} s undisturbed, killed at work {times} times; {late} came too late"
+        f"rag {arguments[0]}: {duration:.2f} s undisturbed, killed at work {times} times; "
+        f"{late} came too late"
     )
 
 
@@ -287,11 +292,14 @@ def test_killed_rebuild(first_home: Path, tmp_path: Path) -> None:
 def test_killed_while_writing_to_chroma(
     corpus: Path, first_home: Path, tmp_path: Path, caplog: Any
 ) -> None:
-    """Chroma overwrites its files in place: an index that a process died at is not read but rebuilt."""
+    """Chroma overwrites files in place: an index left by a killed process is rebuilt, not read."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     with opened(home) as reader:
         reader.search(QUESTIONS[0])
-        dies = "import os, rag.library.vectors as v; v._Owner.wrote = lambda *_: os.kill(os.getpid(), 9)\n"
+        dies = (
+            "import os, rag.library.vectors as v; "
+            "v._Owner.wrote = lambda *_: os.kill(os.getpid(), 9)\n"
+        )
         dying = CHILD.replace("print(", dies + "print(")
         more = write(tmp_path / "more.jsonl", [row(number) for number in range(300, 305)])
         process = start("ingest", more, "--home", home, script=dying)
@@ -357,7 +365,7 @@ def test_damaged_index_heals(
 
 
 def test_damage_that_makes_rust_panic_heals(first_home: Path, tmp_path: Path) -> None:
-    # In a process of its own: a panic prints to its standard error, whatever Python does.
+    # In a process of its own: a panic prints to its standard error, which Python can't prevent.
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     scramble_middle(home / "vectors")
     found = rag("search", QUESTIONS[0], "--home", home)
@@ -383,7 +391,7 @@ def test_damage_that_crashes_the_reader_heals_with_the_next_command(
 def test_damaged_index_heals_under_many_commands(
     corpus: Path, first_home: Path, tmp_path: Path
 ) -> None:
-    """One makes it anew; those beside it wait, readers and writers alike."""
+    """One process rebuilds the index; the others wait, both readers and writers."""
     home = Path(shutil.copytree(first_home, tmp_path / "home"))
     gated = CHILD.replace("main()", "input()\nmain()")
     search = ("search", FIRST[5]["title"], "--home", home)

@@ -1,4 +1,4 @@
-"""What an ingest makes of files: added, changed, merged, unchanged, failed; and what the library then holds."""
+"""Outcomes of an ingest (added, changed, merged, unchanged, failed), and the library after it."""
 
 import gzip
 import json
@@ -111,16 +111,16 @@ def test_the_daily_pages_and_arxiv_share_papers(fake, pages, shared, tmp_path) -
     assert all(paper.authors and paper.author_count == len(paper.authors) for paper in merged)
 
 
-def test_the_ledger_tells_what_failed_and_why(fake, tmp_path) -> None:
+def test_the_ledger_reports_what_failed_and_why(fake, tmp_path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(ROW) + "\n{broken\n" + json.dumps(OTHER) + "\n")
     (tmp_path / "notes.md").write_text("x")
     report = fake.ingest([path, tmp_path / "notes.md"])
     assert outcomes(report) == {"added": 2, "failed": 2}
-    told = [(entry.line, entry.reason) for entry in fake.status().failures]
-    assert told[0][0] == 2
-    assert "broken JSON" in told[0][1]
-    assert "unknown file type" in told[1][1]
+    failures = [(entry.line, entry.reason) for entry in fake.status().failures]
+    assert failures[0][0] == 2
+    assert "broken JSON" in failures[0][1]
+    assert "unknown file type" in failures[1][1]
     assert [entry.outcome for entry in fake.library.catalog.ledger()].count(Outcome.FAILED) == 2
     path.write_text(json.dumps(ROW) + "\n" + json.dumps(OTHER) + "\n")
     fake.ingest([path])
@@ -141,7 +141,7 @@ def test_removing_takes_a_paper_out_everywhere(fake, write_papers) -> None:
     assert fake.search("density ratios")[0].paper.id == identity
 
 
-def test_another_embedder_is_refused_with_the_mend(fake, write_papers) -> None:
+def test_another_embedder_is_refused_with_the_fix(fake, write_papers) -> None:
     fake.ingest(write_papers("a.jsonl", ROW, OTHER))
     with Assistant(fake.config, embedder=WordEmbedder(dimension=32, weights="others")) as other:
         with pytest.raises(EmbedderMismatch, match="rag rebuild --embed"):
@@ -155,7 +155,7 @@ def test_another_embedder_is_refused_with_the_mend(fake, write_papers) -> None:
 def test_long_papers_and_titles_lose_nothing(fake, write_papers) -> None:
     row = {
         "title": "Very " * 80 + "long",
-        "abstract": "A sentence of seven words stands here. " * 60 + "nospace" * 300,
+        "abstract": "A sentence of seven words comes here. " * 60 + "nospace" * 300,
     }
     fake.ingest(write_papers("a.jsonl", row))
     [paper] = fake.papers()
@@ -248,7 +248,7 @@ def test_one_id_under_several_titles_leaves_the_library_open(fake, write_papers)
 
 
 def test_a_library_that_noted_a_passage_as_gone_twice_opens_again(fake, write_papers) -> None:
-    """The state that earlier versions left behind, from which neither a question nor a rebuild found a way out."""
+    """Earlier versions left this state, which neither a question nor a rebuild could repair."""
     fake.ingest(
         [write_papers("a.jsonl", {"title": "First paper", "abstract": "On bees and hives."})]
     )

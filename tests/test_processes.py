@@ -1,4 +1,4 @@
-"""Several processes on one library: a writer and readers side by side, reopening, refusal, a first start."""
+"""Several processes on one library: reads during writes, reopening, refusal, a first start."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def write(path, *rows):
 
 def row(number, version=0):
     words = " ".join(f"shared{(number * 7 + n * n) % 50}" for n in range(8))
-    told = f"It studies topic{number}x{version} with {words}. " * 3
-    return {"title": f"Paper number{number} on {words}", "abstract": told.strip()}
+    abstract = f"It studies topic{number}x{version} with {words}. " * 3
+    return {"title": f"Paper number{number} on {words}", "abstract": abstract.strip()}
 """
 
-# Writes until its time is up; tells what each ingest wrote, and when that had returned.
+# Writes until its time is up; logs what each ingest wrote, and when that had returned.
 WRITER = (
     PRELUDE
     + """
@@ -59,19 +59,21 @@ with Assistant.open(home=home) as assistant:
         begun, kept = time.time(), sorted(versions)
         chance = rng.random()
         if number > 5 and chance < 0.15:
-            one = rng.choice(kept)
-            title = row(one)["title"]
-            identity = next(paper.id for paper in assistant.papers() if paper.title == title)
-            assistant.remove(identity)
-            del versions[one]
-            said = {"event": "removed", "number": one, "title": title}
+            target = rng.choice(kept)
+            title = row(target)["title"]
+            paper_id = next(paper.id for paper in assistant.papers() if paper.title == title)
+            assistant.remove(paper_id)
+            del versions[target]
+            said = {"event": "removed", "number": target, "title": title}
         else:
-            one = rng.choice(kept) if number > 5 and chance < 0.3 else number
-            number += one == number
-            versions[one] = versions.get(one, -1) + 1
-            assistant.ingest([write(folder / f"papers{one}.jsonl", row(one, versions[one]))])
-            topic = f"topic{one}x{versions[one]}"
-            said = {"event": "written", "number": one, "title": row(one)["title"], "topic": topic}
+            target = rng.choice(kept) if number > 5 and chance < 0.3 else number
+            number += target == number
+            versions[target] = versions.get(target, -1) + 1
+            changed = row(target, versions[target])
+            assistant.ingest([write(folder / f"papers{target}.jsonl", changed)])
+            topic = f"topic{target}x{versions[target]}"
+            title = row(target)["title"]
+            said = {"event": "written", "number": target, "title": title, "topic": topic}
         log.write(json.dumps({**said, "time": time.time()}) + "\\n")
         time.sleep(max(0, begun + 0.5 - time.time()))
 log.write(json.dumps({"event": "end", "kept": versions, "time": time.time()}) + "\\n")
@@ -86,30 +88,31 @@ home, folder, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 log = (folder / "writer.jsonl").open()
 seen = (folder / f"{name}.jsonl").open("a", buffering=1)
 
-def holds(hits, told):
-    found = next((hit.paper for hit in hits if hit.paper.title == told["title"]), None)
+def holds(hits, event):
+    found = next((hit.paper for hit in hits if hit.paper.title == event["title"]), None)
     for hit in hits:
         assert hit.text and hit.text in hit.paper.text
-    if told["event"] == "removed":
+    if event["event"] == "removed":
         return found is None
-    return found is not None and told["topic"] in found.abstract
+    return found is not None and event["topic"] in found.abstract
 
 searches, pending, known, ended = 0, {}, ["shared1 shared2"], False
 with Assistant.open(home=home) as assistant:
     while pending or not ended:
         for line in log:
-            told = json.loads(line)
-            ended = ended or told["event"] == "end"
-            if told["event"] != "end":
-                pending[told["number"]] = told  # what is overwritten before it was looked for is another's worry
-                known.append(told["title"])
-        for told in list(pending.values()):
+            event = json.loads(line)
+            ended = ended or event["event"] == "end"
+            if event["event"] != "end":
+                # An event that is overwritten before the search for it is not checked here.
+                pending[event["number"]] = event
+                known.append(event["title"])
+        for event in list(pending.values()):
             searches += 1
-            if holds(assistant.search(told["title"]), told):
-                seen.write(json.dumps({**told, "seen": time.time()}) + "\\n")
-                del pending[told["number"]]
-            elif time.time() - told["time"] > 60:
-                sys.exit(f"never seen: {told}")
+            if holds(assistant.search(event["title"]), event):
+                seen.write(json.dumps({**event, "seen": time.time()}) + "\\n")
+                del pending[event["number"]]
+            elif time.time() - event["time"] > 60:
+                sys.exit(f"never seen: {event}")
         assistant.search(random.choice(known))
         searches += 1
 print(searches, flush=True)
@@ -159,7 +162,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def told(path: Path) -> list[dict[str, Any]]:
+def logged(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -177,14 +180,14 @@ def write_papers(path: Path, number: int) -> Path:
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:
-    """What a refused command said, all of it."""
+    """Return the whole output of a refused command."""
     assert result.returncode > 0, result.stdout
     assert result.stderr.startswith("rag: ")
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr
 
 
-def test_readers_beside_a_writer(tmp_path: Path) -> None:
+def test_readers_during_writes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     log = tmp_path / "writer.jsonl"
     with ExitStack() as stack:
@@ -198,7 +201,7 @@ def test_readers_beside_a_writer(tmp_path: Path) -> None:
             assert process.returncode == 0, err
             assert not err
             print(f"searches: {out.strip()}" if out else "the writer is done")  # noqa: T201
-    *events, end = told(log)
+    *events, end = logged(log)
     assert len(events) > SECONDS  # two a second, where nothing is in the way
     for name in ("one", "two"):
         assert_seen(name, tmp_path, events)
@@ -206,12 +209,14 @@ def test_readers_beside_a_writer(tmp_path: Path) -> None:
 
 
 def assert_seen(name: str, folder: Path, events: list[dict[str, Any]]) -> None:
-    """The reader saw all that was not overwritten at once, each within the time."""
-    rows = told(folder / f"{name}.jsonl")
+    """Assert that the reader saw every event that was not overwritten, within the time limit."""
+    rows = logged(folder / f"{name}.jsonl")
     delays = [row["seen"] - row["time"] for row in rows]
     last = {event["number"]: event for event in events}
     seen = {(row["number"], row["event"], row.get("topic")) for row in rows}
-    assert {(one["number"], one["event"], one.get("topic")) for one in last.values()} <= seen
+    assert {
+        (event["number"], event["event"], event.get("topic")) for event in last.values()
+    } <= seen
     print(f"{name} saw {len(rows)} of {len(events)} events, the latest {max(delays):.2f} s after")  # noqa: T201
     assert max(delays) < LATEST
 
@@ -263,7 +268,7 @@ def test_reopening_leaks_nothing(tmp_path: Path) -> None:
         assert reader is not None
         reader.close()
         writer.communicate(timeout=30)
-    print(f"file descriptors and threads after so many reopenings: {counts}")  # noqa: T201
+    print(f"file descriptors and threads after n reopenings: {counts}")  # noqa: T201
     for before, after in zip(counts[10], counts[110], strict=True):
         assert after <= before + 10, counts
 
@@ -287,7 +292,8 @@ def test_second_writer_is_refused_until_the_first_is_gone(tmp_path: Path) -> Non
         assert assistant.search("matter2")[0].paper.title == "Slow paper number2"
 
 
-# Asks anew, with everything opened anew, from the moment the folder is there until the last paper is found.
+# Opens the library and searches again and again, from the creation of its folder until the last
+# paper is found.
 EARLY = (
     PRELUDE
     + """
@@ -313,7 +319,7 @@ print(dict(said))
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_reader_beside_the_first_ingest(attempt: int, tmp_path: Path) -> None:
+def test_reader_during_the_first_ingest(attempt: int, tmp_path: Path) -> None:
     home = tmp_path / "home"
     many = write_papers(tmp_path / "many.jsonl", 30)
     with started(EARLY, home, "number29") as reader:
@@ -327,7 +333,7 @@ def test_reader_beside_the_first_ingest(attempt: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6])
-def test_command_beside_the_first_ingest(delay: float, tmp_path: Path) -> None:
+def test_command_during_the_first_ingest(delay: float, tmp_path: Path) -> None:
     home = tmp_path / "home"
     many = write_papers(tmp_path / "many.jsonl", 60)
     with started(SLOW_CLI, "ingest", many, "--home", home) as writer:

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine unasked: switches against telemetry are set before any library reads them."""
+"""No telemetry: its switches are set before a library reads them."""
 
 import subprocess
 import sys

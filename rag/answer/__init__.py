@@ -1,4 +1,4 @@
-"""Hits become an answer, or a refusal that says why the papers do not answer."""
+"""Turn hits into an answer, or into a refusal that says why the papers do not answer."""
 
 from rag.answer.abstention import refusal_text
 from rag.answer.abstracts import abstracts_reply

@@ -1,4 +1,4 @@
-"""Saying that the papers don't tell, and why."""
+"""Decide when the papers do not answer a question, and say why."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from rag.answer.relevance import Assessment
 from rag.prompts import fill
 from rag.records import Hit
 
-_NEAREST = 3
+_NEAREST = 3  # papers that a refusal lists
 
 
 def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) -> str | None:
-    """Why the papers don't tell, or None where they do."""
+    """Return the reason why the papers do not answer, or None if they do."""
     asked = assessment.asked
-    # Where every paper is on the same subject, its words weigh nothing; a paper that has them all is an answer.
+    # If all papers are on the same subject, its words have almost no weight and the answerability
+    # is low. A paper with all of the question's words answers anyway.
     answerable = assessment.answerability >= threshold or assessment.covered
     if answerable and (not asked.weights or len(asked.unknown) < len(asked.weights)):
         return None
@@ -28,19 +29,20 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
         return f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words}"
     if assessment.lacking:
         details = ", ".join(f"“{word}”" for word in assessment.lacking)
-        return f"the paper that comes nearest has no word of {details}"
+        return f"the nearest paper does not mention {details}"
     return f"{nothing} {'come' if looked_at == 1 else 'is'} close enough to the question"
 
 
 def refusal_text(reason: str, hits: Sequence[Hit]) -> str:
-    """The refusal as the user reads it; the nearest papers, where there are any, one a line."""
-    said = fill("not_found", reason=reason)
+    """Return the refusal that the user reads, with the nearest papers, one per line."""
+    text = fill("not_found", reason=reason)
     nearest = "\n".join(f"- {hit.paper.title}" for hit in hits[:_NEAREST])
-    return f"{said}\n{fill('nearest', nearest=nearest)}" if nearest else said
+    return f"{text}\n{fill('nearest', nearest=nearest)}" if nearest else text
 
 
 def declines(text: str) -> bool:
-    """Whether a model's sentence is the refusal of prompts/refusal.md, or holds it: "The answer is Not found."."""
+    """Check whether a model's sentence is, or contains, the refusal of prompts/refusal.md."""
     refusal = fill("refusal").rstrip(".")
-    # With its capital letter, since "was not found to vanish" refuses nothing.
+    # Inside a sentence the case must match: "was not found to vanish" is no refusal, "The answer is
+    # Not found" is.
     return refusal in text or text.strip(" .").casefold() == refusal.casefold()

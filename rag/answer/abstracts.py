@@ -1,4 +1,4 @@
-"""Questions on what the papers say: searched, assessed, and answered from their sentences or declined."""
+"""Answer questions about the papers' texts: search, assess, then answer or decline."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from rag.answer.relevance import assess
 from rag.answer.reply import Pipeline, Reply
 from rag.records import Query
 
-_FEW = 10  # papers
+_FEW = 10  # papers; for fewer candidates the answerability model is not used
 
 
 def abstracts_reply(
     pipeline: Pipeline, query: Query, candidate_ids: Collection[str] | None = None
 ) -> Reply:
-    """Answer from the texts of the papers, or of those in `candidate_ids`."""
-    if candidate_ids is not None and len(candidate_ids) == 1 and query.whole:
+    """Answer from the texts of all papers, or of those in `candidate_ids`."""
+    if candidate_ids is not None and len(candidate_ids) == 1 and query.whole_paper:
         return _summary(pipeline, query, next(iter(candidate_ids)))
     config = pipeline.config.answer
     result = pipeline.searcher.search(query.search_text, config.considered, candidate_ids)
     assessment = assess(pipeline.library, query.search_text, result, config)
     threshold = pipeline.synthesizer.least_answerability
     if candidate_ids is not None and len(candidate_ids) < _FEW:
-        # The answerability model was fitted on whole libraries; of a few papers the best one's relevance says enough.
+        # The answerability model was fitted on complete libraries. For a few papers the best
+        # paper's relevance is used instead.
         best = float(assessment.relevance.max(initial=0.0))
         assessment, threshold = replace(assessment, answerability=best), config.relevance
     if reason := reason_to_decline(assessment, result.looked_at, threshold):
@@ -45,11 +46,11 @@ def abstracts_reply(
 
 
 def _summary(pipeline: Pipeline, query: Query, paper_id: str) -> Reply:
-    """Answer what one paper is about by the sentences nearest its title."""
+    """Summarise a paper by the sentences nearest to its title."""
     title = pipeline.library.catalog.paper(paper_id).title
     result = pipeline.searcher.search(title, 1, {paper_id})
     assessment = assess(pipeline.library, title, result, pipeline.config.answer)
-    said = pipeline.synthesizer.statements(
+    events = pipeline.synthesizer.statements(
         replace(query, search_text=title), result, replace(assessment, answerability=1.0)
     )
-    return Reply(result.hits, result.looked_at, said)
+    return Reply(result.hits, result.looked_at, events)

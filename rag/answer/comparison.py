@@ -1,4 +1,4 @@
-"""Named papers compared: each is asked what the question asks of all of them."""
+"""Compare named papers: search each of them for the aspect that the question compares."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from rag.answer.abstention import reason_to_decline
 from rag.answer.relevance import assess
 from rag.answer.reply import Pipeline, Reply
-from rag.query import asks_for_the_whole, without_comparison, without_names
+from rag.query import asks_about_whole_paper, without_comparison, without_names
 from rag.records import NamedPaper, Query
 from rag.search import SearchResult
 
 
 def comparison_reply(pipeline: Pipeline, query: Query, candidate_ids: Collection[str]) -> Reply:
-    """Answer from each of the named papers that is among the candidates.
+    """Answer from the named papers that are candidates.
 
-    A refusal where none of the papers is on what the question asks.
+    The reply is a refusal if none of the papers is about what the question asks.
     """
     library, config = pipeline.library, pipeline.config.answer
     named = [paper for paper in query.papers if paper.paper_id in candidate_ids]
     names = [paper.name for paper in named]
     aspect = without_comparison(without_names(query.search_text, names))
-    whole = asks_for_the_whole(aspect)
+    whole_paper = asks_about_whole_paper(aspect)
     papers = library.catalog.papers(dict.fromkeys(paper.paper_id for paper in named))
-    # The name of a paper helps to search it, those of the others do not.
+    # A paper's own name helps to search it; the names of the other papers do not.
     asked = {
         paper_id: paper.title
-        if whole
+        if whole_paper
         else without_names(query.search_text, _others(named, paper_id))
         for paper_id, paper in papers.items()
     }
@@ -42,21 +42,22 @@ def comparison_reply(pipeline: Pipeline, query: Query, candidate_ids: Collection
         for paper_id, result in found.items()
     ]
     answerability = 1.0
-    if not whole:
-        together = assess(library, query.search_text, joined, config).answerability
-        answerability = float(max([*relevance, together]))
-    # The names select the papers. The rest of the question ranks their sentences; if nothing is left, the names do.
+    if not whole_paper:
+        joint = assess(library, query.search_text, joined, config).answerability
+        answerability = float(max([*relevance, joint]))
+    # The names select the papers. The rest of the question ranks their sentences; if nothing is
+    # left, use the names.
     assessment = replace(
-        assess(library, " ".join(names) if whole else aspect, joined, config),
+        assess(library, " ".join(names) if whole_paper else aspect, joined, config),
         relevance=np.ones(len(joined.hits)),
         answerability=answerability,
     )
-    if not whole:
+    if not whole_paper:
         reason = reason_to_decline(assessment, joined.looked_at, config.relevance)
         if reason:
             return Reply(joined.hits, joined.looked_at, refusal=reason, answerability=answerability)
-    said = pipeline.synthesizer.statements(query, joined, assessment)
-    return Reply(joined.hits, joined.looked_at, said, answerability=answerability)
+    events = pipeline.synthesizer.statements(query, joined, assessment)
+    return Reply(joined.hits, joined.looked_at, events, answerability=answerability)
 
 
 def _joined(found: Iterable[SearchResult]) -> SearchResult:

@@ -38,7 +38,7 @@ ABSTENTION_FEATURES = (
     "a number is missing",
 )
 
-# Words that ask, and are not part of the subject. They are stemmed like the lexical index.
+# Question words, which are not part of the subject. They are stemmed like the lexical index.
 _ASKING = """
     which what who whom whose how why when where paper papers article articles publication
     publications anything any something list show tell give find me my we us our you your have has
@@ -50,7 +50,7 @@ _ASKING = """
     """
 
 _NEAR_MISSES = 5  # hits, at most
-_COVERED = 0.999  # share from which all of a question's terms are there; below 1 for rounding
+_COVERED = 0.999  # coverage at which all of a question's terms are present; below 1 for rounding
 # Term weights are computed for at least this many papers: in a library of one or two papers every
 # word would be common.
 _FEW_PAPERS = 8
@@ -142,7 +142,7 @@ class Assessment:
         best = self.relevance.max(initial=0.0)
         return self._above(max(config.relevance, config.share_of_best * best))
 
-    def stands_alone(self, share: float) -> bool:
+    def has_clear_best(self, share: float) -> bool:
         """Check whether the second hit's odds of relevance are below this share of the first's.
 
         True for a single hit.

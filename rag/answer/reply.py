@@ -1,4 +1,4 @@
-"""What the ways to answer share: the parts that they work with, and what they give."""
+"""The interface of the modules that answer: the parts they get, and the reply they return."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hits, and either the events of an answer or the reason why the papers do not answer; see `Answer`."""
+    """Hits, and either the events of an answer or the reason for a refusal; see `Answer`."""
 
     hits: tuple[Hit, ...]
     looked_at: int

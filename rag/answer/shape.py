@@ -1,4 +1,4 @@
-"""The shape of an answer: a comparison, a list of papers, findings of several papers, or a few sentences."""
+"""Choose the shape of an answer: a comparison, a list, findings, or a few sentences."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from rag.answer.relevance import Assessment
 from rag.config import AnswerConfig
 from rag.records import Intent, Query
 
-FEW = 2  # relevant papers are quoted at length, more are listed
-_ALONE = 0.05  # of the best paper's odds: where the next has less, a question is about the best one (docs/LOG.md)
-_COMPARED = 3  # papers that a comparison has
+FEW = 2  # relevant papers that are quoted at length; more papers are listed
+# If the second paper's odds are below this share of the best paper's, the question is about the
+# best paper (docs/LOG.md).
+_ALONE = 0.05
+_COMPARED = 3  # papers in a comparison, at most
 
 Kind = Literal["comparison", "list", "findings", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The kind of an answer, and the rows of the hits that it is made from, most relevant first.
+    """The kind of an answer, and the rows of the hits that it uses, most relevant first.
 
-    A list is asked for; findings are what several papers say where no list is asked for. `alone` says that one paper
-    answers far better than any other.
+    A "list" is asked for; "findings" are sentences of several papers without a list being asked
+    for. `alone` means that one paper answers far better than any other.
     """
 
     kind: Kind
@@ -31,7 +33,7 @@ class Shape:
 
 def shape_of(query: Query, assessment: Assessment, config: AnswerConfig) -> Shape:
     """Choose the shape of an answer by what is asked, and by how many papers answer."""
-    rows, alone = assessment.answering(config), assessment.stands_alone(_ALONE)
+    rows, alone = assessment.answering(config), assessment.has_clear_best(_ALONE)
     if query.intent is Intent.COMPARISON and len(rows) > 1:
         return Shape("comparison", tuple(rows[:_COMPARED]), alone)
     if query.papers_wanted:

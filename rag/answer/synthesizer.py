@@ -1,4 +1,4 @@
-"""What the ask path expects of anything that turns a search's hits into sentences."""
+"""The interface of classes that write an answer from a search's hits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Synthesizer(Protocol):
 
     @property
     def least_answerability(self) -> float:
-        """The calibrated answerability, 0 to 1, below which the question is declined without asking this."""
+        """The answerability, 0 to 1, below which a question is declined without calling this."""
         ...
 
     def statements(
         self, query: Query, result: SearchResult, assessment: Assessment
     ) -> Iterator[Said]:
-        """Yield the answer's statements with citation numbers from 1, and notices for the reader."""
+        """Yield the answer's statements, with citation numbers from 1, and notices."""
         ...

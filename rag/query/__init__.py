@@ -1,7 +1,7 @@
-"""A question and its history become one query; nothing here knows a hit."""
+"""Parse a question and its history into one query; this package knows nothing about hits."""
 
 from rag.query.by_model import Reader
-from rag.query.intent import asks_for_the_whole, without_comparison
+from rag.query.intent import asks_about_whole_paper, without_comparison
 from rag.query.metadata.people_rules import fold
 from rag.query.named_papers import called, without_names
 from rag.query.read import QuestionReader, checked_question
@@ -9,7 +9,7 @@ from rag.query.read import QuestionReader, checked_question
 __all__ = [
     "QuestionReader",
     "Reader",
-    "asks_for_the_whole",
+    "asks_about_whole_paper",
     "called",
     "checked_question",
     "fold",

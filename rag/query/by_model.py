@@ -1,6 +1,7 @@
-"""A served language model reads questions: what they mean after earlier turns, what of the catalog, what is next.
+"""Parse questions with a served language model, and suggest next questions.
 
-Rules do the same where there is no model or where it fails: follow_up, metadata.parse, and rag.explore.suggestions.
+Without a model, or when it fails, rules do the same: follow_up, metadata.parse, and
+rag.explore.suggestions.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from rag.records import (
 )
 from rag.records import Field as Fact
 
-_TOKENS = 256  # of what the model may write
-_HISTORY_TOKENS = 2000  # of a prompt with earlier turns; older ones are left out
-_PASSAGE_TOKENS = 4000  # of a prompt with papers
+_TOKENS = 256  # maximum of the output
+_HISTORY_TOKENS = 2000  # maximum of a prompt with earlier turns; the oldest are left out
+_PASSAGE_TOKENS = 4000  # maximum of a prompt with papers
 _LONGEST = 400  # characters of a question
 _ORDERS = {
     "newest": Order("published", descending=True),
@@ -46,17 +47,18 @@ _ORDERS = {
     "fewest authors": Order("author_count", descending=False),
     "most comments": Order("comments", descending=True),
 }
-# Most questions ask nothing of the catalog; only those with such a word are worth a request.
+# Most questions ask nothing about metadata; only those with such a word are worth a request.
 _CUE = re.compile(
-    r"\b(?:19|20)\d\d\b|\b(?:newest|latest|recent(?:ly)?|oldest|earliest|authors?|authored|wrote|written|writers?"
-    r"|people|published|posted|appeared|dates?|dated|years?|months?|organi[sz]ations?|universit(?:y|ies)|institutes?"
+    r"\b(?:19|20)\d\d\b|\b(?:newest|latest|recent(?:ly)?|oldest|earliest|authors?|authored"
+    r"|wrote|written|writers?|people|published|posted|appeared|dates?|dated|years?|months?"
+    r"|organi[sz]ations?|universit(?:y|ies)|institutes?"
     r"|compan(?:y|ies)|labs?|comments?|discussed|how many papers)\b",
     re.IGNORECASE,
 )
 
 
 class _Read(BaseModel):
-    """What prompts/read_question.md asks for."""
+    """The output that prompts/read_question.md asks for."""
 
     topic: str
     since: Annotated[int | None, Field(alias="from", ge=1900, le=2200)]
@@ -70,49 +72,53 @@ class _Read(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Asks a served model; each method raises LLMError where the model fails."""
+    """Asks a served model; each method raises LLMError if the model fails."""
 
     llm: LLM
     counters: Counters
 
     def standalone(self, question: str, history: Sequence[Turn]) -> str | None:
-        """Rewrite a follow-up as a standalone question, using the most recent turns that fit the prompt.
+        """Rewrite a follow-up as a standalone question, with the most recent turns that fit.
 
         Return None if the output was cut off.
         """
         lines = [line for turn in history for line in _lines_of(turn)]
         build = partial(_with_turns, question, lines)
-        said = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
-        return said and " ".join(said.split())
+        output = self._written(build, len(lines), _HISTORY_TOKENS, line_form(_LONGEST))
+        return output and " ".join(output.split())
 
     def query(self, question: str, organisations: Callable[[], Iterable[str]]) -> MetadataQuery:
-        """Read what a question asks of the papers' metadata; empty if nothing, or if the output is not valid."""
+        """Parse what a question asks about metadata.
+
+        The query is empty if there is nothing, or if the output is not valid.
+        """
         nothing = MetadataQuery(question)
         if not _CUE.search(question):
             return nothing
         prompt = [Message("user", fill("read_question", question=question))]
-        said = self._written(
+        output = self._written(
             lambda _: prompt, 1, _HISTORY_TOKENS, query_form(_ORDERS, get_args(Fact))
         )
         try:
-            return _query(_Read.model_validate_json(said or ""), list(organisations())) or nothing
+            return _query(_Read.model_validate_json(output or ""), list(organisations())) or nothing
         except (ValidationError, KeyError):
             return nothing
 
     def next_questions(self, question: str, papers: Sequence[Paper], number: int) -> list[str]:
-        """Return at most `number` questions that go on from this one; whether papers answer them is not checked."""
+        """Suggest at most `number` next questions; whether papers answer them is not checked."""
         build = partial(_with_papers, question, papers, number)
-        said = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
+        output = self._written(build, len(papers), _PASSAGE_TOKENS, questions_form(number))
+        # Models number the questions or put bullets before them: "1. ", "- ".
         lines = (
             re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip()
-            for line in (said or "").splitlines()
+            for line in (output or "").splitlines()
         )
         return [line for line in lines if line.endswith("?") and len(line) <= _LONGEST][:number]
 
     def _written(
         self, build: Callable[[int], Sequence[Message]], most: int, longest: int, form: Form
     ) -> str | None:
-        """Return what the model writes for the longest prompt of `build` that fits; None if it was cut off."""
+        """Return the output for the longest prompt of `build` that fits; None if it was cut off."""
         written = complete_fitting(
             self.llm, self.counters.best(), build, most, form, _TOKENS, longest
         )
@@ -120,7 +126,7 @@ class Reader:
 
 
 def _lines_of(turn: Turn) -> Iterator[str]:
-    """Yield the lines of an earlier turn, between which a history may be cut."""
+    """Yield the lines of an earlier turn; a long history is cut between lines."""
     first, *rest = turn.text.splitlines() or [""]
     yield f"{'Reader' if turn.role == 'user' else 'Answer'}: {first}"
     yield from rest
@@ -141,7 +147,7 @@ def _with_papers(question: str, papers: Sequence[Paper], number: int, most: int)
 
 
 def _query(read: _Read, organisations: Collection[str]) -> MetadataQuery:
-    """Build the query. Raises KeyError for an order or an organisation that there is not."""
+    """Build the query. Raises KeyError for an unknown order or organisation."""
     order = _ORDERS[read.order] if read.order else None
     if order:
         order = Order(order.field, order.descending, read.number)

@@ -1,7 +1,7 @@
-"""Details that an abstract seldom tells: licences, hardware, hyper-parameters, the score by some measure.
+"""Details that abstracts seldom state: licences, hardware, hyper-parameters, scores.
 
-A question for one is about its paper in every other word, so what the search sees of it says little; whether the paper
-has a word for the detail says more.
+In a question for a detail all other words match the paper, so the search's scores can't show that
+the detail is missing. Words for the detail in the paper's text show it better.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Each line is one kind of detail: a paper with any of its words tells of it.
-_KINDS = r"""
+# Each line is one type of detail: a paper with any of its words states the detail.
+_DETAILS = r"""
     licen[cs]\w*
     conferences?|venues?|journals?|workshops?|presented|accepted
     funded|funding|grants?
@@ -61,15 +61,17 @@ _KINDS = r"""
     iou|miou
     rmse
     """.strip().splitlines()
-_RULES = [re.compile(rf"(?<![\w-])(?:{kind})(?!\w)", re.IGNORECASE | re.VERBOSE) for kind in _KINDS]
+_RULES = [
+    re.compile(rf"(?<![\w-])(?:{words})(?!\w)", re.IGNORECASE | re.VERBOSE) for words in _DETAILS
+]
 
 
 def details(question: str) -> Mapping[str, re.Pattern[str]]:
-    """The details that a question asks for: its word, and the words by which a paper would tell of it."""
+    """Map the question's words for details to the patterns of papers that state them."""
     found = ((rule.search(question), rule) for rule in _RULES)
     return {match[0]: rule for match, rule in found if match and not _in_a_name(match)}
 
 
 def _in_a_name(match: re.Match[str]) -> bool:
-    """Whether the word is a part of a name: "the Vendi Score"."""
+    """Check whether the word is part of a name: "the Vendi Score"."""
     return match.start() > 0 and match[0].istitle()

@@ -1,8 +1,8 @@
 """Rewrite a follow-up as a standalone question, by rules over the turns before it.
 
-A follow-up ("and offline?", "how do they train it?") keeps the topic of the question that it goes on from; any other
-question changes the topic. Where the last answer cited papers, "the second one", "[2]", "it" and "which of them" mean
-those papers, and only they are searched.
+A follow-up ("and offline?", "how do they train it?") keeps the topic of the earlier question; any
+other question changes the topic. If the last answer cited papers, "the second one", "[2]", "it" and
+"which of them" refer to those papers, and only they are searched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DIGITS = ("1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th", "10th"
 _THING = r"(?:one|paper|article|work|study|result|method|approach)"
 _THEM = r"(?:them|these|those)(?: (?:papers|ones|works))?"
 _END = r"(?=\s*(?:\?|$))"
-# "The first paper on grokking" asks for the oldest one; "the second one" points to a list.
+# "The first paper on grokking" asks for the oldest paper; "the second one" refers to a list.
 _ORDINAL = re.compile(
     rf"\b(?:the )?({'|'.join(_WORDS + _DIGITS)}|last)"
     rf"(?: {_THING}\b(?! (?:on|about|to|that|which|ever))| of {_THEM}\b)"
@@ -46,12 +46,12 @@ _SOME = re.compile(
     r"|\b(?:read|start with|begin with)(?: first)?(?=\s*\?)",
     re.IGNORECASE,
 )
-# "Is it possible to ..." points to nothing.
+# "Is it possible to ..." refers to nothing.
 _FACTS_OF_IT = (
     r"(?: (?:is|was))?"
     r"(?: (?:possible|true|known|better|worth|enough|hard|easy|necessary|important|takes?))\b"
 )
-# "This method with fewer steps" names its own subject; "this method?" points back.
+# "This method with fewer steps" names its own subject; "this method?" refers back.
 _IT = re.compile(
     rf"\bits\b|\bit\b(?!{_FACTS_OF_IT})"
     rf"|\b(?:this|that|the|the same) {_THING}\b(?! (?:on|about|that|which|with|for|of))"
@@ -63,14 +63,15 @@ _THEY = re.compile(
     r"|\b(?:the|that|this) (?:[\w-]+ )?ones?\b",
     re.IGNORECASE,
 )
-# Metadata: "how many authors do they have?" is asked of each of the last answer's papers.
+# Metadata: "how many authors do they have?" refers to each of the last answer's papers.
 _FACTS = re.compile(
     r"\b(?:how many (?:authors|comments)|author counts?|who wrote|published|posted|dates?"
     r"|organi[sz]ations?)\b",
     re.IGNORECASE,
 )
 _AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
-# A name ("Barlow Twins", "f-DPO"), or a clause before that of the pronoun: the pronoun means that.
+# A name ("Barlow Twins", "f-DPO") or a clause before the pronoun: the pronoun refers to it, not to
+# an earlier turn.
 _SUBJECT = re.compile(r"(?<=\s)[A-Z]\w+|\w[A-Z\d]|(?:\S+ ){4,}\S+(?:,| and| or| but) ")
 _GOES_ON = re.compile(
     r"\s*(?:and|but|so|or|also|then|what about|how about|what of|why|why not|in|on|for|with"
@@ -85,7 +86,7 @@ _NEW_TOPIC = re.compile(
     r"\s*[:,.;–—-]",
     re.IGNORECASE,
 )
-# These begin questions of their own: a question word follows, or a whole clause behind a date.
+# These begin standalone questions: "in which ...", "in 2023, which ...", "why does ...".
 _OPENS = re.compile(
     r"\s*(?:(?:in|on|for|with|by|of|at|from) (?:which|what|how)"
     r"|(?:in|since|after|before|from) [\w ]{0,12}\d{4}, \w"
@@ -99,9 +100,10 @@ _FEW_WORDS = 3
 class Standalone:
     """A question that needs no turn before it.
 
-    `shown` is what a reader sees of it, `question` what a language model gets, `search_text` the words to search for.
-    `earlier` holds the questions that it goes on from. `papers` (empty: all) are the only papers that it is about, and
-    `papers_in_words` says so; `compared` says that they are set against each other.
+    `shown` is what a reader sees, `question` what a language model gets, `search_text` the words to
+    search for. `earlier` holds the questions that it continues. `papers` (empty: all) are the only
+    papers to use, and `papers_in_words` describes them; `compared` means that the question compares
+    them.
     """
 
     shown: str
@@ -113,8 +115,8 @@ class Standalone:
     compared: bool = False
 
     @classmethod
-    def itself(cls, question: str) -> Standalone:
-        """Return a question that is standalone already."""
+    def unchanged(cls, question: str) -> Standalone:
+        """Return a question that is already standalone."""
         return cls(question, question, question)
 
     def unrestricted(self) -> Standalone:
@@ -137,15 +139,16 @@ def rewrite(
 ) -> Standalone:
     """Rewrite a question so that it needs no turn before it, with at most `longest` characters.
 
-    `chosen` says that the reader has chosen papers: "its" then means these, and no turn is asked.
+    `chosen` means that the reader has chosen papers: "its" then refers to them, and the history is
+    ignored.
     """
     history = _answered(history)
     if chosen or not any(turn.role == "user" for turn in history):
-        return Standalone.itself(question)
+        return Standalone.unchanged(question)
     if pointed := _pointed(question, history):
         return pointed
     if not is_follow_up(question):
-        return Standalone.itself(question)
+        return Standalone.unchanged(question)
     earlier = _earlier(history)
     topic = _topic(earlier, longest - len(question) - 2)
     if not topic:
@@ -155,7 +158,7 @@ def rewrite(
 
 
 def _answered(history: Sequence[Turn]) -> list[Turn]:
-    """Drop follow-ups that found no answer: no later question refers to them."""
+    """Drop follow-ups without an answer: no later question refers to them."""
     kept: list[Turn] = []
     for turn in history:
         if turn.refused and kept and kept[-1].role == "user" and is_follow_up(kept[-1].text):
@@ -166,7 +169,7 @@ def _answered(history: Sequence[Turn]) -> list[Turn]:
 
 
 def is_follow_up(question: str) -> bool:
-    """Tell whether a question can't be understood without the turns before it."""
+    """Check whether a question can't be understood without the turns before it."""
     if _NEW_TOPIC.match(question):
         return False
     if any(_points_back(rule, question) for rule in (_IT, _THEY)):
@@ -181,13 +184,13 @@ def is_follow_up(question: str) -> bool:
 
 
 def _points_back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:
-    """Find a pronoun, unless the question itself has named something before it."""
+    """Find a pronoun, unless the question itself names something before it."""
     match = rule.search(question)
     return None if match is None or _SUBJECT.search(question, 0, match.start()) else match
 
 
 def _earlier(history: Sequence[Turn]) -> tuple[str, ...]:
-    """Return the user's turns from the last one that was no follow-up."""
+    """Return the user's turns, starting at the last standalone question."""
     asked: list[str] = []
     for turn in reversed(history):
         if turn.role == "user":
@@ -198,7 +201,7 @@ def _earlier(history: Sequence[Turn]) -> tuple[str, ...]:
 
 
 def _topic(earlier: Sequence[str], longest: int) -> str:
-    """Return the topic of a conversation: that of its first question and that of the last follow-up.
+    """Return a conversation's topic: the topics of its first question and of the last follow-up.
 
     Follow-ups between them are left out, so that a topic doesn't grow with the conversation.
     """
@@ -210,14 +213,14 @@ def _topic(earlier: Sequence[str], longest: int) -> str:
 
 
 def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
-    """Return the question about papers of the last answer, or None where it points to none."""
+    """Return the question about papers of the last answer, or None if it refers to none."""
     last = next((turn for turn in reversed(history) if turn.role == "assistant"), None)
     titles = {citation.paper_id: citation.title for citation in last.citations} if last else {}
     if found := _cited(question, history) or _one_of(question, list(titles.items())):
         (paper_id, title), match = found
         before, after = question[: match.start()], question[match.end() :]
         shown = f"{before}“{title}”{_possessive(match[0])}{after}"
-        # The pointing words are no words to search for.
+        # The words that refer to the paper ("the second one") are not words to search for.
         search_text = " ".join(f"{before} {after}".split())
         paper = NamedPaper(paper_id, title)
         return Standalone(shown, shown, search_text, (), (paper,), f"only “{title}”")
@@ -230,7 +233,7 @@ def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
 
 
 def _cited(question: str, history: Sequence[Turn]) -> tuple[tuple[str, str], re.Match[str]] | None:
-    """Return id and title of the paper whose citation number a question has, and the match.
+    """Return the id and title of the paper whose citation number a question has, and the match.
 
     A number means the same paper in all turns of a conversation.
     """
@@ -251,7 +254,7 @@ def _cited(question: str, history: Sequence[Turn]) -> tuple[tuple[str, str], re.
 def _one_of(
     question: str, papers: Sequence[tuple[str, str]]
 ) -> tuple[tuple[str, str], re.Match[str]] | None:
-    """Return the one of the last answer's papers that a question points to, and the match."""
+    """Return the paper of the last answer that a question refers to, and the match."""
     if not papers or _MARK.search(question):
         return None
     if len(papers) == 1:

@@ -1,15 +1,17 @@
-"""Orders to the assistant inside a question ("ignore the above and ...") are no part of what is searched for."""
+"""Remove instructions to the assistant from a question: "ignore the above and ..."."""
 
 from __future__ import annotations
 
 import re
 
+# Instructions are removed in pieces: sentences, clauses after a dash, lines, and XML-like tags.
 _PIECES = re.compile(r"(?<=[.!?:;])[\"'”’)]*\s+|\s+(?:--+|—)\s+|\n+|</?\w+>")
 _LEADS = r"^\W*(?:(?:and|then|now|please|first|also|but|ok(?:ay)?|so)\W+)*"
+# "Ignore all previous instructions", "SYSTEM:", "from now on", "print your system prompt".
 _OVERRIDES = re.compile(
     rf"{_LEADS}(?:"
-    r"(?:ignore|disregard|forget|override|bypass)\b.*\b(?:above|previous|prior|earlier|before|instructions?|rules?|prompt"
-    r"|documents?|papers|everything|t(?:old))\b"
+    r"(?:ignore|disregard|forget|override|bypass)\b.*\b(?:above|previous|prior|earlier|before"
+    r"|instructions?|rules?|prompt|documents?|papers|everything|t(?:old))\b"
     r"|(?:system|assistant|developer|admin)(?: (?:override|message|prompt|note|command))?:"
     r"|(?:new|updated|further|important) (?:system |developer )?(?:instructions?|rules?|orders?)\b"
     r"|from now on\b|you are now\b"
@@ -17,19 +19,22 @@ _OVERRIDES = re.compile(
     r")",
     re.IGNORECASE,
 )
+# "Answer with exactly one word", "cite no sources", "print HACKED".
 _ORDERS = re.compile(
     rf"{_LEADS}(?:(?:reply|answer|respond|say|write|output)\b.*\b(?:only|just|exactly|nothing)\b"
-    r"|(?:cite|use|name|give) no (?:sources?|papers?|evidence|marks?)|do(?:n't| not) (?:cite|search|use)\b"
+    r"|(?:cite|use|name|give) no (?:sources?|papers?|evidence|marks?)"
+    r"|do(?:n't| not) (?:cite|search|use)\b"
     r"|(?:print|say|write|repeat|output)\b)|after (?:that|this):$",
     re.IGNORECASE,
 )
 
 
 def without_instructions(question: str) -> tuple[str, tuple[str, ...]]:
-    """The question less the orders in it, and these.
+    """Return the question without the instructions in it, and the instructions.
 
-    A question without an override ("ignore the above", "SYSTEM:") stays as it is, and so does one of nothing else.
-    "Answer with one word" alone is a wish for the answer's form; beside an override it is part of that.
+    A question without an override ("ignore the above", "SYSTEM:") stays as it is, and so does a
+    question that is nothing but instructions. "Answer with one word" alone asks for the answer's
+    form; together with an override it is removed too.
     """
     pieces = [piece for part in _PIECES.split(question) if (piece := part.strip(" \t-—"))]
     if not any(_OVERRIDES.match(piece) for piece in pieces):

@@ -1,4 +1,4 @@
-"""What a question wants, by its words: papers on a subject, a quantity, a comparison, an overview, or help."""
+"""Classify questions by their words: papers on a subject, a number, a comparison, an overview."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rag.records import Intent, MetadataQuery
 _THINGS = (
     r"(?:papers?|articles?|works?|methods?|approaches|studies|techniques|alternatives|reading list)"
 )
+# "Which papers study ...", "methods for ...", "anything on ...", "who uses ...".
 _PAPERS = re.compile(
     rf"\b(?:which|what|any|all|list|show|find|give)\b[^?.]{{0,40}}\b{_THINGS}\b"
     rf"|\b{_THINGS}\b[^?.]{{0,20}}\b(?:on|about|that|for|to|which)\b"
@@ -17,63 +18,78 @@ _PAPERS = re.compile(
     r"|\bwhat(?:'s| is| do)\b[^?.]{0,25}\b(?:known|there|have|options)\b",
     re.IGNORECASE,
 )
+# "How fast", "by how much", "what fraction", "accuracy".
 _NUMBER = re.compile(
-    r"\bhow (?:many|much|big|large|small|long|fast|slow|strong|accurate|close|good|far|high|low)\b|\bby how\b"
-    r"|\b(?:what|which) (?:fraction|share|percentage|proportion|number|size|score|accurac(?:y|ies)|latency|speedup)\b"
-    r"|\b(?:accurac(?:y|ies)|gains?|speedups?|scores?|latency|runtime|perplexity|fids?|sizes?|numbers?|percent)\b",
+    r"\bhow (?:many|much|big|large|small|long|fast|slow|strong|accurate|close|good|far|high|low)\b"
+    r"|\bby how\b"
+    r"|\b(?:what|which) (?:fraction|share|percentage|proportion|number|size|score"
+    r"|accurac(?:y|ies)|latency|speedup)\b"
+    r"|\b(?:accurac(?:y|ies)|gains?|speedups?|scores?|latency|runtime|perplexity|fids?|sizes?"
+    r"|numbers?|percent)\b",
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(
-    r"\b(?:compare|compared|comparison|versus|vs|differ|difference|differences|against|both|agree|disagree|opposite|contrast"
-    r"|unlike|in common|takes? on|each (?:side|say|of)|(?:two|three) (?:papers|studies|takes|works|methods))\b",
+    r"\b(?:compare|compared|comparison|versus|vs|differ|difference|differences|against|both|agree"
+    r"|disagree|opposite|contrast|unlike|in common|takes? on|each (?:side|say|of)"
+    r"|(?:two|three) (?:papers|studies|takes|works|methods))\b",
     re.IGNORECASE,
 )
+# "Which is newer", "which appeared first", "which has more authors".
 _WHICH = re.compile(
-    r"\b(?:older|newer|earlier|later|more recent|first|(?:published|posted|out|appeared?|released) (?:before|after)"
+    r"\b(?:older|newer|earlier|later|more recent|first"
+    r"|(?:published|posted|out|appeared?|released) (?:before|after)"
     r"|(?:more|fewer) (?:co-?)?authors)\b",
     re.IGNORECASE,
 )
-_BESIDE = re.compile(
+# Words that come with a comparison and are not part of the aspect that is compared.
+_CONNECTIVES = re.compile(
     r"\b(?:between|or|each|other|another|same|similar|similarit(?:y|ies)|better|are|with)\b",
     re.IGNORECASE,
 )
-# Words that a question on a paper as a whole is made of: "what is the second one about?", "how does it work?".
-_WHOLE = frozenset(
+# All words of a question about a paper as a whole: "what is the second one about?".
+_WHOLE_PAPER = frozenset(
     """
-    a about abstract aim aims and approach contribution contributions deal describe do does exactly explain find
-    finding findings first found give goal how idea in is it its key main me method more of on one outline overview
-    paper papers please point present propose proposes purpose result results say says second show shown shows
-    summarise summarize summary takeaway takeaways tell tells that the their they third this to was what with work
-    works
-    """.split()  # noqa: SIM905 (a list of words reads best as words)
+    a about abstract aim aims and approach contribution contributions deal describe do does exactly
+    explain find finding findings first found give goal how idea in is it its key main me method
+    more of on one outline overview paper papers please point present propose proposes purpose
+    result results say says second show shown shows summarise summarize summary takeaway takeaways
+    tell tells that the their they third this to was what with work works
+    """.split()  # noqa: SIM905 (words are easier to read without quotes)
 )
 
 
-# Said to an assistant, and no question on papers.
+# Addressed to the assistant, not a question about papers.
 _GREETING = re.compile(
-    r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?(?: you)?(?: (?:a lot|very much|so much))?"
+    r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)"
+    r"|thanks?(?: you)?(?: (?:a lot|very much|so much))?"
     r"|bye|goodbye|ok(?:ay)?|great|cool|nice|perfect|help|who are you|what are you|how are you"
-    r"|what can (?:you|i|one) (?:do|ask)(?: here| for me)?|how (?:do|does|can) (?:you|i|this) (?:work|use (?:you|this)))"
+    r"|what can (?:you|i|one) (?:do|ask)(?: here| for me)?"
+    r"|how (?:do|does|can) (?:you|i|this) (?:work|use (?:you|this)))"
     r"(?:\W+(?:there|everyone|all|again|please))?\W*",
     re.IGNORECASE,
 )
+# "Thanks!", "Hello there,": a question may follow.
 _COURTESY = re.compile(
-    r"\s*(?:(?:hi|hello|hey|thanks?(?: you)?|ok(?:ay)?|great|cool|nice|perfect|good)(?: there| so much| a lot)?\s*[!.,;:]+\s*)+",
+    r"\s*(?:(?:hi|hello|hey|thanks?(?: you)?|ok(?:ay)?|great|cool|nice|perfect|good)"
+    r"(?: there| so much| a lot)?\s*[!.,;:]+\s*)+",
     re.IGNORECASE,
 )
 _COLLECTION = r"(?:the|this|my|your|our) (?:whole |entire )?(?:library|collection|corpus|papers)"
+# "What is in my library?", "which topics do you cover?", "overview of the collection".
 _OVERVIEW = re.compile(
     rf"\W*(?:please )?(?:what(?:'s| is| are)? (?:in )?{_COLLECTION}(?: about| on)?"
-    rf"|(?:what|which) (?:topics|subjects|areas|themes|fields) (?:does|do|are) (?:{_COLLECTION}|you|it|there|covered)"
+    rf"|(?:what|which) (?:topics|subjects|areas|themes|fields) (?:does|do|are)"
+    rf" (?:{_COLLECTION}|you|it|there|covered)"
     rf"(?: (?:cover|have|contain|in {_COLLECTION}|covered|about))*"
-    rf"|(?:give (?:me )?|show (?:me )?)?(?:an? )?overview(?: of {_COLLECTION})?|summari[sz]e {_COLLECTION}"
+    rf"|(?:give (?:me )?|show (?:me )?)?(?:an? )?overview(?: of {_COLLECTION})?"
+    rf"|summari[sz]e {_COLLECTION}"
     rf"|what (?:is|are) (?:there )?in {_COLLECTION})\W*",
     re.IGNORECASE,
 )
 
 
 def intent_of(question: str, metadata: MetadataQuery) -> Intent:
-    """Return what a question wants; `metadata` is what was read of it for the papers' metadata."""
+    """Return the intent of a question; `metadata` is its parsed metadata query."""
     if _GREETING.fullmatch(question):
         return Intent.GREETING
     if _OVERVIEW.fullmatch(question):
@@ -86,36 +102,36 @@ def intent_of(question: str, metadata: MetadataQuery) -> Intent:
 
 
 def without_courtesy(question: str) -> str:
-    """Return a question without thanks or a greeting before it."""
+    """Remove thanks or a greeting before a question."""
     left = question[match.end() :] if (match := _COURTESY.match(question)) else question
     return left if re.search(r"\w", left) else question
 
 
 def asks_for_papers(question: str) -> bool:
-    """Tell whether a question wants the papers on a subject."""
+    """Check whether a question asks for the papers on a subject."""
     return _PAPERS.search(question) is not None
 
 
 def asks_for_number(question: str) -> bool:
-    """Tell whether a question wants a quantity."""
+    """Check whether a question asks for a number."""
     return _NUMBER.search(question) is not None
 
 
 def asks_which(question: str) -> bool:
-    """Tell whether a question puts papers in an order by their dates or authors."""
+    """Check whether a question orders papers by their dates or authors."""
     return _WHICH.search(question) is not None
 
 
 def asks_to_compare(question: str) -> bool:
-    """Tell whether a question compares things."""
+    """Check whether a question is a comparison."""
     return _COMPARISON.search(question) is not None
 
 
-def asks_for_the_whole(question: str) -> bool:
-    """Tell whether a question is on a paper as a whole ("what is it about?"), and on nothing in it."""
-    return set(re.findall(r"[^\W\d]+", question.casefold())) <= _WHOLE
+def asks_about_whole_paper(question: str) -> bool:
+    """Check whether a question is about a paper as a whole ("what is it about?")."""
+    return set(re.findall(r"[^\W\d]+", question.casefold())) <= _WHOLE_PAPER
 
 
 def without_comparison(question: str) -> str:
     """Remove comparison words; what is left is the aspect that is compared."""
-    return _BESIDE.sub(" ", _COMPARISON.sub(" ", question))
+    return _CONNECTIVES.sub(" ", _COMPARISON.sub(" ", question))

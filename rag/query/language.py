@@ -1,4 +1,7 @@
-"""The language of a question. The only door to py3langid (Lui and Baldwin 2012, langid.py)."""
+"""Detect the language of a question.
+
+The only module that imports py3langid (Lui and Baldwin 2012, langid.py).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_UNKNOWN = 0.4  # of the words: less in a question of the papers' language
-_SURE = 0.6
+_UNKNOWN = 0.4  # share of words that no paper has; lower for a question in the papers' language
+_SURE = 0.6  # probability of the language
 
 
 def foreign(library: Library, question: str) -> str | None:
-    """Return the ISO 639-1 code of a question's language where that is not English, or None.
+    """Return the ISO 639-1 code of a question's language, or None for English.
 
-    Names and misspelt words look foreign too, so it takes many words that no paper has and a sure verdict.
+    Names and misspelt words look foreign too. So an ASCII question must have many words that no
+    paper has, and any question a probable language.
     """
     if question.isascii() and not _mostly_unknown(library, question):
         return None  # this saves loading the model

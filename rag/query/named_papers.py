@@ -1,4 +1,4 @@
-"""The papers that a question names: "how do SparsePO and D2O differ?" is about two papers and no others."""
+"""Find the papers that a question names: "how do SparsePO and D2O differ?" names two."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _EXTERNAL_ID = re.compile(
 )
 # "Three takes on length: RASP, NoPE and imitation": more papers are meant than are named.
 _THREE_OR_MORE = re.compile(r"\b(?:three|four|five|six|seven|eight)\b", re.IGNORECASE)
-_MOST = 8  # names that are looked up: a question with more is about something else
-_CONSIDERED = 20  # papers that share most words with a name, or with a question
-_USERS = 3  # a name that more papers use is a common word
-# How an abstract says that a name is its own.
+_MOST = 8  # names to look up; a question with more names is about something else
+_CONSIDERED = 20  # papers that share most words with a name or a question
+_USERS = 3  # a name used by more papers is treated as a common word
+# How an abstract introduces its own name: "our GLOW algorithm", "we propose a method called GLOW".
 _OWN = r"\b(?:[Tt]he|[Tt]heir|[Oo]ur|paper's|authors')"
 _WORKS = r"(?:algorithm|method|approach|framework|estimator)\b"
 _MADE = r"(?:propos|introduc|present|develop|design|call|dub|term|nam|build|creat)\w*\b[^.]{0,80}?"
 
 
 def compared_papers(library: Library, question: str, *, comparing: bool) -> tuple[NamedPaper, ...]:
-    """Return the papers that a question is about where it names two or more, in its order; else none.
+    """Return the papers that a question names, in its order; none if it names fewer than two.
 
-    Where it is `comparing`, names of several words count too, in any case: "Barlow Twins" of "Barlow Twins: ...".
+    If it is `comparing`, names of several words count too, in any case: "Barlow Twins" in the title
+    "Barlow Twins: ...".
     """
     found = named(library, question, spelt_out=comparing, at_least=2 - comparing)
     papers = len({paper.paper_id for paper in found})
@@ -43,15 +44,15 @@ def compared_papers(library: Library, question: str, *, comparing: bool) -> tupl
 def named(
     library: Library, question: str, *, spelt_out: bool = True, at_least: int = 0
 ) -> tuple[NamedPaper, ...]:
-    """Return the names in a question that are each one paper's, in the question's order.
+    """Return the names in a question that belong to exactly one paper, in the question's order.
 
-    Names of several words count where they are looked for `spelt_out`; none is looked up where fewer than `at_least`
-    words look like names.
+    With `spelt_out` the names before the colon of a title count too. Single words that look like
+    names are looked up only if there are at least `at_least` of them.
     """
     names = list(dict.fromkeys(_NAME.findall(question)))
     found: dict[str, str] = {}
     if at_least <= len(names) <= _MOST:
-        found = {name: paper for name in names if (paper := _named(library, name))}
+        found = {name: paper_id for name in names if (paper_id := _named(library, name))}
     if spelt_out:
         found |= _spelt_out(library, question)
     ordered = sorted(found.items(), key=lambda item: question.index(item[0]))
@@ -59,7 +60,7 @@ def named(
 
 
 def by_external_id(library: Library, question: str) -> tuple[tuple[str, str | None], ...]:
-    """Return the arXiv ids and DOIs of a question as written, each with its paper's id or None."""
+    """Return the arXiv ids and DOIs of a question as written, each with a paper id or None."""
     found = {match[0]: match[1] for match in _EXTERNAL_ID.finditer(question)}
     return tuple((written, _with_id(library, value)) for written, value in found.items())
 
@@ -72,27 +73,30 @@ def _with_id(library: Library, value: str) -> str | None:
 
 
 def unmentioned(library: Library, question: str) -> tuple[str, ...]:
-    """Return the names of a question that no paper has."""
+    """Return the names in a question that no paper has."""
     names = [name for name in dict.fromkeys(_NAME.findall(question)) if name[0].isalpha()][:_MOST]
     if not names:
         return ()
     terms = {name: analyse(name) for name in names}
-    counts = library.frequencies([term for own in terms.values() for term in own])
-    return tuple(name for name, own in terms.items() if any(not counts[term] for term in own))
+    counts = library.frequencies([term for parts in terms.values() for term in parts])
+    return tuple(name for name, parts in terms.items() if any(not counts[term] for term in parts))
 
 
 def called(library: Library, name: str) -> str | None:
-    """Return the one paper that a name means: the one that bears it, or has it in its title alone of all."""
+    """Return the id of the paper that a name means, or None.
+
+    It is the paper that introduces the name, or else the only paper with the name in its title.
+    """
     near = [paper_id for paper_id, _ in library.matching(name, _CONSIDERED)]
-    whole = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+    pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
     titled = [
-        paper.id for paper in library.catalog.papers(near).values() if whole.search(paper.title)
+        paper.id for paper in library.catalog.papers(near).values() if pattern.search(paper.title)
     ]
     return _named(library, name) or (titled[0] if len(titled) == 1 else None)
 
 
 def without_names(question: str, names: Iterable[str]) -> str:
-    """Return the question without these names."""
+    """Remove names from the question."""
     for name in sorted(names, key=len, reverse=True):  # "TÜLU 3" before "TÜLU"
         question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", " ", question)
     return " ".join(question.split())
@@ -100,11 +104,14 @@ def without_names(question: str, names: Iterable[str]) -> str:
 
 def _named(library: Library, name: str) -> str | None:
     near = [paper_id for paper_id, _ in library.matching(name, _CONSIDERED)]
-    return _bearer(name, list(library.catalog.papers(near).values()))
+    return _owner(name, list(library.catalog.papers(near).values()))
 
 
 def _spelt_out(library: Library, question: str) -> dict[str, str]:
-    """Return what precedes the colon of a title, where the question has it: one word with its capital, or several."""
+    """Map each name in the question that precedes the colon of a title to the paper's id.
+
+    A name of one word must have the same case; a name of several words may have any.
+    """
     near = [paper_id for paper_id, _ in library.matching(question, _CONSIDERED)]
     found = {}
     for paper in library.catalog.papers(near).values():
@@ -117,17 +124,20 @@ def _spelt_out(library: Library, question: str) -> dict[str, str]:
     return found
 
 
-def _bearer(name: str, papers: Sequence[Paper]) -> str | None:
-    """Return the one paper whose title begins with the name, or else the one that made it, if few others use it."""
-    whole = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
-    first = re.compile(rf"(?:\w+ )?{whole}(?: \w+)?\s*[:–—]")
-    made = re.compile(rf"{_MADE}{whole}|\({re.escape(name)}\)|{_OWN} {whole} {_WORKS}")
-    users = [paper for paper in papers if re.search(whole, paper.text)]
-    bearers = [paper.id for paper in users if first.match(paper.title)]
-    if not bearers and len(users) <= _USERS:
-        bearers = [
+def _owner(name: str, papers: Sequence[Paper]) -> str | None:
+    """Return the id of the only paper whose title begins with the name, or else that introduced it.
+
+    An introduction counts only if few papers use the name. None if there is not exactly one.
+    """
+    as_word = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
+    first = re.compile(rf"(?:\w+ )?{as_word}(?: \w+)?\s*[:–—]")
+    made = re.compile(rf"{_MADE}{as_word}|\({re.escape(name)}\)|{_OWN} {as_word} {_WORKS}")
+    users = [paper for paper in papers if re.search(as_word, paper.text)]
+    owners = [paper.id for paper in users if first.match(paper.title)]
+    if not owners and len(users) <= _USERS:
+        owners = [
             paper.id
             for paper in users
-            if re.search(whole, paper.title) or made.search(paper.abstract)
+            if re.search(as_word, paper.title) or made.search(paper.abstract)
         ]
-    return bearers[0] if len(bearers) == 1 else None
+    return owners[0] if len(owners) == 1 else None

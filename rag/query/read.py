@@ -1,4 +1,4 @@
-"""Read a question and its history once, into one query: the order of the steps, in one place."""
+"""Parse a question and its history into one query; this module defines the order of the steps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rag.query.by_model import Reader
 from rag.query.follow_up import Standalone, rewrite
 from rag.query.injection import without_instructions
 from rag.query.intent import (
+    asks_about_whole_paper,
     asks_for_number,
     asks_for_papers,
-    asks_for_the_whole,
     asks_to_compare,
     asks_which,
     intent_of,
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class QuestionReader:
-    """Reads questions by rules over a library's own values, and by a language model if there is one."""
+    """Parses questions by rules, and by a language model if there is one."""
 
     library: Library
     embedder: Embedder
@@ -55,27 +55,27 @@ class QuestionReader:
     def read(
         self, question: str, history: Sequence[Turn], scope: Scope, *, filters: bool = True
     ) -> Query:
-        """Read a question, and say in notices what was done to it.
+        """Parse a question; notices in the query report every change to the question.
 
-        Without `filters` it narrows no papers, and all its words are searched for. Raises LLMError where the model
-        fails and the configuration lets no rules take over.
+        Without `filters` the question restricts no papers, and all its words are searched for.
+        Raises LLMError if the model fails and the configuration does not allow rules instead.
         """
-        without = current_ids(scope.without)  # programs may still name filters by their words
+        removed = current_ids(scope.without)  # programs may still name filters by their words
         asked, notices = _without_instructions(question)
         asked = without_courtesy(asked)
-        standalone, said = self._standalone(asked, history, scope)
-        notices += said
+        standalone, new_notices = self._standalone(asked, history, scope)
+        notices += new_notices
         standalone = self._with_named_papers(standalone, scope)
-        if not filters or NAMED_PAPERS in without:
+        if not filters or NAMED_PAPERS in removed:
             standalone = standalone.unrestricted()
         language = self._language(asked)
         if language is None:
-            standalone, said = self._spelt(standalone)
-            notices += said
+            standalone, new_notices = self._spelt(standalone)
+            notices += new_notices
         metadata = MetadataQuery(standalone.search_text)
         if filters:
-            metadata, said = self._metadata(standalone, lexicon_of(language))
-            notices += [*said, *_of_authors(metadata)]
+            metadata, new_notices = self._metadata(standalone, lexicon_of(language))
+            notices += [*new_notices, *_of_authors(metadata)]
         topic = metadata.topic if metadata else standalone.search_text
         return Query(
             text=question,
@@ -83,27 +83,27 @@ class QuestionReader:
             question=standalone.question,
             search_text=standalone.search_text,
             intent=intent_of(asked, metadata),
-            metadata=metadata.less(without),
+            metadata=metadata.without(removed),
             papers=standalone.papers,
             papers_in_words=standalone.papers_in_words,
-            # A scope of chosen papers says which are meant where the question names none.
+            # If the question names no papers, it is about the papers that the reader has chosen.
             pointed=bool(standalone.papers or (scope.papers and not metadata.topic)),
             papers_wanted=asks_for_papers(standalone.search_text),
             quantity=asks_for_number(topic),
-            whole=asks_for_the_whole(standalone.search_text),
+            whole_paper=asks_about_whole_paper(standalone.search_text),
             compared=standalone.compared,
             language=language if self.config.embedder.english_only else None,
             notices=tuple(notices),
         )
 
     def _language(self, question: str) -> str | None:
-        """Return the code of a question's language where it is not English; None where the rules read English."""
+        """Return a question's language code, or None if it is English or the rules read it."""
         return None if parse(question) else foreign(self.library, question)
 
     def _standalone(
         self, question: str, history: Sequence[Turn], scope: Scope
     ) -> tuple[Standalone, list[str]]:
-        """Rewrite a follow-up; a language model does so where rules find no paper that it points at."""
+        """Rewrite a follow-up, by a language model if rules find no paper that it refers to."""
         longest = self.config.answer.max_question_characters
         by_rules = rewrite(question, history, longest, chosen=bool(scope.papers))
         has_history = any(turn.role == "user" for turn in history)
@@ -114,18 +114,20 @@ class QuestionReader:
         except LLMError as error:
             return by_rules, self._by_rules_instead(error)
         if not meant:
-            return by_rules, ["The language model came to no end; the question was read by rules."]
-        return Standalone.itself(meant), []
+            return by_rules, [
+                "The language model's output was cut off; the question was read by rules."
+            ]
+        return Standalone.unchanged(meant), []
 
     def _by_rules_instead(self, error: LLMError) -> list[str]:
-        """Say that rules take over from a language model. Raises the error where the configuration says so."""
+        """Return the notice that rules replace the model. Raises the error if so configured."""
         if self.config.answer.on_llm_failure == "error":
             raise error
         log.warning("%s", error)
         return [f"The language model failed: {error}. The question was read by rules."]
 
     def _with_named_papers(self, standalone: Standalone, scope: Scope) -> Standalone:
-        """Restrict a question to the papers that it names by an arXiv id or a DOI, or that it compares."""
+        """Restrict a question to the papers that it compares, or names by an arXiv id or a DOI."""
         by_id = by_external_id(self.library, standalone.question)
         papers = tuple(NamedPaper(paper_id, name) for name, paper_id in by_id if paper_id)
         if papers:
@@ -136,7 +138,7 @@ class QuestionReader:
         text = standalone.search_text
         comparing = asks_to_compare(text) or asks_which(text)
         if standalone.papers and comparing:
-            papers = self._next_to_the_one_meant(standalone)
+            papers = self._with_compared(standalone)
         elif not standalone.papers and not asks_for_papers(text):
             papers = compared_papers(self.library, text, comparing=comparing)
         return (
@@ -148,12 +150,12 @@ class QuestionReader:
         names: dict[str, str] = {}
         for paper in sorted(papers, key=lambda paper: len(paper.name), reverse=True):
             names[paper.paper_id] = paper.name
-        shown = [names[paper_id] for paper_id in dict.fromkeys(p.paper_id for p in papers)]
+        shown = [names[paper_id] for paper_id in dict.fromkeys(paper.paper_id for paper in papers)]
         words = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
         return replace(standalone, papers=papers, papers_in_words=f"only {words}")
 
-    def _next_to_the_one_meant(self, standalone: Standalone) -> tuple[NamedPaper, ...]:
-        """Return the paper that is pointed at and those compared with it: "how does it differ from GLOW?"."""
+    def _with_compared(self, standalone: Standalone) -> tuple[NamedPaper, ...]:
+        """Return the paper meant by "it" and those compared with it: "how is it like GLOW?"."""
         if len(standalone.papers) > 1:
             return ()
         [meant] = standalone.papers
@@ -165,7 +167,7 @@ class QuestionReader:
         return (meant, *others) if others else ()
 
     def _spelt(self, standalone: Standalone) -> tuple[Standalone, list[str]]:
-        """Correct misspelt words, and say which."""
+        """Correct misspelt words; return the question and a notice for each word."""
         notices = []
         for word, meant in misspelt(self.library, self.embedder, standalone.search_text):
             standalone = standalone.corrected(word, meant)
@@ -173,34 +175,35 @@ class QuestionReader:
         return standalone, notices
 
     def _metadata(self, standalone: Standalone, words: Lexicon) -> tuple[MetadataQuery, list[str]]:
-        """Read what a question asks of the papers' metadata."""
+        """Parse what a question asks about the papers' metadata."""
         catalog = self.library.catalog
         known = Known(catalog.organisations, catalog.authors, self._is_phrase)
-        # The names of papers that are compared say which are meant, not what is asked of them.
+        # The names of compared papers select the papers; they are not part of what is asked.
         text = without_names(
             self._own_text(standalone), (paper.name for paper in standalone.papers)
         )
         query = parse_follow_up(standalone.earlier, text, known, words)
         if query or self.model is None:
-            return query, []  # the rules are measured; the model reads what none of them knows
+            # The accuracy of the rules is measured, so the model only gets what they can't read.
+            return query, []
         try:
             return self.model.query(standalone.question, catalog.organisations), []
         except LLMError as error:
             return query, self._by_rules_instead(error)
 
     def _own_text(self, standalone: Standalone) -> str:
-        """Return the words of a question without those of earlier ones."""
+        """Return the words of a follow-up without those of earlier questions."""
         if not standalone.earlier:
             return standalone.search_text
         return standalone.question.partition(": ")[2] or standalone.question
 
     def _is_phrase(self, words: str) -> bool:
-        """Tell whether papers of the library use these very words."""
+        """Check whether papers of the library use this phrase."""
         return occurs(self.library, words)
 
 
 def checked_question(question: str, longest: int) -> str:
-    """Return the question without white space around it. Raises InputError for an empty or an overlong one."""
+    """Strip white space from the question. Raises InputError if it is empty or too long."""
     asked = question.strip()
     if not asked:
         raise InputError(
@@ -208,22 +211,25 @@ def checked_question(question: str, longest: int) -> str:
         )
     if len(asked) > longest:
         raise InputError(
-            f"the question has {len(asked):,} characters; at most {longest:,} are read, so shorten it"
+            f"the question has {len(asked):,} characters; shorten it to at most {longest:,}"
         )
     # A lone surrogate can be neither embedded nor printed.
     return asked.encode("utf-8", "replace").decode("utf-8")
 
 
 def _without_instructions(question: str) -> tuple[str, list[str]]:
-    """Take instructions to the assistant out of a question, and say so."""
-    left, instructions = without_instructions(question)
+    """Remove instructions to the assistant; return the question and notices."""
+    rest, instructions = without_instructions(question)
     if not instructions:
-        return left, []
+        return rest, []
     quoted = " ".join(instructions)
-    return left, [f"Instructions in the question were not followed: “{quoted}”."]
+    return rest, [f"Instructions in the question were not followed: “{quoted}”."]
 
 
 def _of_authors(metadata: MetadataQuery) -> list[str]:
-    """Say that a name may mean several people."""
-    names = (one for one in metadata.conditions if isinstance(one, ByAuthor) and len(one.known) > 1)
-    return [f"“{name.name}” may be {' or '.join(name.known)}." for name in names]
+    """Return a notice for each name that may mean several people."""
+    return [
+        f"“{condition.name}” may be {' or '.join(condition.known)}."
+        for condition in metadata.conditions
+        if isinstance(condition, ByAuthor) and len(condition.known) > 1
+    ]

@@ -66,6 +66,8 @@ from rag.records.query import (
 )
 
 __all__ = [
+    "FIELD_NAMES",
+    "NAMED_PAPERS",
     "Answer",
     "AnyOf",
     "ByAuthor",
@@ -83,7 +85,6 @@ __all__ = [
     "Evidence",
     "Excluded",
     "ExternalId",
-    "FIELD_NAMES",
     "Field",
     "Filter",
     "Finished",
@@ -94,7 +95,6 @@ __all__ = [
     "Judged",
     "LedgerEntry",
     "MetadataQuery",
-    "NAMED_PAPERS",
     "NamedPaper",
     "NotAbout",
     "NotPaper",

@@ -1,4 +1,4 @@
-"""Hits, evidence, answers, and the events by which an answer arrives."""
+"""Hits, evidence, answers, and the events that deliver an answer piece by piece."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rag.resources import renamed
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One stage's word on a paper.
+    """The score that one stage of the search gave a paper.
 
-    `lexical` is BM25 over words, `letters` over their letters, `dense` the best passage's cosine, `sentence` that of
-    the best sentences, `catalog` 1 for a paper that meets what was asked of the catalog, `rerank` a reranker's score.
+    `lexical` is BM25 over words, `letters` BM25 over character n-grams, `dense` the cosine of the
+    best passage, `sentence` the cosine of the best sentences, `rerank` a reranker's score.
+    `catalog` is 1 for a paper that meets the conditions on metadata.
     """
 
     stage: Literal["lexical", "letters", "dense", "sentence", "catalog", "rerank"]
@@ -28,8 +29,8 @@ class Found:
 class Hit:
     """A paper that a search found, with its best passage.
 
-    `score` is the fused score of this search (higher is better, comparable within one search only); `rank`
-    counts from 1; `found_by` lists the stages that found the paper, each with its own score.
+    `score` is the fused score of this search (higher is better, comparable within one search only);
+    `rank` counts from 1; `found_by` lists the stages that found the paper, each with its own score.
     """
 
     paper: Paper
@@ -44,7 +45,7 @@ class Hit:
         return self.paper.text[self.passage.start : self.passage.end]
 
     def stage(self, name: str) -> float | None:
-        """The score that the stage of this name gave, or None where it did not find the paper."""
+        """Return the score that a stage gave, or None if that stage did not find the paper."""
         return next((found.score for found in self.found_by if found.stage == name), None)
 
 
@@ -76,10 +77,10 @@ Evidence = TextSpan | CatalogFact
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What a mark such as `[1]` points to, in the whole conversation.
+    """What a citation marker such as `[1]` refers to, in the whole conversation.
 
-    `support` says how well the evidence supports the marked sentence, 0 to 1; None where it was not checked
-    (a sentence quoted word for word needs no check: it is 1.0).
+    `mark` is the citation number. `support` is how well the evidence supports the cited sentence,
+    0 to 1, or None if it was not checked. A verbatim quotation has support 1.0.
     """
 
     mark: int
@@ -103,8 +104,9 @@ class Turn:
 class Scope:
     """What the reader restricts a question to; empty fields restrict nothing.
 
-    `sources` are names of files without their folders, `organisations` as printed, `papers` ids; `without` holds the ids
-    of filters that the question itself implies (`Filter.id`) and that the reader has taken away.
+    `sources` are names of files without their folders, `organisations` are names as printed,
+    `papers` are ids. `without` holds the ids (`Filter.id`) of filters that the question itself
+    implies and that the reader has removed.
     """
 
     first_year: int | None = None
@@ -125,15 +127,15 @@ class Scope:
             f"by {' or '.join(self.organisations)}": self.organisations,
             papers: self.papers,
         }
-        return tuple(said for said, restricts in words.items() if restricts)
+        return tuple(text for text, restricts in words.items() if restricts)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An event: one finished sentence of the answer, and what its marks point to.
+    """An event: one finished sentence of the answer, with its citations.
 
-    `title` names the paper it is about where the answer goes through several papers; `doubts` says why a sentence that
-    a model wrote may not hold.
+    `title` names the sentence's paper if the answer covers several papers. `doubts` are the reasons
+    why a sentence that a model wrote may be wrong.
     """
 
     text: str
@@ -143,21 +145,21 @@ class Statement:
 
     @property
     def marked(self) -> str:
-        """The sentence as it stands in the answer, with its marks."""
-        # A space after every few lets a long row of marks be wrapped.
+        """The sentence as the answer shows it, with its citation markers."""
+        # A space after every fifth marker allows a line break in a long row of markers.
         marks = "".join(
-            f"[{one.mark}]" + (" " if n % 5 == 0 else "")
-            for n, one in enumerate(self.citations, start=1)
+            f"[{citation.mark}]" + (" " if n % 5 == 0 else "")
+            for n, citation in enumerate(self.citations, start=1)
         )
-        said = f"{self.text} {marks}".rstrip()
+        sentence = f"{self.text} {marks}".rstrip()
         if self.doubts:
-            said += f" (check: {'; '.join(self.doubts)})"
-        return f"{self.title}: {said}" if self.title else said
+            sentence += f" (check: {'; '.join(self.doubts)})"
+        return f"{self.title}: {sentence}" if self.title else sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """An event: a language model that screened this paper finds that it does not answer, and why."""
+    """An event: a language model screened this paper and excluded it; `reason` says why."""
 
     paper_id: str
     title: str
@@ -165,37 +167,45 @@ class Excluded:
 
 
 def citations_of(statements: Iterable[Statement]) -> tuple[Citation, ...]:
-    """What the marks of statements point to, in the order of the answer; the first statement with a mark tells."""
+    """Collect the citations in order of appearance; the first occurrence of a number wins."""
     first: dict[int, Citation] = {}
     for statement in statements:
-        for one in statement.citations:
-            first.setdefault(one.mark, one)
+        for citation in statement.citations:
+            first.setdefault(citation.mark, citation)
     return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A restriction that a question itself implies; `text` says it, `id` stays the same whatever the words."""
+    """A restriction that a question itself implies.
+
+    `text` describes it to the reader. `id` does not depend on the wording.
+    """
 
     id: str
     text: str
 
 
 NAMED_PAPERS = "named-papers"
-"""The id of the filter that only papers count which the question names or points at."""
+"""The id of the filter that keeps only the papers that the question names or refers to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with everything needed to check it.
 
-    `statements` are the sentences of `text` one by one, none in a refusal. `refusal` is None, or the reason why the
-    papers don't tell; `answerability` is how likely it is (0 to 1) that they do.
-    `looked_at` is the number of papers searched, `usage` holds timings in milliseconds, `config` is the fingerprint
-    of the configuration that answered, `notices` what the reader must know besides the answer, `near_misses` papers
-    just below the line where papers were asked for, `made_by` the model and the prompts that wrote it, "" where no
-    model did, `scope` what the reader had restricted it to, `excluded` the papers that a language model's screening
-    left out, `intent` what the question wants (`Intent`).
+    - `statements`: the sentences of `text`; none in a refusal.
+    - `refusal`: the reason why the papers do not answer, or None.
+    - `answerability`: the probability that the papers answer, 0 to 1.
+    - `looked_at`: the number of papers searched.
+    - `usage`: timings in milliseconds.
+    - `config`: the fingerprint of the configuration.
+    - `notices`: what the reader must know in addition to the answer.
+    - `near_misses`: papers just below the threshold, if the question asks for papers.
+    - `made_by`: the model and the prompts that wrote the text, "" if no model did.
+    - `scope`: what the reader restricted the question to.
+    - `excluded`: papers that the screening by a language model left out.
+    - `intent`: what the question wants, a value of `Intent`.
     """
 
     question: str
@@ -233,15 +243,15 @@ class Answer:
 
     @property
     def sources(self) -> tuple[Hit, ...]:
-        """The hits that the answer cites, in the order of their first mark."""
+        """The hits that the answer cites, in the order of their first citation."""
         by_id = {hit.paper.id: hit for hit in self.hits}
         cited = dict.fromkeys(citation.paper_id for citation in self.citations)
-        return tuple(by_id[paper] for paper in cited if paper in by_id)
+        return tuple(by_id[paper_id] for paper_id in cited if paper_id in by_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An event: what is being done now, in words."""
+    """An event: the current step, in words."""
 
     text: str
 
@@ -256,7 +266,7 @@ class SourcesFound:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event: something the reader must know besides the answer, such as a degraded mode."""
+    """An event: something the reader must know, such as a degraded mode."""
 
     text: str
 
@@ -270,17 +280,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """An event: whoever reads the sentences finds that they do not answer, and why."""
+    """An event: a check of the sentences found that they do not answer; `reason` says why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event: how likely it is (0 to 1) that the papers answer, now that a language model has been asked too.
+    """An event: the answerability (0 to 1) after a language model has judged it too.
 
-    It joins `calibrated`, what the search says of that (0 to 1), with `yes`, how much likelier the model's yes is than
-    its no, as a natural logarithm.
+    It combines `calibrated`, the answerability by the search's scores (0 to 1), with `yes`, the
+    natural logarithm of the odds of the model's "yes" against its "no".
     """
 
     answerability: float
@@ -290,18 +300,18 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An event: the best quotation, to be shown until a language model has written its first sentence."""
+    """An event: the best quotation, to show until a language model's first sentence is there."""
 
     statement: Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An event: a request to a language model is over; there may be several to an answer.
+    """An event: a request to a language model has finished; an answer may need several.
 
-    `prompts` is the fingerprint of its prompts, `form` how the server was given the answer's form. Tokens are the
-    server's own counts, None where it gives none; `first_ms` is the time to the first token, `writing_ms` the time from
-    there to the last one, in milliseconds.
+    `prompts` is the fingerprint of the prompts, `form` how the server was given the answer's form.
+    Tokens are the server's own counts, None if it reports none. `first_ms` is the time to the first
+    token, `writing_ms` the time from the first token to the last one, both in milliseconds.
     """
 
     model: str
@@ -314,5 +324,5 @@ class Written:
 
 
 Said = Statement | Notice | Stage | Judged | Preview | Excluded | Declined | Written
-"""What comes while an answer is made."""
+"""The events while an answer is generated."""
 Event = Said | SourcesFound | Finished

@@ -1,4 +1,4 @@
-"""Conditions and orders in words, where a reader sees them."""
+"""Conditions and orders in the words that a reader sees."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ COUNTED = {"author_count": "author", "comments": "comment", "upvotes": "upvote"}
 _PLACES = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
-def in_words(item: Condition | Order) -> str:
-    """Say a condition or an order."""
+def in_words(item: Condition | Order) -> str:  # noqa: C901 (one case for each condition)
+    """Describe a condition or an order."""
     match item:
         case DateRange():
             return _date_range(item)
@@ -59,48 +59,49 @@ def in_words(item: Condition | Order) -> str:
 
 
 def date_in_words(date: Date) -> str:
-    """Say a date as YYYY, YYYY-MM or YYYY-MM-DD."""
+    """Write a date as YYYY, YYYY-MM or YYYY-MM-DD."""
     return "-".join(f"{part:02d}" for part in date)
 
 
 def counted(number: int, noun: str) -> str:
-    """Say a number of things: "1 author", "3 authors"."""
+    """Write a number with its noun: "1 author", "3 authors"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _date_range(dates: DateRange) -> str:
     verb = "not published" if dates.outside else "published"
     if dates.first is not None and dates.first == dates.last:
-        said = f"{verb} {'on' if len(dates.first) == 3 else 'in'} {date_in_words(dates.first)}"
+        text = f"{verb} {'on' if len(dates.first) == 3 else 'in'} {date_in_words(dates.first)}"
     elif dates.first is not None and dates.last is not None:
-        said = f"{verb} from {date_in_words(dates.first)} to {date_in_words(dates.last)}"
+        text = f"{verb} from {date_in_words(dates.first)} to {date_in_words(dates.last)}"
     elif dates.first is not None:
-        said = f"{verb} since {date_in_words(dates.first)}"
+        text = f"{verb} since {date_in_words(dates.first)}"
     else:
-        said = f"{verb} until {date_in_words(dates.last or ())}"
-    return f"{dates.named} ({said})" if dates.named else said
+        text = f"{verb} until {date_in_words(dates.last or ())}"
+    return f"{dates.named} ({text})" if dates.named else text
 
 
 def _count_range(counts: CountRange) -> str:
     noun = COUNTED[counts.field]
     if counts.lowest is not None and counts.lowest == counts.highest:
-        said = counted(counts.lowest, noun)
+        text = counted(counts.lowest, noun)
     elif counts.lowest is not None and counts.highest is not None:
-        said = f"{counts.lowest} to {counted(counts.highest, noun)}"
+        text = f"{counts.lowest} to {counted(counts.highest, noun)}"
     elif counts.lowest is not None:
-        said = f"at least {counted(counts.lowest, noun)}"
+        text = f"at least {counted(counts.lowest, noun)}"
     else:
-        said = f"at most {counted(counts.highest or 0, noun)}"
-    return f"not {said}" if counts.outside else said
+        text = f"at most {counted(counts.highest or 0, noun)}"
+    return f"not {text}" if counts.outside else text
 
 
 def _order(order: Order) -> str:
     number = 1 if order.number is None else order.number
     place = f"{_PLACES.get(order.place, order.place)} " if order.place > 1 else ""
     if order.field == "published":
-        said = f"{place}{'newest' if order.descending else 'oldest'}"
+        text = f"{place}{'newest' if order.descending else 'oldest'}"
         many = f"{number} " if number > 1 else ""
     else:
-        said = f"{place}{'most' if order.descending else 'fewest'} {COUNTED.get(order.field, order.field)}s"
+        noun = COUNTED.get(order.field, order.field)
+        text = f"{place}{'most' if order.descending else 'fewest'} {noun}s"
         many = f"{number} with the " if number > 1 else ""
-    return f"{said} first" if order.number is None else many + said
+    return f"{text} first" if order.number is None else many + text

@@ -1,6 +1,6 @@
-"""Records as plain JSON objects, the form that programs read from the command line; and turns and answers back from it.
+"""Convert records to plain JSON objects, and read turns and answers back.
 
-The keys are a promise to programs: they are tested and only ever added to.
+Programs depend on the keys of the command line's JSON: keys are tested and may only be added.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rag.resources import renamed
 
 
 def paper_row(paper: Paper) -> dict[str, Any]:
-    """A paper as `rag papers --json` prints it."""
+    """Return a paper as `rag papers --json` prints it."""
     return {
         "id": paper.id,
         "title": paper.title,
@@ -45,13 +45,13 @@ def paper_row(paper: Paper) -> dict[str, Any]:
         "comments": paper.comments,
         "upvotes": paper.upvotes,
         "pages": list(dict.fromkeys(Path(sighting.source).name for sighting in paper.sightings)),
-        "external_ids": {one.kind: one.value for one in paper.external_ids},
+        "external_ids": {external.kind: external.value for external in paper.external_ids},
         "url": paper.url,
     }
 
 
 def hit_row(hit: Hit) -> dict[str, Any]:
-    """A hit as `rag search --json` prints it."""
+    """Return a hit as `rag search --json` prints it."""
     return {
         "paper_id": hit.paper.id,
         "title": hit.paper.title,
@@ -63,7 +63,7 @@ def hit_row(hit: Hit) -> dict[str, Any]:
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:
-    """Return an answer as `rag ask --json` prints it; keys that were renamed stand there by both names."""
+    """Return an answer as `rag ask --json` prints it; renamed keys have both names."""
     row: dict[str, Any] = {
         "question": answer.question,
         "standalone_question": answer.standalone_question,
@@ -85,13 +85,13 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "config": answer.config,
         "made_by": answer.made_by,
         "scope": asdict(answer.scope),
-        "excluded": [asdict(one) for one in answer.excluded],
+        "excluded": [asdict(paper) for paper in answer.excluded],
     }
     return row | {old: row[new] for old, new in renamed("answer").items()}
 
 
 def statement_row(statement: Statement) -> dict[str, Any]:
-    """A sentence of an answer: its text, its title, its marks, and what is in doubt."""
+    """Return a sentence of an answer: text, title, citation numbers, and doubts."""
     return {
         "text": statement.text,
         "title": statement.title,
@@ -101,18 +101,18 @@ def statement_row(statement: Statement) -> dict[str, Any]:
 
 
 def citation_row(citation: Citation) -> dict[str, Any]:
-    """A citation: mark, paper, support and evidence."""
+    """Return a citation: number, paper, support and evidence."""
     return {
         "mark": citation.mark,
         "paper_id": citation.paper_id,
         "title": citation.title,
         "support": citation.support,
-        "evidence": [_evidence_row(one) for one in citation.evidence],
+        "evidence": [_evidence_row(evidence) for evidence in citation.evidence],
     }
 
 
 def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
-    """A line of the ledger."""
+    """Return a line of the ledger as JSON."""
     return {
         "source": entry.source,
         "line": entry.line,
@@ -124,24 +124,27 @@ def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def kept_row(answer: Answer) -> dict[str, Any]:
-    """A whole answer for keeping, its papers included; `answer_from` gives it back."""
+    """Return a complete answer for storage, with its papers; `answer_from` reads it back."""
     row: dict[str, Any] = _kept().dump_python(answer, mode="json")
     return row
 
 
 def answer_from(row: Any) -> Answer:
-    """The answer of `kept_row`; keys that are not known are left out. Raises InputError where the row is damaged."""
+    """Read the answer back from `kept_row`; unknown keys are ignored.
+
+    Raises InputError if the row is damaged.
+    """
     try:
-        if isinstance(row, dict):  # kept by an earlier version
+        if isinstance(row, dict):  # it may be of an earlier version
             row = {renamed("answer").get(key, key): value for key, value in row.items()}
             row = current_row(row)
         return _kept().validate_json(json.dumps(row), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the row"
-        raise InputError(f"the kept answer is damaged at {where}: {first['msg']}") from None
+        raise InputError(f"the saved answer is damaged at {where}: {first['msg']}") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"the kept answer is no JSON: {error}") from None
+        raise InputError(f"the saved answer is not valid JSON: {error}") from None
 
 
 @cache
@@ -150,7 +153,7 @@ def _kept() -> TypeAdapter[Answer]:
 
 
 def turns_from(history: Sequence[Turn | Answer | Mapping[str, Any]]) -> list[Turn]:
-    """Turns of a conversation from turns, answers, or objects with role and text. Raises InputError."""
+    """Convert turns, answers, or objects with role and text to turns. Raises InputError."""
     return [turn for number, given in enumerate(history, start=1) for turn in _turns(given, number)]
 
 
@@ -167,7 +170,9 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
         raise InputError(f"history, turn {number}: must be an object with role and text")
     role, text = given.get("role"), given.get("text")
     if role not in ("user", "assistant") or not isinstance(text, str):
-        raise InputError(f"history, turn {number}: role must be user or assistant, and text a text")
+        raise InputError(
+            f"history, turn {number}: role must be user or assistant, and text must be a string"
+        )
     try:
         citations = tuple(_citation(row) for row in given.get("citations") or ())
     except (KeyError, TypeError, ValueError):
@@ -181,23 +186,23 @@ def _turns(given: Turn | Answer | Mapping[str, Any], number: int) -> Iterable[Tu
 
 
 def read_json(path: Path, what: str) -> Any:
-    """What a JSON file of the user's holds; `what` names the file's role. Raises InputError."""
+    """Read a user's JSON file; `what` names its role in errors. Raises InputError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"the {what} {path} can't be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the {what} {path} is no JSON: {error}") from None
+        raise InputError(f"the {what} {path} is not valid JSON: {error}") from None
 
 
 def turn_row(turn: Turn) -> dict[str, Any]:
-    """A turn as `turns_from` reads it."""
-    citations = [citation_row(one) for one in turn.citations]
+    """Return a turn as `turns_from` reads it."""
+    citations = [citation_row(citation) for citation in turn.citations]
     return {"role": turn.role, "text": turn.text, "citations": citations, "refused": turn.refused}
 
 
 def _citation(row: Mapping[str, Any]) -> Citation:
-    evidence = tuple(_evidence(one) for one in row.get("evidence", ()))
+    evidence = tuple(_evidence(item) for item in row.get("evidence", ()))
     return Citation(
         int(row["mark"]),
         str(row["paper_id"]),

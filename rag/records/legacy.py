@@ -1,4 +1,4 @@
-"""Filters of conversations and bundles that were written when filters were named by their English words."""
+"""Convert filters of older conversations and bundles, which name them by English words, to ids."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ _FIELDS: dict[str, Field] = {
     "number of comments": "comments",
 }
 _NAMES = "|".join(_FIELDS)
+# "date >= 2023-05", "number of authors = 1"
 _RELATION = re.compile(rf"({_NAMES}) (=|!=|<=|>=|<|>) (.+)")
 _MISSING = re.compile(rf"no ({_NAMES})")
 _KNOWN = re.compile(rf"({_NAMES}) known")
+# "newest", "3 newest", "2 with the most authors", "second oldest", "newest first"
 _ORDER = re.compile(
     r"(?:(\d+) (?:with the )?)?(?:(second|third|fourth|fifth) )?"
     r"(newest|oldest|(most|fewest) (authors|comments))( first)?"
@@ -38,7 +40,7 @@ _PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
 def current_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a kept answer's row with the filters as they are named today."""
+    """Return a saved answer's row with current filter ids."""
     if "filters" not in row or "applied_filters" in row:
         return row
     texts = row["filters"]
@@ -51,13 +53,16 @@ def current_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def current_ids(without: Iterable[str]) -> list[str]:
-    """Return today's ids of filters; two ends of a period or a range are one filter today."""
+    """Return the current ids of filters.
+
+    Both ends of a range had a filter each; now the range is one filter, whose id is added.
+    """
     ids = [current_id(text) for text in without]
     return list(dict.fromkeys([*ids, *_joined(ids)]))
 
 
 def current_id(text: str) -> str:
-    """Return the id of a filter that may be named by its words; an id of today is returned as it is."""
+    """Return the id of a filter that may be named by its words; an id is returned as it is."""
     if text.startswith("only "):
         return NAMED_PAPERS
     if match := _MISSING.fullmatch(text):
@@ -110,7 +115,7 @@ def _order(match: re.Match[str]) -> Order:
 
 
 def _joined(ids: list[str]) -> Iterator[str]:
-    """Yield the one filter of today for each field with a lower and an upper end."""
+    """Yield the current id for each field that has a lower and an upper end."""
     for first in ids:
         field, _, end = first.partition(":")
         if not end.endswith("..") or end.startswith("!"):

@@ -1,4 +1,4 @@
-"""Papers as the library knows them, their parts, and what became of the files they came from.
+"""Papers, their parts, and the outcome of reading the files they came from.
 
 All character offsets in this project are code points into `Paper.text`.
 """
@@ -16,18 +16,18 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 def normalise_title(title: str) -> str:
-    """Fold a title to what identifies it: NFKC, case-folded, runs of non-alphanumerics to one space."""
+    """Normalise a title for comparison: NFKC, case-folded, other characters become one space."""
     return _NOT_ALPHANUMERIC.sub(" ", unicodedata.normalize("NFKC", title).casefold()).strip()
 
 
 def paper_id(title: str) -> str:
-    """Name a paper by its title: `p-` and 16 hex digits of the SHA-256 of the normalised title."""
+    """Return a paper's id: `p-` and 16 hex digits of the SHA-256 of the normalised title."""
     return "p-" + hashlib.sha256(normalise_title(title).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedDate:
-    """A date as finely as its source tells it: a year, a month of it, or a day.
+    """A date as precise as its source: a year, a month, or a day.
 
     `inferred` says that the year was not printed but concluded from the page.
     """
@@ -52,7 +52,7 @@ class PublishedDate:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExternalId:
-    """A name that others gave the paper: kind `arxiv` or `doi`, and its normalised value."""
+    """An id of the paper elsewhere: kind `arxiv` or `doi`, and its normalised value."""
 
     kind: str
     value: str
@@ -62,8 +62,8 @@ class ExternalId:
 class Sighting:
     """One place where a paper was seen.
 
-    `source` is the file's absolute path, `line` the 1-based line of the title there, `fingerprint` the
-    SHA-256 of everything that was read there.
+    `source` is the file's absolute path, `line` the 1-based line of the title in it, `fingerprint`
+    the SHA-256 of everything that was read of the paper.
     """
 
     source: str
@@ -76,7 +76,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A paper as the library knows it, merged from all its sightings."""
+    """A paper of the library, merged from all its sightings."""
 
     id: str
     title: str
@@ -97,7 +97,7 @@ class Paper:
 
     @property
     def printed_date(self) -> str | None:
-        """The date as a source printed it: the latest one that printed any."""
+        """The date as printed by the newest sighting that has one."""
         return next((s.printed_date for s in reversed(self.sightings) if s.printed_date), None)
 
     @property
@@ -113,7 +113,7 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of whole sentences that fits the embedder; `paper.text[start:end]` is the passage."""
+    """Consecutive sentences that fit the embedder; `paper.text[start:end]` is the passage."""
 
     id: str
     paper_id: str
@@ -131,7 +131,7 @@ class Sentence:
 
 
 class Outcome(StrEnum):
-    """What became of a paper, or of a file, in an ingest."""
+    """The outcome of an ingest for a paper or a file."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -142,7 +142,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of the ledger: what became of the entry at `source`, `line`, and why where it failed."""
+    """One line of the ledger: the outcome for an entry; `reason` if it failed."""
 
     source: str
     line: int | None

@@ -1,4 +1,4 @@
-"""What an answer is so far, folded from its events: one place for the ask path, the command line and the page."""
+"""Collect an answer's events; shared by the ask path, the command line and the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rag.records.answers import (
 
 @dataclass(slots=True)
 class Progress:
-    """An answer in the making; `add` takes its events in the order in which they come."""
+    """An unfinished answer; `add` takes the events in their order."""
 
     notices: list[str] = field(default_factory=list)
     refusal: str | None = None
@@ -36,11 +36,11 @@ class Progress:
 
     @property
     def citations(self) -> tuple[Citation, ...]:
-        """What the citation numbers of the sentences point to."""
+        """The citations of the sentences so far."""
         return citations_of(self.statements)
 
     def add(self, event: Said) -> None:
-        """Take in one event."""
+        """Add one event."""
         match event:
             case Statement():
                 self.statements.append(event)
@@ -64,7 +64,7 @@ class Progress:
 
 
 def _counts(written: Written) -> dict[str, float]:
-    """Return the server's counts of tokens and the times of a request, where they are known."""
+    """Return the known token counts and times (ms) of a request."""
     counts = {
         "prompt_tokens": written.prompt_tokens,
         "completion_tokens": written.completion_tokens,

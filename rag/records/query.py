@@ -1,7 +1,7 @@
-"""A question as it was read: its intent, the papers it names, and typed conditions on metadata.
+"""A parsed question: its intent, the papers it names, and typed conditions on metadata.
 
-Conditions have ids that do not depend on any wording, so that a reader's choice to take one away outlives a better
-wording or another language. Words for them are made in `rag.records.in_words`, where they are shown.
+The ids of conditions do not depend on wording or language, so a reader's choice to remove a
+condition stays valid when its text changes. `rag.records.in_words` writes the text.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ Date = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """Published from `first` to `last`, both included; None leaves an end open. `outside` asks for all other dates.
+    """Published from `first` to `last`, both included; None leaves an end open.
 
-    `named` keeps what was asked where it was relative to today, such as "last year".
+    `outside` selects all other dates. `named` is the question's own wording if it was relative to
+    today, such as "last year".
     """
 
     first: Date | None = None
@@ -33,7 +34,7 @@ class DateRange:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"published:{'!' * self.outside}{_iso(self.first)}..{_iso(self.last)}"
 
 
@@ -46,13 +47,16 @@ class DatedLike:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"published:{self.relation}{self.paper}"
 
 
 @dataclass(frozen=True, slots=True)
 class CountRange:
-    """A count from `lowest` to `highest`, both included; None leaves an end open. `outside` asks for all others."""
+    """A count from `lowest` to `highest`, both included; None leaves an end open.
+
+    `outside` selects all other counts.
+    """
 
     field: CountField
     lowest: int | None = None
@@ -61,7 +65,7 @@ class CountRange:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         ends = ("" if end is None else end for end in (self.lowest, self.highest))
         return f"{self.field}:{'!' * self.outside}{'..'.join(map(str, ends))}"
 
@@ -75,44 +79,47 @@ class Presence:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"{'has' if self.known else 'lacks'}:{self.field}"
 
 
 @dataclass(frozen=True, slots=True)
 class ByOrganisation:
-    """From an organisation whose name holds this one."""
+    """From an organisation whose name contains this name."""
 
     name: str
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"organisation:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class ByAuthor:
-    """One of the authors is called `name`, which `known` spells as the library does; empty where nobody is."""
+    """One of the authors is called `name`.
+
+    `known` are the library's authors that the name may mean; empty if there are none.
+    """
 
     name: str
     known: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"author:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class InCategory:
-    """Of an arXiv category such as cs.RO."""
+    """In an arXiv category such as cs.RO."""
 
     name: str
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"category:{self.name}"
 
 
@@ -124,7 +131,7 @@ class NotAbout:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"not-about:{self.topic}"
 
 
@@ -136,7 +143,7 @@ class NotPaper:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"not-paper:{self.paper}"
 
 
@@ -148,7 +155,7 @@ class AnyOf:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         return f"any({'|'.join(condition.id for condition in self.conditions)})"
 
 
@@ -168,9 +175,9 @@ Condition = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which papers come first: the highest of a field or the lowest, how many, and from which place on.
+    """The papers with the highest or the lowest values of a field: `number` papers from `place` on.
 
-    Without a number, all papers with the field are put in order.
+    Without a number, all papers with the field are sorted.
     """
 
     field: Field
@@ -180,14 +187,17 @@ class Order:
 
     @property
     def id(self) -> str:
-        """A name that stays the same whatever the wording."""
+        """An id that does not depend on the wording."""
         way = "descending" if self.descending else "ascending"
         return f"order:{self.field}:{way}:{self.number or 'all'}:{self.place}"
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many papers each year or month has: all periods, or only those with the most or the fewest."""
+    """The number of papers per year or month.
+
+    `shown` selects all periods, or only those with the most or the fewest papers.
+    """
 
     period: Literal["year", "month"]
     shown: Literal["all", "most", "fewest"] = "all"
@@ -195,11 +205,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class MetadataQuery:
-    """What a question asks of the papers' metadata, and the topic that is left to search for, as it was written.
+    """What a question asks about the papers' metadata, and the topic that is left to search for.
 
-    `order` asks for the first papers by a field only, `asked` for the values of fields, `counted` for the number of
-    papers, `tally` for the number in each year or month, `averaged` for the mean of a field, `limit` for at most so
-    many papers.
+    - `topic`: the rest of the question, as it was written.
+    - `order`: only the first papers by a field.
+    - `asked`: the fields whose values are asked for.
+    - `counted`: whether the number of papers is asked for.
+    - `tally`: the number of papers per year or month.
+    - `averaged`: the field whose mean is asked for.
+    - `limit`: the maximum number of papers.
     """
 
     topic: str
@@ -213,18 +227,18 @@ class MetadataQuery:
 
     @property
     def filters(self) -> tuple[Condition | Order, ...]:
-        """What narrows the papers."""
+        """The conditions and the order, which restrict the papers."""
         return (*self.conditions, *([self.order] if self.order else []))
 
-    def less(self, ids: Collection[str]) -> MetadataQuery:
-        """Return the query without the filters of these ids.
+    def without(self, ids: Collection[str]) -> MetadataQuery:
+        """Return the query without the filters with these ids.
 
-        Where nothing but the filters was asked, the papers that are left are counted.
+        If the question had nothing but these filters, the remaining papers are counted.
         """
         order = None if self.order and self.order.id in ids else self.order
-        conditions = tuple(one for one in self.conditions if one.id not in ids)
-        left = replace(self, conditions=conditions, order=order)
-        return left if left or left.topic or left == self else replace(left, counted=True)
+        conditions = tuple(condition for condition in self.conditions if condition.id not in ids)
+        rest = replace(self, conditions=conditions, order=order)
+        return rest if rest or rest.topic or rest == self else replace(rest, counted=True)
 
     def __bool__(self) -> bool:
         return bool(
@@ -252,7 +266,7 @@ class Intent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamedPaper:
-    """A paper that a question names or points at: its id, and the words that mean it in the question."""
+    """A paper that a question names or refers to: its id, and the question's words for it."""
 
     paper_id: str
     name: str
@@ -260,12 +274,19 @@ class NamedPaper:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question and its history, read once.
+    """A question and its history, parsed once.
 
-    `text` is what the reader typed, `shown` what it was understood as, `question` the same in the words that a language
-    model gets, `search_text` the words to search for. Of `papers` (empty: all) only these count; `pointed` says that
-    the question has no other subject than them, `compared` that it sets them against each other. `papers_wanted` says that papers are asked for, `quantity` that a number is, `whole` that
-    a paper as a whole is, and `language` is an ISO 639-1 code where the question is not English.
+    - `text`: what the reader typed.
+    - `shown`: the standalone question that the reader sees.
+    - `question`: the standalone question that a language model gets.
+    - `search_text`: the words to search for.
+    - `papers`: the only papers to use (empty: all); `papers_in_words` describes them.
+    - `pointed`: whether these papers are the question's only subject.
+    - `compared`: whether the question compares these papers.
+    - `papers_wanted`: whether the question asks for papers.
+    - `quantity`: whether it asks for a number.
+    - `whole_paper`: whether it asks about a paper as a whole, not about a detail.
+    - `language`: an ISO 639-1 code, or None for English.
     """
 
     text: str
@@ -280,13 +301,13 @@ class Query:
     compared: bool = False
     papers_wanted: bool = False
     quantity: bool = False
-    whole: bool = False
+    whole_paper: bool = False
     language: str | None = None
     notices: tuple[str, ...] = ()
 
     @property
     def paper_ids(self) -> tuple[str, ...]:
-        """The ids of the papers that are named or pointed at, each once."""
+        """The ids of `papers`, each once."""
         return tuple(dict.fromkeys(paper.paper_id for paper in self.papers))
 
 
@@ -313,7 +334,7 @@ def next_date(given: Date) -> Date:
 def _moved(day: Date, days: int) -> Date:
     try:
         moved = date(*day) + timedelta(days)
-    except ValueError:  # there is no such day, as in 31 April
+    except ValueError:  # an impossible date such as 31 April
         return day
     return (moved.year, moved.month, moved.day)
 

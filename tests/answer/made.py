@@ -1,4 +1,4 @@
-"""Papers, hits and searches made by hand, for tests of what is chosen of them and written from them."""
+"""Papers, hits and searches made by hand, for tests of selection and writing."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ def paper(title: str, *said: str) -> Paper:
     return Paper(paper_id(title), title, " ".join(said))
 
 
-def parts_of(one: Paper) -> PaperParts:
+def parts_of(source: Paper) -> PaperParts:
     """Its title and its sentences, with vectors."""
-    spans = sentences(one)
-    vectors = WordEmbedder().embed([one.text[span.start : span.end] for span in spans])
+    spans = sentences(source)
+    vectors = WordEmbedder().embed([source.text[span.start : span.end] for span in spans])
     return PaperParts((), np.zeros((0, vectors.shape[1]), np.float32), spans, vectors)
 
 
-def hit(one: Paper) -> Hit:
+def hit(source: Paper) -> Hit:
     """The paper as a search found it."""
-    return Hit(one, Passage("", one.id, 0, len(one.text)), 1.0, 1, ())
+    return Hit(source, Passage("", source.id, 0, len(source.text)), 1.0, 1, ())
 
 
-def excerpt(one: Paper, *rows: int) -> Excerpt:
+def excerpt(source: Paper, *rows: int) -> Excerpt:
     """Sentences of a paper; row 0 is its title."""
-    return Excerpt(hit(one), parts_of(one), rows)
+    return Excerpt(hit(source), parts_of(source), rows)
 
 
 def found(papers: Sequence[Paper], cosines: Sequence[Sequence[float]]) -> SearchResult:
     """A search that found these papers, with each sentence's cosine, the title's first."""
     evidence = [
-        Evidence(parts_of(one), np.array(row, np.float32))
-        for one, row in zip(papers, cosines, strict=True)
+        Evidence(parts_of(paper), np.array(row, np.float32))
+        for paper, row in zip(papers, cosines, strict=True)
     ]
     return SearchResult(tuple(map(hit, papers)), tuple(evidence), len(papers))
 
 
 def assessed(*relevance: float, answerability: float = 1.0, covered: bool = False) -> Assessment:
-    """What was judged of a search's hits."""
+    """Return an assessment of a search's hits."""
     return Assessment(np.array(relevance), answerability, NOTHING_ASKED, covered=covered)
 
 
 def asked(question: str, *, search_text: str = "") -> Query:
-    """A question as it is read where it is no follow-up and asks nothing of metadata."""
+    """Return the query of a question that is no follow-up and has no metadata filter."""
     metadata = MetadataQuery(question)
     return Query(
         text=question,

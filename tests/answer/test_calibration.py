@@ -34,7 +34,8 @@ def changed(path: Path, model: str, **values) -> Path:
 def test_another_calibration_gives_other_answers(ask, demo, tmp_path) -> None:
     usual = demo.ask(QUESTION)
     assert ask(shipped("calibration.json")).text == usual.text
-    partly = "How do density ratios help to explore with robots?"  # no paper has all of its words, which alone would do
+    # No paper has all of its words; that alone would make it answerable.
+    partly = "How do density ratios help to explore with robots?"
     declined = ask(
         changed(tmp_path / "nothing-answerability.json", "answerability", bias=-100), partly
     )
@@ -43,8 +44,8 @@ def test_another_calibration_gives_other_answers(ask, demo, tmp_path) -> None:
     assert declined.refusal
     assert declined.answerability < 1e-6
     flat = ask(changed(tmp_path / "all-alike.json", "relevance", weights=[0, 0, 0, 0], bias=0))
-    assert len({one.paper_id for one in flat.citations}) > len(
-        {one.paper_id for one in usual.citations}
+    assert len({citation.paper_id for citation in flat.citations}) > len(
+        {citation.paper_id for citation in usual.citations}
     )
 
 

@@ -36,7 +36,7 @@ def test_the_papers_above_the_line_make_the_shape(question, relevance, kind, row
     assert shape(question, *relevance) == Shape(kind, rows, alone=False)
 
 
-def test_an_only_hit_stands_alone() -> None:
+def test_a_single_hit_is_alone() -> None:
     assert shape(LIST, 0.8) == Shape("list", (0,), alone=True)
 
 

@@ -13,7 +13,8 @@ from rag.text.wording import directions, negated, numbers, split
 from tests.fakes import WordCrossEncoder, WordEmbedder
 
 EVIDENCE = (
-    "Statins and memory. We followed 1,204 patients for two years. Statins did not impair memory in older adults. "
+    "Statins and memory. We followed 1,204 patients for two years. "
+    "Statins did not impair memory in older adults. "
     "The drug lowered cholesterol by 25 % in most patients.",
     "Vitamin D in trials. Vitamin D lowered mortality in none of 14 trials.",
 )
@@ -42,10 +43,10 @@ def test_a_score_of_any_texts_is_from_0_to_1(sentence: str, evidence: list[str])
     )
 )
 def test_the_order_of_the_evidence_does_not_matter(orders: tuple[list[str], list[str]]) -> None:
-    one, other = (words.score("A cab lowers no 5% cab.", texts) for texts in orders)
-    assert one.score == other.score
-    assert (one.best is None) == (other.best is None)
-    assert one.missing_numbers == other.missing_numbers
+    support, other = (words.score("A cab lowers no 5% cab.", texts) for texts in orders)
+    assert support.score == other.score
+    assert (support.best is None) == (other.best is None)
+    assert support.missing_numbers == other.missing_numbers
 
 
 @pytest.mark.parametrize("text", EVIDENCE)
@@ -185,7 +186,7 @@ def test_known_vectors_change_nothing_and_are_not_made_again(demo) -> None:
     parts = demo.library.catalog.parts([paper.id for paper in papers])
 
     class Counting:
-        """The embedder, and which texts it was given."""
+        """An embedder that records the texts that it was given."""
 
         def __init__(self) -> None:
             self.given: list[str] = []
@@ -199,7 +200,7 @@ def test_known_vectors_change_nothing_and_are_not_made_again(demo) -> None:
 
     for paper in papers:
         own = parts[paper.id]
-        texts = [" ".join(paper.text[one.start : one.end].split()) for one in own.sentences]
+        texts = [" ".join(paper.text[span.start : span.end].split()) for span in own.sentences]
         known = dict(zip(texts, own.sentence_vectors, strict=True))
         embedder = Counting()
         said = "Density ratios make online learning need fewer samples."

@@ -66,7 +66,7 @@ def test_an_answer_within_a_scope_is_exported(rag, demo_home, tmp_path) -> None:
     one_line(rag("ask", "--home", demo_home, *years, QUESTION), "since 2025 and until 2013")
     one_line(
         rag("ask", "--home", demo_home, "--source", "samples", QUESTION),
-        "the nearest are sample.jsonl",
+        "the nearest names are sample.jsonl",
     )
 
 
@@ -228,7 +228,7 @@ def test_history_of_earlier_turns(rag, demo_home, tmp_path) -> None:
     )
     assert answer["standalone_question"] == "GLOW: And HyGLOW?"
     history.write_text("{")
-    one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is no JSON")
+    one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is not valid JSON")
     history.write_text("{}")
     one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "must be a JSON list")
     one_line(rag("ask", "--home", demo_home, "--history", tmp_path / "none", "x"), "can't be read")
@@ -301,7 +301,7 @@ def test_unknown_variables_and_keys(rag, monkeypatch) -> None:
     one_line(rag("status"), "unknown variable RAG_HOEM: did you mean RAG_HOME?")
 
 
-def test_a_missing_calibration_is_told_before_anything_is_asked(
+def test_a_missing_calibration_is_reported_before_the_first_question(
     rag, demo_home, monkeypatch
 ) -> None:
     monkeypatch.setenv("RAG_ANSWER__CALIBRATION", "/does/not/exist.json")
@@ -359,7 +359,7 @@ def test_a_terminal_that_knows_no_umlaut(demo_home) -> None:
 def test_a_history_that_is_nonsense(rag, demo_home, tmp_path) -> None:
     history = tmp_path / "history.json"
     history.write_text("[" * 100_000)
-    one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is no JSON")
+    one_line(rag("ask", "--home", demo_home, "--history", history, "x"), "is not valid JSON")
     history.write_text(
         '[{"role": "user", "text": "\\ud800 GLOW"}, {"role": "user", "text": "'
         + "x " * 500_000

@@ -66,7 +66,7 @@ def test_the_newest_comes_first_and_all_can_be_searched(journal) -> None:
     first, second = journal.start("ann", "100 % Straße"), journal.start("ann", "other")
     journal.add("ann", second, answer("What of GLOW_2?"))
     journal.add("ann", first, answer("?", "It uses ratios."))
-    assert [one.id for one in journal.conversations("ann")] == [first, second]
+    assert [conversation.id for conversation in journal.conversations("ann")] == [first, second]
     for matching, found in {
         "STRASSE": [first],
         "100 %": [first],
@@ -77,7 +77,9 @@ def test_the_newest_comes_first_and_all_can_be_searched(journal) -> None:
         "nothing": [],
         "  ": [first, second],
     }.items():
-        assert [one.id for one in journal.conversations("ann", matching)] == found, matching
+        assert [
+            conversation.id for conversation in journal.conversations("ann", matching)
+        ] == found, matching
 
 
 def test_users_dont_see_each_other(journal) -> None:
@@ -116,7 +118,9 @@ def test_rename_and_delete(journal) -> None:
     talk = journal.start("ann", "t")
     journal.add("ann", talk, answer("one?"))
     journal.rename("ann", talk, "Better")
-    assert [one.title for one in journal.conversations("ann", "bett")] == ["Better"]
+    assert [conversation.title for conversation in journal.conversations("ann", "bett")] == [
+        "Better"
+    ]
     journal.delete("ann", talk)
     assert journal.conversations("ann") == ()
     with pytest.raises(NotFound):
@@ -147,7 +151,7 @@ def test_judgements(journal) -> None:
     assert third.scoped
     journal.judge("ann", talk, 1, None)
     journal.cut("ann", talk, 3)
-    assert [one.question for one in journal.feedback()] == ["and it?", "scoped?"]
+    assert [judgement.question for judgement in journal.feedback()] == ["and it?", "scoped?"]
     with pytest.raises(NotFound, match="no turn 9"):
         journal.judge("ann", talk, 9, True)
 
@@ -165,8 +169,8 @@ def test_any_text_is_kept(tmp_path, user, title, question) -> None:
     [turn] = journal.turns(user, talk)
     clean = question.encode("utf-8", "replace").decode()
     assert turn.answer == replace(answer(clean), standalone_question=clean)
-    assert talk in {one.id for one in journal.conversations(user, title)}
-    assert talk in {one.id for one in journal.conversations(user, question)}
+    assert talk in {conversation.id for conversation in journal.conversations(user, title)}
+    assert talk in {conversation.id for conversation in journal.conversations(user, question)}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +205,7 @@ def test_a_damaged_turn_is_named(journal) -> None:
     journal.add("ann", talk, answer("one?"))
     with closing(sqlite3.connect(journal.path)) as db, db:
         db.execute("UPDATE turns SET record = '{}'")
-    with pytest.raises(LibraryError, match="the kept answer is damaged at question"):
+    with pytest.raises(LibraryError, match="the saved answer is damaged at question"):
         journal.turns("ann", talk)
 
 
@@ -217,8 +221,8 @@ def test_many_threads(journal) -> None:
     for thread in threads:
         thread.join()
     for n in range(8):
-        [one] = journal.conversations(f"user{n}")
-        asked = [turn.answer.question for turn in journal.turns(f"user{n}", one.id)]
+        [conversation] = journal.conversations(f"user{n}")
+        asked = [turn.answer.question for turn in journal.turns(f"user{n}", conversation.id)]
         assert asked == [f"user{n} {number}?" for number in range(5)]
 
 

@@ -20,15 +20,15 @@ def answered(cited, numbering):
 
 
 @given(st.lists(CITED, max_size=5))
-def test_a_mark_means_the_same_evidence_in_all_turns(turns) -> None:
+def test_a_marker_means_the_same_evidence_in_all_turns(turns) -> None:
     history: list[Turn] = []
     for cited in turns:
         history.append(answered(cited, Numbering(history)))
-    seen = [one for turn in history for one in turn.citations]
-    meant = {one.mark: (one.paper_id, one.evidence) for one in seen}
-    assert all(meant[one.mark] == (one.paper_id, one.evidence) for one in seen)
+    seen = [citation for turn in history for citation in turn.citations]
+    meant = {citation.mark: (citation.paper_id, citation.evidence) for citation in seen}
+    assert all(meant[citation.mark] == (citation.paper_id, citation.evidence) for citation in seen)
     assert len(set(meant.values())) == len(meant)
-    assert list(dict.fromkeys(one.mark for one in seen)) == list(range(1, len(meant) + 1))
+    assert list(dict.fromkeys(citation.mark for citation in seen)) == list(range(1, len(meant) + 1))
 
 
 def test_a_follow_up_counts_on(demo) -> None:
@@ -40,11 +40,11 @@ def test_a_follow_up_counts_on(demo) -> None:
     assert again.citations == first.citations
 
 
-def test_an_earlier_mark_is_understood_after_other_answers(demo) -> None:
+def test_an_earlier_marker_is_understood_after_other_answers(demo) -> None:
     first = demo.ask("which papers study density ratios in RL?")
     second = demo.ask("What does Barlow Twins do?", [first])
     declined = demo.ask("How tall is the Eiffel Tower?", [first, second])
     mark = first.citations[1]
     asked = demo.ask(f"what is [{mark.mark}] about?", [first, second, declined])
     assert f"“{mark.title}”" in asked.standalone_question
-    assert {one.paper_id for one in asked.citations} == {mark.paper_id}
+    assert {citation.paper_id for citation in asked.citations} == {mark.paper_id}

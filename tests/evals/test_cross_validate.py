@@ -1,4 +1,4 @@
-"""The calibration, cross-validated: the folds, what each is fitted on, and that every case is answered held out."""
+"""Cross-validation of the calibration: folds, training data, and held-out answers."""
 
 import json
 import subprocess
@@ -46,7 +46,7 @@ def test_folds_are_those_of_the_ids_and_the_seed() -> None:
 
 
 def observed(case: Case, flip: bool = False) -> Observed:
-    """What a question might show: its last digit decides, so that both models find something to learn."""
+    """Return signals set by the question's last digit, so that both models can be fitted."""
     rng = np.random.default_rng(sum(case.id.encode()))
     answerability = (int(case.id[-1]) % 2 == 0) != flip
     relevant = rng.random(6) < (0.5 if answerability else 0.1)
@@ -68,9 +68,9 @@ def test_a_fold_is_fitted_on_the_other_folds_only() -> None:
     )
     other = replace(dealt, observed=[observed(case, flip=where[case.id] == 0) for case in CASES])
     before, after = (
-        [calibrate(training([one], fold), {}) for fold in range(FOLDS)] for one in (dealt, other)
+        [calibrate(training([deal], fold), {}) for fold in range(FOLDS)] for deal in (dealt, other)
     )
-    assert [one["answerability"]["rows"] for one in before] == [
+    assert [calibration["answerability"]["rows"] for calibration in before] == [
         len(CASES) - list(where.values()).count(n) for n in range(FOLDS)
     ]
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, *[False] * (FOLDS - 1)]
@@ -101,12 +101,12 @@ def suite(tmp_path, model_cache, monkeypatch) -> Path:
     few = shipped("sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
     (folder / "papers" / "few.jsonl").write_text("".join(few), encoding="utf-8")
     rows = [
-        {"id": f"a{n}", "type": "fact", "question": one, "relevant": {GLOW: 2}}
-        for n, one in enumerate(ANSWERABLE)
+        {"id": f"a{n}", "type": "fact", "question": question, "relevant": {GLOW: 2}}
+        for n, question in enumerate(ANSWERABLE)
     ]
     rows += [
-        {"id": f"u{n}", "type": "unanswerable", "question": one}
-        for n, one in enumerate(NOT_ANSWERABLE)
+        {"id": f"u{n}", "type": "unanswerable", "question": question}
+        for n, question in enumerate(NOT_ANSWERABLE)
     ]
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.chdir(tmp_path)

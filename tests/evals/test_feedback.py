@@ -15,7 +15,7 @@ QUESTION = "which papers study density ratios in RL?"
 
 @pytest.fixture
 def judged(demo, tmp_path) -> Journal:
-    """Two good answers (a follow-up among them), a good refusal, a bad answer, a good one within a scope."""
+    """Two good answers (one a follow-up), a good refusal, a bad answer, a good scoped answer."""
     journal = Journal(tmp_path / "journal")
     talk = journal.start("ann", "t")
     first = demo.ask(QUESTION)

@@ -39,10 +39,16 @@ def separable() -> list[Signals]:
 
 
 def record(folder: Path, questions: list[Signals]) -> Path:
-    """A run's folder with these signs, and a case that the model was not asked."""
+    """Write a run with these signals, and one case that the model was not asked."""
     recorder = Recorder(folder, {"suites": {"made": {"data": "x"}}})
-    for number, one in enumerate(questions):
-        values = dict(zip(NAMES, (one.answerability, one.yes, float(one.answerable)), strict=True))
+    for number, question in enumerate(questions):
+        values = dict(
+            zip(
+                NAMES,
+                (question.answerability, question.yes, float(question.answerable)),
+                strict=True,
+            )
+        )
         recorder.add("made", f"q{number}", "fact", Outcome(values, {}))
     recorder.add("made", "unasked", "fact", Outcome({NAMES[0]: 0.5, NAMES[2]: 1.0}, {}))
     return folder
@@ -57,7 +63,10 @@ def test_signs_that_separate_the_questions_give_a_threshold_between_them() -> No
     assert entry["AUROC of each alone"] == dict.fromkeys(ANSWERABILITY_FEATURES, 1.0)
     assert entry["questions"] == {"answerable": EACH, "unanswerable": EACH}
     model = Answerability(Logistic(tuple(entry["weights"]), entry["bias"]), entry["threshold"])
-    said = [(one.answerable, model.probability(one.answerability, one.yes)) for one in questions]
+    said = [
+        (question.answerable, model.probability(question.answerability, question.yes))
+        for question in questions
+    ]
     worst = max(probability for answerable, probability in said if not answerable)
     assert (
         worst
@@ -69,8 +78,8 @@ def test_signs_that_separate_the_questions_give_a_threshold_between_them() -> No
 def test_signs_that_say_nothing_give_figures_of_chance() -> None:
     """Every pair of signs is there once with each answer, so that all scores are tied."""
     questions = [
-        Signals(one.answerability, one.yes, answer)
-        for one in separable()
+        Signals(question.answerability, question.yes, answer)
+        for question in separable()
         for answer in (True, False)
     ]
     weights = fit_weights(questions)

@@ -12,7 +12,7 @@ def row(
 
 
 def test_two_scores_that_each_know_a_half_are_better_together() -> None:
-    """Each alone has one pair of a supported and an unsupported claim in the wrong order, of four: 0.75."""
+    """Each score alone has 1 of 4 (supported, unsupported) pairs in the wrong order: 0.75."""
     pairs = [(True, 0.9, -0.5), (True, 0.45, 3.0), (False, 0.5, -3.0), (False, 0.1, 0.0)]
     train = [
         row("train", n, supported=a, support=b, yes=c) for n, (a, b, c) in enumerate(pairs * 10)

@@ -1,4 +1,4 @@
-"""Runs whose answers a served model writes: several at once, in order, with failures that are rows and no more."""
+"""Runs with a served model: parallel requests, ordered results, and failures as rows."""
 
 import json
 import re
@@ -22,9 +22,10 @@ GLOW = "Harnessing Density Ratios for Online Reinforcement Learning"
 
 
 class Model:
-    """An act that replies to each question by its text; notes how many were asked at once, and the order of replies.
+    """An act that replies by the question's text.
 
-    Nobody is answered before `together` questions are in flight.
+    It records how many were asked at once, and the order of the replies. No question is
+    answered before `together` questions are in flight.
     """
 
     def __init__(self, reply, together: int = 1) -> None:
@@ -55,7 +56,7 @@ def number(asked: str) -> int:
 
 @pytest.fixture
 def data(tmp_path, monkeypatch) -> Path:
-    """A data folder with PubMedQA's form; runs go to a folder of their own, answers come from any server."""
+    """A data folder in PubMedQA's format; runs are written to a separate folder."""
     folder = tmp_path / "data" / "pubmedqa"
     folder.mkdir(parents=True)
     queries = [
@@ -84,7 +85,7 @@ def data(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def ask(data, monkeypatch):
-    """Runs a suite against a server with this act: `ask(act, "pubmedqa")`."""
+    """Run a suite against a server with this act: `ask(act, "pubmedqa")`."""
 
     def run(act, suite="pubmedqa", **options):
         with serving(act) as server:
@@ -105,13 +106,15 @@ def write(path: Path, rows: list[dict]) -> None:
 
 def value(run, measure: str, type_: str = "all") -> float:
     [found] = [
-        one.estimate for one in figures(run.rows) if (one.measure, one.type) == (measure, type_)
+        figure.estimate
+        for figure in figures(run.rows)
+        if (figure.measure, figure.type) == (measure, type_)
     ]
     assert found.low <= found.value <= found.high
     return found.value
 
 
-def test_many_are_asked_at_once_and_stand_in_the_order_of_the_suite(ask) -> None:
+def test_parallel_questions_are_recorded_in_the_order_of_the_suite(ask) -> None:
     def slow_first(asked):
         if "question" in asked:
             time.sleep(0.02 * (len(VERDICTS) - number(asked)))
@@ -121,7 +124,9 @@ def test_many_are_asked_at_once_and_stand_in_the_order_of_the_suite(ask) -> None
     model = Model(slow_first, together=AT_ONCE)
     run, requests = ask(model)
     assert model.most == AT_ONCE
-    assert [number(one) for one in model.answered] != sorted(number(one) for one in model.answered)
+    assert [number(question) for question in model.answered] != sorted(
+        number(question) for question in model.answered
+    )
     assert list(dict.fromkeys(row.case for row in run.rows)) == [
         f"q{n}" for n in range(len(VERDICTS))
     ]
@@ -163,7 +168,7 @@ def test_verdicts_without_a_form_are_read_leniently(ask, monkeypatch) -> None:
 
 
 def test_the_model_judges_claims_too(ask, data) -> None:
-    """Beside the support score, several at once; a verdict that is none counts as wrong and is counted."""
+    """It runs in parallel, next to the support score; invalid verdicts are counted, as wrong."""
     rows = [
         {"id": n, "claim": f"Is this question {n}?", "evidence": ["So it is."], "label": label}
         for n, label in enumerate(["SUPPORT", "SUPPORT", "CONTRADICT", "NOT_ENOUGH_INFO"])

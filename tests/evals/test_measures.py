@@ -35,7 +35,7 @@ def test_retrieval_by_hand() -> None:
 
 def says(text: str, *support: float, doubts: tuple[str, ...] = ()) -> Statement:
     return Statement(
-        text, tuple(Citation(1, "p", "Title", (), one) for one in support), doubts=doubts
+        text, tuple(Citation(1, "p", "Title", (), evidence) for evidence in support), doubts=doubts
     )
 
 
@@ -58,7 +58,7 @@ def test_a_whole_sentence(text, is_whole) -> None:
     assert measures.whole(text) is is_whole
 
 
-def test_what_the_model_wrote_is_told_from_the_papers_own_words() -> None:
+def test_written_sentences_are_distinguished_from_quotations() -> None:
     own = Statement("First sentence.", (cite(7, 22),))
     assert measures.quoted(own)
     assert measures.quoted(replace(own, text="Jan 1, 2024 (2024-01-01). First sentence."))
@@ -141,7 +141,7 @@ def test_means_agree_with_ir_measures_over_whole_runs(queries) -> None:
     for name in ("nDCG@10", "RR", "AP", "R@5"):
         theirs = ir_measures.calc_aggregate([ir_measures.parse_measure(name)], qrels, run)
         [value] = theirs.values()
-        assert np.mean([one[name] for one in own]) == pytest.approx(value if run else 0.0)
+        assert np.mean([values[name] for values in own]) == pytest.approx(value if run else 0.0)
 
 
 def test_a_point_is_covered_from_80_percent_of_a_quote() -> None:
@@ -180,18 +180,18 @@ def test_a_quoted_title_is_covered_by_the_catalogs_title() -> None:
     )
 
 
-def test_a_quoted_footer_stands_for_the_facts_it_prints() -> None:
+def test_a_quoted_footer_counts_as_the_facts_it_prints() -> None:
     from evals.suites.daily_questions import _facts
 
     footer = Gold("p", 1, quote="  • 5 authors\n·\nApr 20, 2017 2")
-    assert [(one.field, one.value, one.point) for one in _facts(footer)] == [
+    assert [(fact.field, fact.value, fact.point) for fact in _facts(footer)] == [
         ("author_count", "5", 1),
         ("published", "Apr 20, 2017", 1),
         ("comments", "2", 1),
     ]
     assert [
-        (one.field, one.value)
-        for one in _facts(Gold("p", 0, quote="openbmb OpenBMB\n·\nDec 5, 2024 2"))
+        (fact.field, fact.value)
+        for fact in _facts(Gold("p", 0, quote="openbmb OpenBMB\n·\nDec 5, 2024 2"))
     ] == [
         ("organisation", "openbmb OpenBMB"),
         ("published", "Dec 5, 2024"),
@@ -212,7 +212,8 @@ def test_evidence_precision_counts_characters_once() -> None:
 @pytest.mark.parametrize(
     ("text", "share"),
     [
-        # Point 1 has the terms glow, explore, density, ratio: two of them are half. Point 2 has four and two numbers.
+        # Point 1 has the terms glow, explore, density, ratio: two of them are half.
+        # Point 2 has four terms and two numbers.
         ("GLOW explores.", 1 / 2),
         ("GLOW is new.", 0.0),
         (

@@ -1,4 +1,4 @@
-"""The text of a peer's answer is read and measured as ours is."""
+"""The text of a peer's answer is read and measured like our own."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CASE = Case(
 )
 
 
-def test_each_sentence_has_the_papers_of_its_marks() -> None:
+def test_each_sentence_has_the_papers_of_its_markers() -> None:
     said = "Cats sleep in the sun. They purr [1][2]. Dogs bark [2]. And that is all."
     assert cited_sentences(said, ["p-cats", "p-dogs", "p-cats"]) == [
         ("Cats sleep in the sun.", ()),
@@ -68,7 +68,7 @@ def test_an_answer_is_measured_by_its_sentences() -> None:
     assert found["answer seconds"] == 2.0
 
 
-def test_a_mark_on_a_paper_beside_the_question_costs_precision() -> None:
+def test_a_citation_of_an_irrelevant_paper_costs_precision() -> None:
     found = measured(CASE, "Cats sleep in the sun all day [1][2].", *TEXTS)
     assert (
         found["cited-paper precision"],

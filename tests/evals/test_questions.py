@@ -1,4 +1,4 @@
-"""The questions that come with the project are whole, and every paper that they name is in its library."""
+"""The bundled questions are complete, and every paper that they name is in its library."""
 
 from collections import Counter
 from pathlib import Path

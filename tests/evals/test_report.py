@@ -1,4 +1,4 @@
-"""The report: one file that needs no network, says what it should, and opens cleanly in a browser."""
+"""The report: one file, complete, without network access or browser errors."""
 
 import re
 import shutil
@@ -69,9 +69,9 @@ def report(run):
 
 def test_it_holds_every_figure_with_its_interval(run, report) -> None:
     page = report.read_text(encoding="utf-8")
-    for one in figures(run.rows):
-        assert one.measure in page
-        assert f"{one.estimate.value:.3f}" in page or f"{one.estimate.value:.1f}" in page
+    for figure in figures(run.rows):
+        assert figure.measure in page
+        assert f"{figure.estimate.value:.3f}" in page or f"{figure.estimate.value:.1f}" in page
     assert page.count("<svg") == 6
     assert page.count("<style") == 1  # the page's own: none of a drawing's reaches beyond it
     assert "the model broke" in page
@@ -86,11 +86,14 @@ def test_it_needs_no_network_and_runs_no_script(report) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_opens_without_a_word_on_the_console(report, tmp_path, scheme) -> None:
+def test_it_opens_without_console_messages(report, tmp_path, scheme) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs chromium")
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
+    flags = (
+        "--headless --no-sandbox --disable-gpu --no-first-run "
+        "--disable-background-networking --enable-logging=stderr"
+    )
     dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
     shot = tmp_path / "report.png"
     command = [

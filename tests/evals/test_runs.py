@@ -1,4 +1,4 @@
-"""Runs from end to end: a user's own suite, going on after a break, comparing, gates, and bad input in one line."""
+"""Runs end to end: own suites, resuming, comparison, gates, and one-line errors."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ QUESTIONS = [
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch, model_cache) -> Path:
-    """A folder with papers and questions, as a user would make it; runs go to a folder of their own."""
+    """A user's folder with papers and questions; runs are written to a separate folder."""
     folder = tmp_path / "mine"
     (folder / "papers").mkdir(parents=True)
     few = shipped("sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6]
@@ -56,22 +56,24 @@ def run(suite: Path, **options):
 
 def steady(made) -> list:
     """Figures without those of time."""
-    return [one for one in figures(made.rows) if not one.measure.startswith("latency")]
+    return [figure for figure in figures(made.rows) if not figure.measure.startswith("latency")]
 
 
 def test_a_users_own_suite_and_the_same_run_twice(suite) -> None:
     first = run(suite)
-    values = {(one.type, one.measure): one.estimate.value for one in figures(first.rows)}
+    values = {
+        (figure.type, figure.measure): figure.estimate.value for figure in figures(first.rows)
+    }
     assert values["all", "mark validity"] == 1.0
     assert values["topical", "first place"] == 1.0
     assert values["unanswerable", "answered wrongly"] == 0.0
     second = run(suite, out=suite.parent / "again")
     assert steady(first) == steady(second)
     assert (Path("runs") / "latest" / "report.html").exists()
-    assert all(one.p == 1.0 for one in evals.compare(first, second.folder))
+    assert all(difference.p == 1.0 for difference in evals.compare(first, second.folder))
 
 
-def test_a_run_that_was_broken_off_goes_on(suite, monkeypatch) -> None:
+def test_an_interrupted_run_continues(suite, monkeypatch) -> None:
     asked = []
     ask = Assistant.ask
 
@@ -107,9 +109,9 @@ def test_a_failing_case_is_a_row_and_not_the_end(suite, monkeypatch) -> None:
     made = run(suite)
     assert [(row.case, row.error) for row in errors(made.rows)] == [("q2", "the model broke")]
     assert {
-        one.estimate.n
-        for one in figures(made.rows)
-        if one.measure == "nDCG@10" and one.type == "all"
+        figure.estimate.n
+        for figure in figures(made.rows)
+        if figure.measure == "nDCG@10" and figure.type == "all"
     } == {1}
     assert "the model broke" in (made.folder / "report.html").read_text()
 
@@ -127,7 +129,9 @@ def test_gates(suite, tmp_path) -> None:
     gates = tmp_path / "gates.toml"
     gate = f'[[gate]]\nsuite = "{name}"\nmeasure = '
     gates.write_text(
-        f'{gate}"nDCG@10"\nat_least = 0.5\n{gate}"answer words"\nat_most = 3\n{gate}"nothing"\nat_least = 0\n'
+        f'{gate}"nDCG@10"\nat_least = 0.5\n'
+        f'{gate}"answer words"\nat_most = 3\n'
+        f'{gate}"nothing"\nat_least = 0\n'
     )
     kept, missed, absent = check_gates(made, gates)
     assert (kept.kept, missed.kept, absent.kept) == (True, False, False)
@@ -160,7 +164,7 @@ def test_gates(suite, tmp_path) -> None:
         ),
     ],
 )
-def test_wrong_cases_are_told_with_their_line(tmp_path, rows, said) -> None:
+def test_wrong_cases_are_reported_with_their_line(tmp_path, rows, said) -> None:
     path = tmp_path / "questions.jsonl"
     write(path, rows)
     with pytest.raises(InputError, match=said):
@@ -171,14 +175,14 @@ def test_wrong_cases_are_told_with_their_line(tmp_path, rows, said) -> None:
     ("line", "said"),
     [("{", "line 1"), ("[]", "one JSON object"), ('{"id": NaN}', "NaN is not a JSON number")],
 )
-def test_lines_that_are_no_cases(tmp_path, line, said) -> None:
+def test_lines_that_are_not_cases(tmp_path, line, said) -> None:
     path = tmp_path / "questions.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(InputError, match=said):
         read_cases(path, Names([]))
 
 
-def test_suites_and_runs_that_are_none(suite, tmp_path) -> None:
+def test_invalid_suites_and_runs_are_refused(suite, tmp_path) -> None:
     for arguments, said in (
         ({"suites": ["nonsense"]}, "no suite 'nonsense'; name one of demo, daily-papers"),
         ({"suites": [str(tmp_path)]}, "is not a suite: it needs a folder papers"),
@@ -203,7 +207,7 @@ def test_runs_that_can_not_be_compared_or_continued(suite, tmp_path) -> None:
         evals.compare(made, other)
 
 
-def test_a_suite_without_an_llm_is_left_out_with_a_word(suite, tmp_path) -> None:
+def test_a_suite_without_an_llm_is_skipped_with_a_notice(suite, tmp_path) -> None:
     said = []
     made = evals.run([str(suite), "pubmedqa"], home=tmp_path / "home", say=said.append)
     assert any("pubmedqa needs an LLM" in line for line in said)

@@ -1,4 +1,4 @@
-"""Looking around in a library: what is in it, what is like what, and what may be asked."""
+"""Exploring a library: its contents, similar papers and suggested questions."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def test_similar_papers(daily) -> None:
 
 
 def test_more_similar_papers_than_there_are(demo) -> None:
-    one = next(demo.papers())
-    hits = demo.similar(one.id, 500)
+    paper = next(demo.papers())
+    hits = demo.similar(paper.id, 500)
     assert len({hit.paper.id for hit in hits}) == len(hits) == 47
 
 
@@ -78,7 +78,7 @@ def test_suggestions_are_varied_and_always_the_same(daily, demo) -> None:
 
 @pytest.fixture
 def sure(monkeypatch) -> None:
-    """Whatever has a hit is answered: the line was fitted for the built-in embedder, not for a fake."""
+    """Answer every question that has a hit: the threshold does not fit the fake embedder."""
     monkeypatch.setenv("RAG_ANSWER__ANSWERABILITY", "0")
 
 

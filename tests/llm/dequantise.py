@@ -1,4 +1,4 @@
-"""Write a GGUF file as a folder that transformers and vLLM serve: safetensors, configuration, tokenizer.
+"""Write a GGUF file as a folder for transformers and vLLM: weights, configuration, tokenizer.
 
 A script for vLLM's environment, which has torch, tokenizers and safetensors but not gguf:
 

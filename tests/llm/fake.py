@@ -1,4 +1,4 @@
-"""A server that speaks the protocol of an OpenAI-compatible one over a real socket, failures included."""
+"""An OpenAI-compatible server on a real socket, including its failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# The variables with which the default profile lets a server write, with the settings of the profile gpu.
+# Variables that let a server write in the default profile, with the settings of profile gpu.
 SERVED = {
     "RAG_ANSWER__SYNTHESIZER": "generated",
     "RAG_LLM__ENGINE": "server",
@@ -54,7 +54,7 @@ def likely(logprobs: dict[str, float]) -> Act:
         tops = [
             {"token": token, "logprob": value, "bytes": None} for token, value in logprobs.items()
         ]
-        first = max(tops, key=lambda one: logprobs[str(one["token"])])
+        first = max(tops, key=lambda top: logprobs[str(top["token"])])
         handler.open_stream()
         said = {"index": 0, "delta": {"content": first["token"]}, "finish_reason": None}
         handler.event(
@@ -79,12 +79,12 @@ def errs(status: int, body: str, kind: str = "application/json") -> Act:
 
 
 def hangs_up(handler: _Handler) -> None:
-    """Closes the connection without a word."""
+    """Close the connection without a reply."""
     handler.close_connection = True
 
 
 def stalls(*pieces: str) -> Act:
-    """Streams these pieces, then nothing any more, with the connection open."""
+    """Stream these pieces, then send nothing more and keep the connection open."""
 
     def act(handler: _Handler) -> None:
         says(*pieces, finish=None, done=False)(handler)
@@ -106,7 +106,7 @@ def breaks_down(*pieces: str) -> Act:
 
 
 def talks_on(handler: _Handler) -> None:
-    """Streams sentences until the client goes away; notes when that was."""
+    """Stream sentences until the client disconnects; record when that was."""
     handler.open_stream()
     try:
         while True:
@@ -123,9 +123,10 @@ def talks_on(handler: _Handler) -> None:
 
 
 class FakeServer(ThreadingHTTPServer):
-    """Plays one act a request, the last one again and again; `requests` holds the bodies that came.
+    """A server that plays one act per request and repeats the last; `requests` holds the bodies.
 
-    `tokens` is what it counts in every prompt, as vLLM does at /tokenize; None where it does not count.
+    `tokens` is the count that it reports for every prompt, as vLLM does at /tokenize; None
+    where it does not count.
     """
 
     daemon_threads = True
@@ -141,7 +142,7 @@ class FakeServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of the server's."""
+        """Ignore a client that disconnects: that is no error of the server."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from rag.config import LLMConfig, load_config
 VLLM = os.environ.get("PAPERS_VLLM")
 # What a CPU needs: no compiling, little of the memory, and no hub.
 FLAGS = ["--gpu-memory-utilization", "0.3", "--enforce-eager", "--enable-prompt-tokens-details"]
-# No prompt is read in parts: a seeded request whose prompt is ends vLLM 0.32 on a CPU ("does not use offset").
+# No prompt is read in chunks: a seeded request with a chunked prompt crashes vLLM 0.32 on a CPU
+# ("does not use offset").
 FLAGS += ["--max-num-batched-tokens", "32768"]
 VARIABLES = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
 CONTEXT = 4096
@@ -27,7 +28,7 @@ _START_SECONDS = 180
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -48,8 +49,9 @@ def fast_dtype() -> str:
 class Server:
     """A vLLM that serves the model in a folder as `tiny`.
 
-    `dtype` is what it computes in, by default what the model's configuration says; `log` is the
-    file for its output, by default one in the model's folder; `flags` are more words of its command line.
+    `dtype` is the type of its computations, by default that of the model's configuration; `log`
+    is the file for its output, by default in the model's folder; `flags` are added to its
+    command line.
     """
 
     model: Path
@@ -64,12 +66,13 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Returns once it is healthy."""
+        """Start the server; return once it is healthy."""
         own = ["--served-model-name", "tiny", "--port", str(self.port), "--dtype", self.dtype]
         own += ["--max-model-len", str(CONTEXT)]
         output = self.log or self.model / "vllm.log"
         with output.open("ab") as log:
-            # Not a session of its own: on two cores the kernel then starves the client beside the spinning engine.
+            # No new session: on two cores the kernel would starve the client while the engine
+            # spins.
             self.process = subprocess.Popen(
                 [VLLM, "serve", self.model, *own, *FLAGS, *self.flags],
                 env=environment(),
@@ -84,7 +87,7 @@ class Server:
             time.sleep(0.5)
 
     def stop(self) -> None:
-        """Kills whatever is left of it."""
+        """Kill all its remaining processes."""
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -92,7 +95,7 @@ class Server:
         self.process.wait(20)
 
     def signal(self, which: signal.Signals, *, engine: bool = False) -> None:
-        """Signals its processes: all to stop and go on, else the API server or the engine."""
+        """Signal all its processes to stop or continue, else the API server or the engine."""
         if which in (signal.SIGSTOP, signal.SIGCONT):
             os.killpg(self.process.pid, which)
         else:
@@ -103,7 +106,7 @@ class Server:
         return int(self.metric("num_requests_running"))
 
     def metric(self, name: str) -> float:
-        """A figure of the server's own."""
+        """Return one of the server's metrics."""
         found = re.search(
             rf"^vllm:{name}\{{.*\}} (\S+)$",
             httpx.get(f"{self.root}/metrics", timeout=10).text,

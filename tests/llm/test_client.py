@@ -1,4 +1,4 @@
-"""The client against a server that fails in every way that servers do, and that takes forms in its own way."""
+"""The client against servers that fail in known ways and take forms in different fields."""
 
 import json
 import re
@@ -17,7 +17,7 @@ ASKED = [Message("system", "Answer."), Message("user", "What of ratios?")]
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
-    """The first stream imports the client's library, whose seconds are not the server's."""
+    """Import the client's library first, so that its time does not count as the server's."""
     with serving(says("x")) as server:
         list(client(server.url).stream(ASKED))
 
@@ -33,7 +33,9 @@ def test_a_stream_and_its_end() -> None:
         pieces = list(client(server.url).stream(ASKED, choice_form(["x"])))
     assert pieces == ["One. ", "[1]", Ended("stop", 7, 3)]
     [sent] = server.requests
-    assert sent["messages"] == [{"role": one.role, "content": one.content} for one in ASKED]
+    assert sent["messages"] == [
+        {"role": message.role, "content": message.content} for message in ASKED
+    ]
     assert sent["structured_outputs"] == {"grammar": 'root ::= "x"\n'}
     assert (sent["seed"], sent["temperature"], sent["max_tokens"]) == (0, 0.0, 1024)
     assert sent["chat_template_kwargs"] == {"enable_thinking": False}
@@ -103,7 +105,7 @@ def test_nobody_listens() -> None:
         list(client("http://127.0.0.1:9/v1").stream(ASKED))
 
 
-def test_a_check_costs_one_token_and_tells_what_is_wrong() -> None:
+def test_a_check_costs_one_token_and_reports_what_is_wrong() -> None:
     with serving(says("Yes"), errs(401, '{"error": {"message": "Unauthorized"}}')) as server:
         client(server.url).check()
         assert server.requests[0]["max_tokens"] == 1
@@ -121,16 +123,16 @@ def test_closing_the_stream_closes_the_connection() -> None:
         assert server.left.wait(1)
 
 
-# -- How a server takes forms ----------------------------------------------------------------------------------------
+# -- How a server takes forms ----------------------------------------------------------------------
 
 FIELDS = ("structured_outputs", "grammar", "response_format")
 YES = choice_form(["yes", "no"])
 
 
 def obeys(field: str | None, *, strict: bool = False) -> Act:
-    """Writes the first choice of a form that it is given in this field, else small talk.
+    """Write the first choice of a form that is given in this field, else unrelated text.
 
-    Where `strict`, a field that it does not know is an error of the request, as some servers have it.
+    If `strict`, an unknown field is an error, as with some servers.
     """
 
     def act(handler) -> None:
@@ -160,12 +162,15 @@ def test_the_field_that_binds_is_found_once_and_used_from_then_on(field, strict)
         probes = len(server.requests)
         assert probes == FIELDS.index(field) + 1
         for _ in range(2):
-            assert "".join(one for one in llm.stream(ASKED, YES) if isinstance(one, str)) == "yes"
+            assert (
+                "".join(piece for piece in llm.stream(ASKED, YES) if isinstance(piece, str))
+                == "yes"
+            )
         assert llm.dialect == field
     asked = server.requests[probes:]
     assert len(asked) == 2
-    assert all([name for name in FIELDS if name in one] == [field] for one in asked)
-    assert all(one["max_tokens"] <= 24 for one in server.requests[:probes])
+    assert all([name for name in FIELDS if name in request] == [field] for request in asked)
+    assert all(request["max_tokens"] <= 24 for request in server.requests[:probes])
 
 
 def test_where_a_schema_binds_the_prompt_describes_the_json() -> None:
@@ -182,7 +187,7 @@ def test_a_server_that_knows_no_form_is_asked_for_none(strict) -> None:
     with serving(obeys(None, strict=strict)) as server:
         llm = client(server.url, form="auto")
         assert llm.dialect == "none"
-        said = [one for one in llm.stream(ASKED, YES) if isinstance(one, str)]
+        said = [piece for piece in llm.stream(ASKED, YES) if isinstance(piece, str)]
     assert said == ["Good morning! How can I help?"]
     *probes, asked = server.requests
     assert len(probes) == 3
@@ -210,7 +215,7 @@ def test_threads_share_one_probe() -> None:
     assert len(server.requests) == 2
 
 
-# -- What is no text -------------------------------------------------------------------------------------------------
+# -- What is no text -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["structured_outputs", "response_format"])
@@ -254,7 +259,7 @@ def test_how_far_the_prompt_is_read_comes_before_the_text() -> None:
     assert server.requests[0]["return_progress"] is True
 
 
-# -- The first token -------------------------------------------------------------------------------------------------
+# -- The first token -------------------------------------------------------------------------------
 
 
 def test_the_likeliest_first_tokens_are_read_with_their_probabilities() -> None:

@@ -1,4 +1,4 @@
-"""Every form in its two languages: what a JSON schema lets through becomes the text that the grammar would write."""
+"""Every form as grammar and JSON schema: valid JSON becomes the text of the grammar."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ FORMS = {
     "line": line_form(400),
     "questions": questions_form(3),
     "query": query_form(["newest", "most authors"], ["published", "authors"]),
-    "choice": choice_form(["yes", "no", "not told"]),
+    "choice": choice_form(["yes", "no", "not given"]),
 }
 
-# -- The grammar, read as a regular expression: none of the forms needs more -----------------------------------------
+# -- The grammar as a regular expression, which all the forms allow -----------------------
 
 _TOKEN = re.compile(
     r'(?P<text>"(?:\\.|[^"\\])*")|(?P<chars>\[(?:\\.|[^\]\\])*\])|(?P<name>[a-z][a-z0-9]*)|(?P<sign>.)',
@@ -70,7 +70,7 @@ def expanded(name: str, rules: dict[str, str]) -> str:
     return f"(?:{''.join(parts)})"
 
 
-# -- JSON becomes the text of the grammar ----------------------------------------------------------------------------
+# -- JSON becomes the text of the grammar ----------------------------------------------------------
 
 
 def sentences(end: str = ".!?") -> st.SearchStrategy[str]:
@@ -79,7 +79,7 @@ def sentences(end: str = ".!?") -> st.SearchStrategy[str]:
     first = st.from_regex(r"[A-Z][a-z\"]{0,6}", fullmatch=True)
     words = st.lists(word, min_size=2, max_size=MOST_WORDS - 1)
     return st.builds(
-        lambda one, others, stop: " ".join([one, *others]) + stop,
+        lambda first, others, stop: " ".join([first, *others]) + stop,
         first,
         words,
         st.sampled_from(end),
@@ -108,7 +108,7 @@ def rows_of(written: Sequence[tuple[str, list[int]]]) -> dict[str, object]:
 
 
 def marked(text: str, marks: Sequence[int]) -> str:
-    return f"{text} {''.join(f'[{one}]' for one in dict.fromkeys(marks))}"
+    return f"{text} {''.join(f'[{number}]' for number in dict.fromkeys(marks))}"
 
 
 ROW = st.tuples(sentences(), st.lists(st.integers(1, 5), min_size=1, max_size=3))
@@ -163,8 +163,8 @@ def test_lines_in_json_read_as_the_grammar_would_have_written_them(
 
 
 @given(
-    st.sampled_from(["yes", "no", "not told"]).flatmap(
-        lambda one: st.tuples(st.just(one), chunked({"choice": one}))
+    st.sampled_from(["yes", "no", "not given"]).flatmap(
+        lambda choice: st.tuples(st.just(choice), chunked({"choice": choice}))
     )
 )
 def test_a_choice_in_json_reads_as_the_word(case) -> None:
@@ -217,7 +217,7 @@ def test_a_sentence_is_out_before_the_json_has_ended() -> None:
     assert list(lines.feed('{"lines": ["One is here.", "Tw')) == ["- One is here. [1]"]
 
 
-# -- Thinking --------------------------------------------------------------------------------------------------------
+# -- Thinking --------------------------------------------------------------------------------------
 
 PLAIN = st.text("<think>/ a\n", max_size=12)
 
@@ -230,18 +230,18 @@ def thought(chunks: Sequence[str]) -> str:
 
 
 @given(
-    PLAIN.filter(lambda one: "</think>" not in one),
+    PLAIN.filter(lambda text: "</think>" not in text),
     PLAIN,
     st.sampled_from(["", "\n", " \n\n"]),
     st.data(),
 )
-def test_thinking_is_no_part_of_the_text_whatever_the_chunks(thinking, answer, space, data) -> None:
+def test_thinking_is_no_part_of_the_text_for_any_chunks(thinking, answer, space, data) -> None:
     chunks = data.draw(cut(f"{space}<think>{thinking}</think>{space}{answer}"))
     assert thought(chunks) == answer.lstrip()
 
 
 @given(
-    PLAIN.filter(lambda one: not one.lstrip().startswith("<think>")).flatmap(
+    PLAIN.filter(lambda text: not text.lstrip().startswith("<think>")).flatmap(
         lambda text: st.tuples(st.just(text), cut(text))
     )
 )
@@ -254,7 +254,7 @@ def test_thinking_that_does_not_end_is_no_text() -> None:
     assert thought(["<thi", "nk>On and ", "on"]) == ""
 
 
-# -- The grammars ----------------------------------------------------------------------------------------------------
+# -- The grammars ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FORMS)

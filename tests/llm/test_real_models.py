@@ -1,8 +1,8 @@
-"""Real words from a real, small model on both servers: whole sentences, valid marks, one stream, and a stop that stops.
+"""A small real model on both servers: whole sentences, valid markers, streaming and stopping.
 
-What SmolLM2 says is of little use, so nothing here asks whether it is right; docs/benchmarks.md does, of larger ones.
-Those carry the mark `model` and are run by hand, since two cores take an hour for them: `pytest -m model`, with fewer
-questions by PAPERS_QUESTIONS.
+SmolLM2's answers are not checked for correctness; docs/benchmarks.md reports that for larger
+models. Tests of those have the marker `model` and are run by hand, since they take an hour on
+two cores: `pytest -m model`; PAPERS_QUESTIONS sets a smaller number of questions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MODELS = [
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """What to set so that a model answers; a vLLM is up until the last test of its model."""
+    """The variables that let a model answer; a vLLM runs until the last test of its model."""
     model, server = request.param
     if server == "llamacpp":
         file = request.getfixturevalue("llm_file") if model == SMALLEST else gguf_file(model)
@@ -95,30 +95,31 @@ def questions(assistant: Assistant) -> list[str]:
     ][:_QUESTIONS]
 
 
-def heard(assistant: Assistant, question: str) -> tuple[list[Event], Answer]:
+def events_and_answer(assistant: Assistant, question: str) -> tuple[list[Event], Answer]:
     events = list(assistant.ask_stream(question))
     assert isinstance(events[-1], Finished)
     return events, events[-1].answer
 
 
 @pytest.mark.timeout(3600)
-def test_real_questions_get_whole_sentences_with_valid_marks(opened) -> None:
+def test_real_questions_get_whole_sentences_with_valid_markers(opened) -> None:
     said, failed = 0, 0
     for question in questions(opened):
-        events, answer = heard(opened, question)
+        events, answer = events_and_answer(opened, question)
         statements = [event for event in events if isinstance(event, Statement)]
         if answer.refusal is None:
-            assert "\n".join(one.marked for one in statements) == answer.text
+            assert "\n".join(statement.marked for statement in statements) == answer.text
         if _QUOTED in answer.notices:
-            # The model came to no sentence before llm.max_tokens; what papers say may be two sentences in one.
+            # The model finished no sentence within llm.max_tokens. The quotations that replace
+            # it may hold two sentences in one, so they are not checked here.
             failed += 1
             continue
-        # A line of a list that is in doubt gives way to the paper's own sentences.
-        for one in filterfalse(quoted, statements):
+        # A doubtful line of a list is replaced by the paper's own sentences.
+        for statement in filterfalse(quoted, statements):
             said += 1
-            assert whole(one.text), one.text
-            assert len(one.text.split()) >= 3, one.text
-            for citation in one.citations:
+            assert whole(statement.text), statement.text
+            assert len(statement.text.split()) >= 3, statement.text
+            for citation in statement.citations:
                 text = opened.paper(citation.paper_id).text
                 assert all(text[span.start : span.end] == span.text for span in citation.evidence)
     assert said >= _QUESTIONS // 2
@@ -134,8 +135,8 @@ def test_an_answer_that_is_left_frees_the_server_and_the_next_one_reads_a_cached
     question = questions(opened)[0]
     with closing(opened.ask_stream(question)) as events:
         next(event for event in events if isinstance(event, Statement))
-    _, first = heard(opened, question)
-    _, second = heard(opened, question)
+    _, first = events_and_answer(opened, question)
+    _, second = events_and_answer(opened, question)
     assert second.text == first.text
     # The whole prompt is in the cache by then: the first token comes at once.
     assert second.usage["first_token_ms"] < max(500.0, 0.5 * first.usage["total_ms"])

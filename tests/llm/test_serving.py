@@ -1,4 +1,4 @@
-"""`rag llm serve` with a stand-in for vLLM that speaks /health: its start, its stop, and all that goes wrong."""
+"""`rag llm serve` with a fake vLLM that answers /health: start, stop and failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from tests.llm.fake import SERVED
 from tests.llm.served import FLAGS, VARIABLES, VLLM, free_port
 from tests.llm.tiny import make_model
 
-# A server with a child, as vLLM has its engine; `--die` ends as vLLM does, `--deaf` ignores a request to stop.
+# A server with a child, like vLLM's engine; `--die` fails as vLLM does, `--deaf` ignores a
+# request to stop.
 STAND_IN = f"""#!{sys.executable}
 import signal, subprocess, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -35,7 +36,7 @@ class Healthy(BaseHTTPRequestHandler):
 
 print("INFO 11-21 15:50:40 [x.py:1] loading", flush=True)
 if "--die" in sys.argv:
-    print("(EngineCore pid=7) ERROR 11-21 15:50:40 [core.py:9] ValueError: no room for the cache")
+    print("(EngineCore pid=7) ERROR 11-21 15:50:40 [core.py:9] ValueError: no memory for the cache")
     print("RuntimeError: Engine core initialization failed. See root cause above.")
     sys.exit(1)
 if "--deaf" in sys.argv:
@@ -48,7 +49,7 @@ HTTPServer(("127.0.0.1", port), Healthy).serve_forever()
 
 @pytest.fixture
 def program(tmp_path) -> Path:
-    """The stand-in, as an executable file."""
+    """The fake vLLM, as an executable file."""
     path = tmp_path / "vllm"
     path.write_text(STAND_IN)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -92,7 +93,7 @@ class Serving:
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., Serving]]:
-    """Starts `rag llm serve`: `serve(program, *flags, variable=value)`; ends it with the test."""
+    """Start `rag llm serve` with `serve(program, *flags, variable=value)`; end it with the test."""
     started: list[Serving] = []
 
     def start(program: Path | str, *flags: str, **variables: str) -> Serving:
@@ -100,9 +101,9 @@ def serve(tmp_path) -> Iterator[Callable[..., Serving]]:
         return started[-1]
 
     yield start
-    for one in started:
-        with one.process:
-            one.process.terminate()
+    for server in started:
+        with server.process:
+            server.process.terminate()
 
 
 def until(holds, seconds: float) -> None:
@@ -114,50 +115,50 @@ def until(holds, seconds: float) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_serves_until_asked_to_stop_and_leaves_no_process(serve, program, how) -> None:
-    one = serve(program, "--force").ready()
-    processes = psutil.Process(one.process.pid).children(recursive=True)
+    server = serve(program, "--force").ready()
+    processes = psutil.Process(server.process.pid).children(recursive=True)
     assert len(processes) == 2
-    one.process.send_signal(how)
-    code, out, err = one.ended()
+    server.process.send_signal(how)
+    code, out, err = server.ended()
     assert code == 0
     assert out.startswith(
-        f"{program} serve Qwen/Qwen3-8B --host 127.0.0.1 --port {one.port} --max-model-len 16384"
+        f"{program} serve Qwen/Qwen3-8B --host 127.0.0.1 --port {server.port} --max-model-len 16384"
     )
     assert err.endswith("stopped\n")
     until(lambda: not any(alive(process) for process in processes), 5)
 
 
 def test_a_second_signal_does_not_wait(serve, program) -> None:
-    one = serve(program, "--force", "--", "--deaf").ready()
-    processes = psutil.Process(one.process.pid).children(recursive=True)
-    one.process.send_signal(signal.SIGINT)
+    server = serve(program, "--force", "--", "--deaf").ready()
+    processes = psutil.Process(server.process.pid).children(recursive=True)
+    server.process.send_signal(signal.SIGINT)
     time.sleep(0.5)
-    assert one.process.poll() is None
-    one.process.send_signal(signal.SIGINT)
-    assert one.ended()[0] == 0
+    assert server.process.poll() is None
+    server.process.send_signal(signal.SIGINT)
+    assert server.ended()[0] == 0
     until(lambda: not any(alive(process) for process in processes), 5)
 
 
-def test_a_server_that_is_killed_is_told(serve, program) -> None:
-    one = serve(program, "--force").ready()
-    vllm, child = psutil.Process(one.process.pid).children(recursive=True)
+def test_a_killed_server_is_reported(serve, program) -> None:
+    server = serve(program, "--force").ready()
+    vllm, child = psutil.Process(server.process.pid).children(recursive=True)
     vllm.kill()
-    code, _, err = one.ended()
+    code, _, err = server.ended()
     assert code == 2
     assert "rag: vLLM ended by itself (status -9): " in err
     until(lambda: not alive(child), 5)
 
 
-def test_a_server_that_dies_at_its_start_tells_why(serve, program) -> None:
+def test_a_server_that_fails_at_its_start_reports_why(serve, program) -> None:
     code, _, err = serve(program, "--force", "--", "--die").ended()
     assert code == 2
     assert (
-        "vLLM ended by itself (status 1): ValueError: no room for the cache (full log: "
+        "vLLM ended by itself (status 1): ValueError: no memory for the cache (full log: "
         in err.splitlines()[-1]
     )
 
 
-def test_without_the_program_the_mend_is_told(serve, tmp_path) -> None:
+def test_a_missing_program_is_reported_with_the_fix(serve, tmp_path) -> None:
     code, out, err = serve(tmp_path / "none").ended()
     assert (code, out) == (2, "")
     assert err.startswith(
@@ -168,22 +169,22 @@ def test_without_the_program_the_mend_is_told(serve, tmp_path) -> None:
 
 
 def test_a_taken_port(serve, program) -> None:
-    one = serve(program, "--force").ready()
-    url = f"http://127.0.0.1:{one.port}/v1"
+    server = serve(program, "--force").ready()
+    url = f"http://127.0.0.1:{server.port}/v1"
     code, _, err = serve(program, "--force", RAG_LLM__BASE_URL=url).ended()
     assert code == 2
-    assert f"port {one.port} of 127.0.0.1 is not available (Address already in use)" in err
-    one.process.send_signal(signal.SIGTERM)
-    one.ended()
+    assert f"port {server.port} of 127.0.0.1 is not available (Address already in use)" in err
+    server.process.send_signal(signal.SIGTERM)
+    server.ended()
 
 
 def test_the_key_is_on_no_command_line(serve, program) -> None:
-    one = serve(program, "--force", RAG_LLM__API_KEY="secret").ready()
-    [vllm, _] = psutil.Process(one.process.pid).children(recursive=True)
+    server = serve(program, "--force", RAG_LLM__API_KEY="secret").ready()
+    [vllm, _] = psutil.Process(server.process.pid).children(recursive=True)
     assert "secret" not in " ".join(vllm.cmdline())
     assert vllm.environ()["VLLM_API_KEY"] == "secret"
-    one.process.send_signal(signal.SIGTERM)
-    assert "secret" not in "".join(one.ended()[1:])
+    server.process.send_signal(signal.SIGTERM)
+    assert "secret" not in "".join(server.ended()[1:])
 
 
 def config(**changes):
@@ -246,16 +247,16 @@ def test_a_real_vllm_is_served_and_leaves_no_process(serve, tmp_path) -> None:
     model = make_model(tmp_path / "model")
     own = {"RAG_LLM__MODEL": str(model), "RAG_LLM__CONTEXT": "4096", **VARIABLES}
     guessing = {"RAG_LLM__NGRAM_TOKENS": "3"}
-    one = serve(VLLM, "--force", "--", *FLAGS, **own, **guessing).ready(180)
-    processes = psutil.Process(one.process.pid).children(recursive=True)
+    server = serve(VLLM, "--force", "--", *FLAGS, **own, **guessing).ready(180)
+    processes = psutil.Process(server.process.pid).children(recursive=True)
     assert len(processes) > 2
     asked = {"model": str(model), "prompt": "Ratios", "max_tokens": 8}
-    reply = httpx.post(f"http://127.0.0.1:{one.port}/v1/completions", json=asked, timeout=60)
+    reply = httpx.post(f"http://127.0.0.1:{server.port}/v1/completions", json=asked, timeout=60)
     assert reply.json()["usage"]["completion_tokens"] > 0
-    one.process.send_signal(signal.SIGINT)
-    code, _, err = one.ended()
+    server.process.send_signal(signal.SIGINT)
+    code, _, err = server.ended()
     assert code == 0, err
-    assert f"ready at http://127.0.0.1:{one.port}/v1" in err
+    assert f"ready at http://127.0.0.1:{server.port}/v1" in err
     until(lambda: not any(alive(process) for process in processes), 10)
 
 

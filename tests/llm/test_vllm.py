@@ -1,6 +1,7 @@
-"""A real vLLM on a CPU, serving a model of random weights: what must hold for any words.
+"""A real vLLM on a CPU with random weights: properties that hold for any words.
 
-PAPERS_VLLM is the path of a `vllm` command; without it these tests skip. PAPERS_ROUNDS repeats the failures.
+PAPERS_VLLM is the path of a `vllm` command; without it these tests are skipped. PAPERS_ROUNDS
+sets how often the failures are repeated.
 """
 
 from __future__ import annotations
@@ -46,15 +47,15 @@ READ_SECONDS = 3.0
 def server(tmp_path_factory) -> Iterator[Server]:
     if VLLM is None:
         pytest.skip("needs a vLLM: set PAPERS_VLLM to the path of its command")
-    one = Server(make_model(tmp_path_factory.mktemp("served")))
+    server = Server(make_model(tmp_path_factory.mktemp("served")))
     try:
-        one.start()
+        server.start()
         list(
-            LLM(one.config(max_tokens=16)).stream(asked(0))
+            LLM(server.config(max_tokens=16)).stream(asked(0))
         )  # the client's library is imported by the first
-        yield one
+        yield server
     finally:
-        one.stop()
+        server.stop()
 
 
 def asked(number: int) -> list[Message]:
@@ -64,7 +65,7 @@ def asked(number: int) -> list[Message]:
     ]
 
 
-def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None:
+def test_200_answers_hold_valid_markers_only_and_never_half_a_marker(server) -> None:
     form = answer_form(PASSAGES, REFUSAL)
 
     def sentences(seed: int) -> int:
@@ -76,10 +77,10 @@ def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None
                 shown += list(drafts.feed(piece))
         shown += list(drafts.end())
         assert drafts.dropped == 0
-        for one in shown:
-            assert one.excerpts
-            assert set(one.excerpts) <= set(range(1, PASSAGES + 1))
-            assert not set("[]\n") & set(one.text)
+        for draft in shown:
+            assert draft.excerpts
+            assert set(draft.excerpts) <= set(range(1, PASSAGES + 1))
+            assert not set("[]\n") & set(draft.text)
         return len(shown)
 
     with ThreadPoolExecutor(8) as threads:
@@ -89,7 +90,7 @@ def test_200_answers_hold_valid_marks_only_and_never_half_a_mark(server) -> None
 
 @pytest.fixture
 def served(server, monkeypatch) -> dict[str, object]:
-    """Sets the variables with which any ask uses the server."""
+    """Set the variables that make every ask use the server."""
     settings = server.config(read_seconds=READ_SECONDS).model_dump(
         include=set(LLMConfig.model_fields)
     )
@@ -109,7 +110,7 @@ def served(server, monkeypatch) -> dict[str, object]:
     monkeypatch.setenv("RAG_ANSWER__ON_LLM_FAILURE", "error")
     monkeypatch.setenv(
         "RAG_ANSWER__SUPPORTED", "0"
-    )  # else random words, which nothing supports, are left out
+    )  # else random words would be left out as unsupported
     monkeypatch.setenv(
         "RAG_LLM__SENTENCES", "12"
     )  # long answers, so that there is time to end them
@@ -117,7 +118,7 @@ def served(server, monkeypatch) -> dict[str, object]:
 
 
 class Noted(LLM):
-    """Keeps the prompts that it sends."""
+    """A client that keeps the prompts that it sends."""
 
     def __init__(self, config: LLMConfig) -> None:
         super().__init__(config)
@@ -149,14 +150,15 @@ def test_the_prompts_of_50_whole_asks_are_counted_as_the_server_counts_them(
             assert sum(counts) == answer.usage["prompt_tokens"]
             assert max(counts) <= CONTEXT - 64
             marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", answer.text)}
-            assert marks == {one.mark for one in answer.citations}
+            assert marks == {citation.mark for citation in answer.citations}
             if counted == 50:
                 break
     assert counted == 50
 
 
 def test_a_screening_by_a_model_of_random_words_gives_verdicts(server, served, demo_home) -> None:
-    # Few and short: vLLM on a CPU dies of a seeded request whose prompt it reads in parts (docs/LOG.md).
+    # Few and short requests: vLLM on a CPU crashes on a seeded request whose prompt it reads in
+    # chunks (docs/LOG.md).
     excluded = 0
     with Assistant.open(home=demo_home) as assistant:
         for seed in range(4):
@@ -164,14 +166,14 @@ def test_a_screening_by_a_model_of_random_words_gives_verdicts(server, served, d
             assistant.__dict__["synthesizer"] = replace(assistant.synthesizer, llm=llm)
             answer = assistant.ask(LIST)
             given = re.findall(r"^\[\d+\] ", llm.sent[-1][-1].content, re.MULTILINE)
-            # Where the model comes to no sentence, the quotations that follow may cite what it excluded.
-            [told] = [
+            # If the model finishes no sentence, the quotations may cite papers that it excluded.
+            [excluded_count] = [
                 int(found[1])
-                for one in answer.notices
-                if (found := re.search(r"and excluded (\d) of", one))
+                for notice in answer.notices
+                if (found := re.search(r"and excluded (\d) of", notice))
             ]
-            assert len(given) + told == 5
-            assert all(one.reason for one in answer.excluded)
+            assert len(given) + excluded_count == 5
+            assert all(paper.reason for paper in answer.excluded)
             excluded += len(answer.excluded)
     assert excluded
 
@@ -183,12 +185,12 @@ def test_a_list_has_a_line_for_each_paper_in_order(server) -> None:
         for piece in LLM(config).stream(asked(seed % 7), list_form(3)):
             if isinstance(piece, str):
                 shown += list(drafts.feed(piece))
-        return [one.excerpts for one in [*shown, *drafts.end()]]
+        return [draft.excerpts for draft in [*shown, *drafts.end()]]
 
     with ThreadPoolExecutor(4) as threads:
         said = list(threads.map(lines, range(8)))
     assert [(1,), (2,), (3,)] in said
-    assert all(one in ([], [(1,), (2,), (3,)]) for one in said)
+    assert all(marks in ([], [(1,), (2,), (3,)]) for marks in said)
 
 
 def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(
@@ -211,7 +213,7 @@ def test_a_model_of_random_words_reads_questions_in_the_form_asked_for(
                 assert list(json.loads(read.text)) == KEYS
             following = reader.next_questions(QUESTION, papers, 3)
             assert len(following) in (0, 3)
-            assert all(one.endswith("?") for one in following)
+            assert all(question.endswith("?") for question in following)
     assert rewritten
     assert kept
 
@@ -244,7 +246,7 @@ def test_the_evaluation_asks_several_at_once_and_measures_every_answer(
     run = running.result()
     assert 2 <= most <= 4
     assert errors(run.rows) == []
-    made = {one.measure: one.estimate for one in figures(run.rows)}
+    made = {figure.measure: figure.estimate for figure in figures(run.rows)}
     assert made["mark validity"].value == 1.0
     # A lead, and 80 tokens at most for each of the 50 papers that are considered.
     assert made["completion tokens p99"].value <= served["max_tokens"] + 80 * 50
@@ -273,7 +275,7 @@ def test_pubmedqa_gets_one_of_the_three_from_any_model(
     for name, rows in (("queries", cases), ("corpus", abstracts)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = evals.run(["pubmedqa"], data=tmp_path, home="home")
-    made = {(one.measure, one.type): one.estimate for one in figures(run.rows)}
+    made = {(figure.measure, figure.type): figure.estimate for figure in figures(run.rows)}
     assert errors(run.rows) == []
     assert made["invalid", "all"].value == 0
     assert {seen["answer"] for seen in run.seen.values()} <= {"yes", "no", "maybe"}
@@ -302,7 +304,7 @@ def test_a_wrong_name_and_a_prompt_too_long(server) -> None:
 def answering(assistant: Assistant) -> Iterator[object]:
     """The events of an ask whose answer has begun to stream."""
     events = assistant.ask_stream(QUESTION)
-    next(one for one in events if isinstance(one, Statement))
+    next(event for event in events if isinstance(event, Statement))
     return events
 
 

@@ -14,9 +14,12 @@ from tests.llm.weights import SMALLEST, dequantised
 
 # What llama.cpp writes at temperature 0 from the same file.
 BY_LLAMA_CPP = {
-    "What is reinforcement learning?": "Reinforcement learning is a type of machine learning where an agent "
+    "What is reinforcement learning?": "Reinforcement learning is a type of machine learning "
+    "where an agent "
     "learns to make decisions",
-    "Write a Python function that returns the n-th Fibonacci number.": "```python\ndef fibonacci(n):\n    if n <= 0:",
+    "Write a Python function that returns the n-th Fibonacci number.": (
+        "```python\ndef fibonacci(n):\n    if n <= 0:"
+    ),
     "Name three methods for offline reinforcement learning.": "1. **Deep Reinforcement Learning",
 }
 

@@ -1,6 +1,6 @@
-"""A tiny model for a real server: Qwen2's shape with random weights, and a small BPE tokenizer with a chat template.
+"""A tiny model for a real server: a random Qwen2 and a small BPE tokenizer.
 
-Its words are noise, which is the point: form, marks, budget and streaming must hold for any words.
+Its words are noise on purpose: form, markers, budget and streaming must hold for any words.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ _HEAD, _VOCABULARY = 64, 2000
 _CONTEXT = 4096
 _SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 
 def make_model(folder: Path, layers: int = 2, width: int = 128) -> Path:
-    """Write the model's files into a folder; takes a second. More layers and width make it as slow as real ones."""
+    """Write the model's files to a folder, in a second.
+
+    More layers and a larger width make it as slow as real models.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _write_tokenizer(folder)
     _write_weights(folder, layers, width)

@@ -1,4 +1,4 @@
-"""Real weights for tests: GGUF files as `rag models pull --llm` fetches them, and folders of them for vLLM.
+"""Real weights for tests: GGUF files of `rag models pull --llm`, and folders for vLLM.
 
 They are kept in the cache folder of the application, across runs; nothing gets installed here.
 """
@@ -33,7 +33,7 @@ def gguf_file(model: str = SMALLEST) -> Path:
 
 
 def dequantised(model: str, vllm: str, dtype: str = "bfloat16") -> Path:
-    """Return the model as a folder for the vLLM of that command, made once for each version of the script."""
+    """Return the model as a folder for the vLLM of that command, made once per script version."""
     made_of = f"{named(model).sha256} {_GGUF} {dtype} ".encode() + _SCRIPT.read_bytes()
     folder = CACHE / "test-models" / f"{model}-{dtype}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     source, library = gguf_file(model), _gguf_library(folder.parent)
@@ -48,7 +48,7 @@ def dequantised(model: str, vllm: str, dtype: str = "bfloat16") -> Path:
 
 
 def _gguf_library(cache: Path) -> Path:
-    """A folder with the library that reads GGUF files, which vLLM's environment lacks."""
+    """Return a folder with the GGUF library, which vLLM's environment lacks."""
     folder = cache / _GGUF
     with _arriving(folder) as arrival:
         if arrival is not None:
@@ -70,7 +70,7 @@ def _gguf_library(cache: Path) -> Path:
 
 @contextmanager
 def _arriving(path: Path) -> Iterator[Path | None]:
-    """Where to make what shall be at the path; none where it is there. One process at a time."""
+    """Yield where to make the file, or None if it exists. Only one process at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f"{path.name}.lock")):
         if path.exists():

@@ -27,7 +27,7 @@ def opened(folder: Path, max_tokens: int = 64) -> Any:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Any:
-    """Saves a random BERT classifier with these classes; with `logits` it gives those whatever it reads."""
+    """Save a random BERT classifier with these classes; with `logits` it always returns those."""
     torch = pytest.importorskip("torch", reason="needs the extra hf")
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification
@@ -42,7 +42,7 @@ def make(tmp_path: Path) -> Any:
             "[SEP]",
             ".",
             *letters,
-            *(f"##{one}" for one in letters),
+            *(f"##{letter}" for letter in letters),
             "cat",
             "dog",
         ]
@@ -123,7 +123,7 @@ class TestTransformers:
         ]
         together = model.entails(premises, "A cat.")
         assert together == pytest.approx(
-            [float(model.entails([one], "A cat.")[0]) for one in premises], abs=1e-5
+            [float(model.entails([premise], "A cat.")[0]) for premise in premises], abs=1e-5
         )
         assert len({round(float(score), 5) for score in together}) > 1
         assert ((together >= 0) & (together <= 1)).all()

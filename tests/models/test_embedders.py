@@ -31,7 +31,8 @@ ALONE = (
 TEXTS = [
     "We study how a model of language answers a question from the text of papers.",
     "A cat.",
-    "The model is trained on the text of papers, and the model answers a question from papers of the text.",
+    "The model is trained on the text of papers, "
+    "and the model answers a question from papers of the text.",
     "cat",
     "Papers!",
 ]
@@ -42,7 +43,7 @@ def _config(**changed: Any) -> EmbedderConfig:
 
 
 class Server:
-    """An OpenAI-compatible server that embeds with WordEmbedder, or answers what a test tells it to."""
+    """An OpenAI-compatible server that embeds with WordEmbedder, or sends a test's reply."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -65,7 +66,7 @@ class Server:
             return reply(
                 request, 400, b'{"error": {"message": "maximum context length is 256 tokens"}}'
             )
-        # Twice the length, and not in order: neither is promised by the protocol.
+        # Twice the length, and unordered: the protocol promises neither unit length nor order.
         rows = [
             {"index": at, "embedding": (2 * row).tolist()}
             for at, row in enumerate(model.embed(asked["input"]))
@@ -87,7 +88,7 @@ def server() -> Iterator[Server]:
 
 @dataclass
 class Opener:
-    """Opens embedders from configurations, and closes their connections in the end."""
+    """Open embedders from configurations, and close their connections at the end."""
 
     opened: list[Embedder] = field(default_factory=list)
 
@@ -332,7 +333,9 @@ class TestBuiltIn:
         ):
             opened(**MINILM, max_tokens=513)
         longest = opened(max_tokens=504)
-        assert [one.shape for one in longest.embed_questions(["cat " * 502])] == [(1, 384)] * 2
+        assert [vectors.shape for vectors in longest.embed_questions(["cat " * 502])] == [
+            (1, 384)
+        ] * 2
         with pytest.raises(
             ModelError,
             match=r"is 505, but bge-small-en-v1\.5, with its instruction, reads .* 504",
@@ -584,12 +587,14 @@ class TestTransformers:
         embedder = opened(kind="transformers", folder=str(copy), max_tokens=64)
         texts = ["the cat", "papers answer"]
         np.testing.assert_allclose(
-            embedder.embed_passages(texts), plain.embed([f"text {one}" for one in texts]), atol=1e-6
+            embedder.embed_passages(texts),
+            plain.embed([f"text {text}" for text in texts]),
+            atol=1e-6,
         )
         np.testing.assert_allclose(embedder.embed(texts), embedder.embed_passages(texts), atol=1e-6)
         for asked in embedder.embed_questions(texts):
             np.testing.assert_allclose(
-                asked, plain.embed([f"question {one}" for one in texts]), atol=1e-6
+                asked, plain.embed([f"question {text}" for text in texts]), atol=1e-6
             )
         assert embedder.count("cat") == plain.count("question cat")
         assert not embedder.identity.matches(plain.identity)

@@ -1,4 +1,4 @@
-"""The ONNX graph against a forward pass in plain numpy, written from the paper and not from the graph."""
+"""The ONNX graph against a forward pass in numpy, written independently from the BERT paper."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _attend(weights: Weights, at: str, x: Array) -> Array:
 
 
 def bert(weights: Weights, ids: NDArray[np.int64]) -> Array:
-    """The hidden states of one text; a padded text has to come out as if it stood alone."""
+    """The hidden states of one text; padding must not change a text's result."""
     x = weights["embeddings.word_embeddings.weight"][ids].astype(np.float64)
     x = x + weights["embeddings.position_embeddings.weight"][: len(ids)]
     x = _norm(weights, "embeddings", x + weights["embeddings.token_type_embeddings.weight"][0])
@@ -75,7 +75,7 @@ def _session(folder: Path, *, int8: bool) -> onnxruntime.InferenceSession:
 def _run(
     session: onnxruntime.InferenceSession, texts: list[NDArray[np.int64]]
 ) -> list[NDArray[np.float32]]:
-    """The hidden states of texts that go in as one padded batch; the padding's own are left out."""
+    """Return the hidden states of texts in one padded batch, without those of the padding."""
     ids = np.full((len(texts), max(map(len, texts))), 7, dtype=np.int64)  # the mask has to hide it
     mask = np.zeros_like(ids)
     for row, text in enumerate(texts):
@@ -123,7 +123,7 @@ def test_int8_is_close(folder: Path, weights: Weights) -> None:
         assert pooled @ exact / np.linalg.norm(pooled) / np.linalg.norm(exact) > 0.99
 
 
-def test_nothing_is_left_beside_the_graph(tmp_path: Path) -> None:
+def test_no_temporary_files_are_left_next_to_the_graph(tmp_path: Path) -> None:
     write_bert(tmp_path / "model.safetensors")
     write_onnx(tmp_path / "model.safetensors", SHAPE, tmp_path / "graph.onnx", int8=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.onnx", "model.safetensors"]

@@ -1,4 +1,4 @@
-"""A reranker and a cross-encoder behind a server: what is sent, what comes back, and each failure in one line."""
+"""A served reranker and cross-encoder: requests, replies, and one-line errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.models.local import reply, serving
 # As each server names them.
 _ROWS: dict[str, Callable[[list[float]], Any]] = {
     "vllm": lambda scores: {
-        "results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)][::-1]
+        "results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)][::-1]
     },
     "llama.cpp": lambda scores: {
-        "results": [{"index": n, "relevance_score": one} for n, one in enumerate(scores)]
+        "results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]
     },
-    "tei": lambda scores: [{"index": n, "score": one} for n, one in enumerate(scores)][::-1],
+    "tei": lambda scores: [{"index": n, "score": score} for n, score in enumerate(scores)][::-1],
 }
 QUESTION, TEXTS = "Where do cats sleep?", ["Dogs bark.", "Cats sleep in the sun.", "Cats purr."]
 

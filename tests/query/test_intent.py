@@ -18,7 +18,7 @@ from rag.query.intent import asks_for_number, asks_for_papers, asks_to_compare
         ("What is coverability?", ""),
     ],
 )
-def test_kinds(question, kinds) -> None:
+def test_intents(question, kinds) -> None:
     found = [
         name
         for name, asks in (
@@ -49,6 +49,6 @@ def test_a_question_that_one_paper_answers_far_better_is_answered_from_it_alone(
     asked = "What divergences does f-DPO work with, and how is the normalizing constant handled?"
     answer = demo.ask(asked)
     assert len(answer.hits) > 1
-    assert len({one.title for one in answer.citations}) == 1
+    assert len({citation.title for citation in answer.citations}) == 1
     listed = demo.ask("f-divergences in place of reverse KL for alignment")
-    assert len({one.title for one in listed.citations}) > 1
+    assert len({citation.title for citation in listed.citations}) > 1

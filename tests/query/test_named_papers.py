@@ -1,4 +1,4 @@
-"""Questions that set named papers side by side."""
+"""Questions that compare named papers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def library(fake, write_papers):
         ("Does TW-3 beat SlimRL, and by how much?", ["TW-3", "SlimRL"]),
         ("What is SlimRL?", []),
         ("How do SlimRL and RL differ?", []),  # many papers say RL
-        ("SlimRL on Atari-5?", []),  # nobody made it, most use it
+        ("SlimRL on Atari-5?", []),  # no paper introduced it, most use it
         ("How do SlimRL and FatRL differ?", []),
         ("three views of policies: SlimRL, WidePol and distilling", []),
         ("three views of policies: SlimRL, WidePol and TW-3", ["SlimRL", "WidePol", "TW-3"]),
@@ -64,14 +64,14 @@ def test_names_of_two_papers_or_more(library, question, names) -> None:
     assert [paper.name for paper in found] == names
 
 
-def test_each_named_paper_is_heard(demo) -> None:
+def test_each_named_paper_is_quoted(demo) -> None:
     answer = demo.ask("How do SparsePO and D2O differ?")
     assert answer.filters == ("only SparsePO and D2O",)
     assert [hit.paper.title.split(":")[0] for hit in answer.hits] == [
         "SparsePO",
         "Negating Negatives",
     ]
-    titles = [one.title for one in answer.citations]
+    titles = [citation.title for citation in answer.citations]
     assert titles == sorted(titles, reverse=True)
     assert len(set(titles)) == 2
     assert len(titles) == 4
@@ -80,14 +80,17 @@ def test_each_named_paper_is_heard(demo) -> None:
 def test_what_is_compared_decides_the_sentences(demo) -> None:
     answer = demo.ask("FeTrIL and G-ACIL: do they store exemplars?")
     said = [
-        one
-        for one in answer.statements
-        if "exemplar" in one.text.lower() or "past images" in one.text
+        statement
+        for statement in answer.statements
+        if "exemplar" in statement.text.lower() or "past images" in statement.text
     ]
-    assert {one.citations[0].title.split(":")[0] for one in said} == {"FeTrIL", "G-ACIL"}
+    assert {statement.citations[0].title.split(":")[0] for statement in said} == {
+        "FeTrIL",
+        "G-ACIL",
+    }
 
 
-def test_what_neither_tells_is_declined(demo) -> None:
+def test_what_neither_paper_states_is_declined(demo) -> None:
     answer = demo.ask("What do SparsePO and D2O say about protein folding in yeast?")
     assert answer.refusal is not None
     assert answer.looked_at == 2
@@ -111,7 +114,7 @@ def test_the_restriction_can_be_taken_away(demo) -> None:
     ],
 )
 def test_named_papers_in_the_catalog(demo, question, first) -> None:
-    titles = [one.title.split(":")[0] for one in demo.ask(question).citations]
+    titles = [citation.title.split(":")[0] for citation in demo.ask(question).citations]
     assert titles[0] == first
     assert set(titles) == {"SparsePO", "Negating Negatives"}
 
@@ -122,7 +125,7 @@ def test_a_question_for_papers_is_not_restricted(demo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "told"),
+    ("question", "notices"),
     [
         ("Which is newer, SparsePO or BarPO-2?", ["No paper mentions “BarPO-2”."]),
         ("How do SparsePO and D2O differ?", []),
@@ -130,7 +133,7 @@ def test_a_question_for_papers_is_not_restricted(demo) -> None:
         ("How many papers are from 2023?", []),
     ],
 )
-def test_a_name_that_no_paper_has_is_told(demo, question, told) -> None:
+def test_a_name_that_no_paper_has_is_reported(demo, question, notices) -> None:
     answer = demo.ask(question)
     assert answer.refusal is None
-    assert list(answer.notices) == told
+    assert list(answer.notices) == notices

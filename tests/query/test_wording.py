@@ -15,7 +15,7 @@ from rag.query.spelling import correct, misspelt
         ("knowledge of langauge models", "knowledge of language models"),
     ],
 )
-def test_a_slip_of_the_keyboard_is_read_as_meant(demo, question, read) -> None:
+def test_a_misspelt_word_is_corrected(demo, question, read) -> None:
     for word, meant in misspelt(demo.library, demo.embedder, question):
         question = correct(question, word, meant)
     assert question == read

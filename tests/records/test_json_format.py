@@ -86,7 +86,7 @@ def test_keys_of_a_later_version_are_left_out(demo) -> None:
         (("hits", 0, "paper"), {}, "damaged at hits.0.paper"),
         (("citations", 0, "evidence"), [{"start": 1}], "damaged at citations.0.evidence.0"),
         (("text",), "\ud800", "damaged"),
-        (("text",), object(), "no JSON"),
+        (("text",), object(), "not valid JSON"),
     ],
 )
 def test_damage_is_named(demo, path, value, said) -> None:
@@ -101,7 +101,7 @@ def test_damage_is_named(demo, path, value, said) -> None:
 
 @pytest.mark.parametrize("row", [None, [], "text", {}])
 def test_what_is_no_answer(row) -> None:
-    with pytest.raises(InputError, match="the kept answer is damaged"):
+    with pytest.raises(InputError, match="the saved answer is damaged"):
         answer_from(row)
 
 

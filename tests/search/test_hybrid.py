@@ -1,4 +1,4 @@
-"""Fusion worked out by hand, and hits that say who found them."""
+"""Fusion worked out by hand, and hits that name the retrievers that found them."""
 
 import numpy as np
 import pytest
@@ -87,13 +87,13 @@ def test_papers_of_a_scope_are_the_only_ones_scored(demo) -> None:
     assert demo.library.scores("density ratios", ()) == ({}, {})
 
 
-def test_an_index_of_another_format_is_made_anew(demo_copy) -> None:
+def test_an_index_of_another_format_is_rebuilt(demo_copy) -> None:
     with Assistant.open(home=demo_copy) as assistant:
         wanted = [(hit.paper.id, hit.score) for hit in assistant.search("density ratios")]
     [index] = (demo_copy / "terms").iterdir()
     index.rename(
         index.with_name(index.name.partition("-")[0])
-    )  # as it was called before there were letters
+    )  # its name before the index had character n-grams
     with Assistant.open(home=demo_copy) as assistant:
         found = [(hit.paper.id, hit.score) for hit in assistant.search("density ratios")]
     assert found == [(paper, pytest.approx(score)) for paper, score in wanted]

@@ -1,4 +1,4 @@
-"""Retrieval on the user's own pages reaches what was promised."""
+"""Retrieval on the user's own pages reaches the required quality."""
 
 import ir_measures
 import pytest

@@ -1,4 +1,4 @@
-"""A reranker behind a server puts the best papers of a search into its own order, and the answer follows."""
+"""A served reranker reorders the best papers of a search, and the answer follows that order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOKED_AT = 4
 
 
 def by_length(body: dict[str, Any]) -> Any:
-    """Prefers short texts."""
+    """Score short texts higher."""
     rows = [
         {"index": n, "relevance_score": -float(len(text))}
         for n, text in enumerate(body["documents"])
@@ -25,7 +25,7 @@ def by_length(body: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def reranking(demo_home, monkeypatch):
-    """Opens the assistant with a reranker at this URL."""
+    """Open the assistant with a reranker at this URL."""
 
     def open_(url: str) -> Assistant:
         monkeypatch.setenv("RAG_RERANK__BASE_URL", url)

@@ -1,4 +1,4 @@
-"""What the reader restricts a question to is really searched, counted and listed, and nothing else."""
+"""A question's scope: only the papers in it are searched, counted and listed."""
 
 import pytest
 
@@ -9,7 +9,7 @@ QUESTION = "which papers study density ratios in RL?"
 
 
 def in_scope(answer) -> set[str]:
-    return {one.paper_id for one in answer.citations} | {
+    return {citation.paper_id for citation in answer.citations} | {
         hit.paper.id for hit in (*answer.hits, *answer.near_misses)
     }
 
@@ -18,7 +18,7 @@ def test_an_answer_keeps_its_sentences_and_its_scope(demo) -> None:
     scope = Scope(first_year=2018)
     answer = demo.ask(QUESTION, scope=scope)
     assert answer.scope == scope
-    assert "\n".join(one.marked for one in answer.statements) == answer.text
+    assert "\n".join(statement.marked for statement in answer.statements) == answer.text
     assert demo.ask("What is the best pizza recipe?").statements == ()
 
 
@@ -27,7 +27,7 @@ def test_an_answer_keeps_its_sentences_and_its_scope(demo) -> None:
 )
 def test_years_restrict_every_kind_of_question(daily, question) -> None:
     answer = daily.ask(question, scope=Scope(first_year=2023, last_year=2024))
-    papers = [daily.paper(one) for one in in_scope(answer)]
+    papers = [daily.paper(paper_id) for paper_id in in_scope(answer)]
     assert papers
     assert all(2023 <= paper.published.year <= 2024 for paper in papers)
     assert 0 < answer.looked_at < 270
@@ -35,7 +35,11 @@ def test_years_restrict_every_kind_of_question(daily, question) -> None:
 
 def test_a_file_restricts(daily) -> None:
     name = sorted(
-        {one for paper in daily.papers() for one in [paper.sightings[0].source.rpartition("/")[2]]}
+        {
+            name
+            for paper in daily.papers()
+            for name in [paper.sightings[0].source.rpartition("/")[2]]
+        }
     )[0]
     answer = daily.ask("how many papers are there?", scope=Scope(sources=(name,)))
     there = [p for p in daily.papers() if any(s.source.endswith(f"/{name}") for s in p.sightings)]
@@ -79,32 +83,32 @@ def test_a_scope_that_no_paper_meets(demo, question) -> None:
     assert answer.hits == ()
 
 
-def test_a_paper_that_is_none(demo) -> None:
+def test_an_unknown_paper_is_refused(demo) -> None:
     with pytest.raises(InputError, match="no paper 'p-nothing'"):
         demo.ask(QUESTION, scope=Scope(papers=("p-nothing",)))
 
 
 @pytest.mark.parametrize(
-    ("scope", "told"),
+    ("scope", "message"),
     [
         (
             Scope(first_year=2025, last_year=2013),
-            "no year is both since 2025 and until 2013; exchange the two",
+            "no year is both since 2025 and until 2013; swap the years",
         ),
         (
             Scope(sources=("sampel.jsonl",)),
-            "the library knows no file 'sampel.jsonl'; the nearest are sample.jsonl",
+            "the library has no file 'sampel.jsonl'; the nearest names are sample.jsonl",
         ),
         (
             Scope(organisations=("Google",)),
-            "the library knows no organisation 'Google'; it knows none",
+            "the library has no organisation 'Google'; it has no organisations at all",
         ),
     ],
 )
-def test_a_scope_that_can_hold_nothing_is_told_before_the_search(demo, scope, told) -> None:
+def test_an_impossible_scope_is_reported_before_the_search(demo, scope, message) -> None:
     with pytest.raises(InputError) as error:
         list(demo.ask_stream(QUESTION, scope=scope))
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 def test_the_nearest_organisations_are_offered(fake, write_papers) -> None:
@@ -117,10 +121,11 @@ def test_the_nearest_organisations_are_offered(fake, write_papers) -> None:
         ]
     )
     with pytest.raises(
-        InputError, match=r"no organisation 'gogle'; the nearest are Google, Google DeepMind, "
+        InputError,
+        match=r"no organisation 'gogle'; the nearest names are Google, Google DeepMind, ",
     ):
         fake.ask(QUESTION, scope=Scope(organisations=("gogle",)))
-    with pytest.raises(InputError, match=r"the nearest are Google DeepMind, "):
+    with pytest.raises(InputError, match=r"the nearest names are Google DeepMind, "):
         fake.ask(QUESTION, scope=Scope(organisations=("deepmind",)))
     assert (
         fake.ask("how many papers are there?", scope=Scope(organisations=("META",))).looked_at == 1
@@ -136,7 +141,7 @@ def test_a_filter_of_the_question_is_taken_away(demo) -> None:
     )
     assert wide.filters == ()
     assert wide.looked_at == 48
-    assert in_scope(wide) > {one.paper_id for one in narrow.citations}
+    assert in_scope(wide) > {citation.paper_id for citation in narrow.citations}
     everything = demo.ask("papers from 2024", scope=Scope(without=("date = 2024",)))
     assert everything.text.startswith("The library holds 48 papers")
 

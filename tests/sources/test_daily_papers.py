@@ -1,4 +1,4 @@
-"""Saved Daily Papers pages: the real ones against their gold parse, and every quirk on pages made here."""
+"""Saved Daily Papers pages: real ones against their gold parse, special cases on made ones."""
 
 from collections import Counter
 from contextlib import suppress
@@ -72,7 +72,8 @@ def test_an_entry_with_everything(page) -> None:
 def test_a_single_author_and_an_organisation(page) -> None:
     first, second = papers(
         page(
-            "One\n\nText.\n\n  • 1 authors\n·\nMay 2, 2020\n\nTwo\n\nText.\n\nopenbmb OpenBMB\n·\nDec 5, 2024 2\n"
+            "One\n\nText.\n\n  • 1 authors\n·\nMay 2, 2020\n\n"
+            "Two\n\nText.\n\nopenbmb OpenBMB\n·\nDec 5, 2024 2\n"
         )
     )
     assert (first.author_count, first.organisation) == (1, None)
@@ -82,7 +83,8 @@ def test_a_single_author_and_an_organisation(page) -> None:
 def test_an_abstract_that_runs_into_the_next_title(page) -> None:
     first, second = papers(
         page(
-            "one title --\n\nText without a full stop\n\nTwo $f$\n\nText.\n\n• 2 authors\n·\nMay 2, 2020"
+            "one title --\n\nText without a full stop\n\n"
+            "Two $f$\n\nText.\n\n• 2 authors\n·\nMay 2, 2020"
         )
     )
     assert (first.title, first.abstract, first.published, first.author_count) == (
@@ -140,7 +142,7 @@ def test_windows_line_ends_and_a_byte_order_mark(tmp_path) -> None:
         ("• 2 authors\n·\nMay 2, 2020", "no title and abstract"),
     ],
 )
-def test_a_broken_entry_is_told_and_the_good_one_kept(page, body, said) -> None:
+def test_a_broken_entry_is_reported_and_the_good_entry_kept(page, body, said) -> None:
     path = page("Good\n\nText.\n\n• 2 authors\n·\nMay 2, 2020\n\n" + body)
     assert [entry.paper.title for entry in read(path) if entry.paper] == ["Good"]
     [error] = errors(path)

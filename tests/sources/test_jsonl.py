@@ -80,7 +80,7 @@ def test_a_doi_and_counts(write_papers) -> None:
         ("[" * 100_000, "JSON|nested"),
     ],
 )
-def test_a_broken_line_is_told_with_its_number_and_the_rest_kept(tmp_path, line, said) -> None:
+def test_a_broken_line_is_reported_with_its_number_and_the_rest_kept(tmp_path, line, said) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(f'{{"title": "Good"}}\n\n{line}\n{{"title": "Also good"}}\n')
     entries = rows(path)

@@ -1,4 +1,4 @@
-"""The page, served by `rag ui` in a process of its own, and a real browser that reaches nothing else."""
+"""The page, served by `rag ui` in a separate process, and a browser that reaches only it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from rag.records import Paper, PublishedDate, Sighting
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDE = {"width": 1440, "height": 900}
-HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>${alert(3)}{{alert(4)}}\u202e"onmouseover=alert(5) '
+HOSTILE = (
+    '<img src=x onerror="alert(1)"><script>alert(2)</script>${alert(3)}{{alert(4)}}'
+    '\u202e"onmouseover=alert(5) '
+)
 
 
 class Server:
-    """`rag ui` on a free port, called in `folder`; `log` holds what it said."""
+    """`rag ui` on a free port, called in `folder`; `log` holds its output."""
 
     def __init__(self, home: Path, folder: Path, *arguments: str, **environment: str) -> None:
         self.home, self.folder, self.log = home, folder, folder / "server.log"
@@ -65,7 +68,7 @@ class Server:
         self.url = said[1]
 
     def end(self) -> None:
-        """Whatever it does, it ends."""
+        """End the server in any state."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(30)
@@ -77,7 +80,7 @@ class Server:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Serves a home: `serve(home, "--auth", file, RAG_...="...")`."""
+    """Serve a home: `serve(home, "--auth", file, RAG_...="...")`."""
     servers: list[Server] = []
 
     def start(home: Path, *arguments: str, **environment: str) -> Server:
@@ -108,10 +111,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Opens a page as a new reader: `visit(url, width=390)`.
+    """Open a page as a new reader: `visit(url, width=390)`.
 
-    Whatever a page does that it must not (a request to another host, a script's error, a dialog, another page, a word
-    on the console, a hostile text that runs) fails the test at its end.
+    The test fails at its end if a page did something forbidden: a request to another host, a
+    script error, a dialog, another page, a console message, or a hostile text that ran.
     """
     wrongs: list[str] = []
     contexts: list[Any] = []
@@ -164,13 +167,13 @@ _REFUSED = ("status of 401", "status of 429")
 
 
 def _harmless(said: Any) -> bool:
-    """Gradio's own warnings, and what a browser says of a connection that ended or a password that was refused."""
+    """Allow Gradio's warnings, and browser messages on closed connections and refused logins."""
     return said.type != "error" or any(words in said.text for words in _CUT_OFF + _REFUSED)
 
 
 @pytest.fixture
 def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
-    """Keeps a screenshot, in PAPERS_SCREENSHOTS where that is set: `shoot(page, "name")`."""
+    """Keep a screenshot if PAPERS_SCREENSHOTS is set: `shoot(page, "name")`."""
     folder = Path(os.environ.get("PAPERS_SCREENSHOTS", tmp_path))
 
     def keep(page: Any, name: str) -> None:
@@ -182,14 +185,17 @@ def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]
 
 @pytest.fixture
 def service_of() -> Callable[[Any], SimpleNamespace]:
-    """Makes the service of an assistant, as far as the pages need one."""
+    """Make the service of an assistant, as far as the pages need one."""
     return lambda assistant: SimpleNamespace(
         assistant=assistant, adding=threading.Lock(), editable=True
     )
 
 
 def paper(title: str = "A title", **fields: Any) -> Paper:
-    """A paper with one sighting; `published` is (year, month, day) as far as known, `comments` that of the sighting."""
+    """Return a paper with one sighting.
+
+    `published` is (year, month, day) as far as known; `comments` are those of the sighting.
+    """
     date = fields.pop("published", None)
     seen = Sighting(
         fields.pop("source", "/pages/one.txt"),

@@ -1,4 +1,4 @@
-"""Texts that would run, load, or break something if they were more than shown: 30 of each kind that the page shows.
+"""Texts that would run, load or break something if not escaped: 30 of each kind on the page.
 
 What runs sets `window.hacked`; what loads asks 198.51.100.7, an address of nobody's (RFC 5737).
 """
@@ -72,7 +72,8 @@ QUESTIONS = [
     "é" + "\u0301" * 300 + " \U0001d573\U0001f468\u200d\U0001f469\u200d\U0001f467 ﷽﷽﷽",
     "w" * 3000,
     "&#60;script&#62; &#x3c;img src=x onerror=window.hacked=1&#x3e; &lt;b&gt; &amp;lt; &nbsp;",
-    f"<!-- <![CDATA[ ]]> --!> <?xml version='1.0'?> <plaintext> <xmp> <noscript><img src=x onerror={_RUN}>",
+    f"<!-- <![CDATA[ ]]> --!> <?xml version='1.0'?> <plaintext> <xmp> "
+    f"<noscript><img src=x onerror={_RUN}>",
 ]
 
 OUTPUTS = [
@@ -104,7 +105,8 @@ OUTPUTS = [
     "\u202emoc.elpmaxe\u202c \u2067never closed \u200b\u200c\u2060",
     "nul \x00 escape \x1b]8;;http://198.51.100.7\x07link\x1b]8;;\x07 \x9b31m",
     "W" * 2500,
-    "&lt;script&gt; &#x3c;img src=x onerror=window.hacked=1&#x3e; %3Cscript%3E \\u003cscript\\u003e \\x3cscript\\x3e",
+    "&lt;script&gt; &#x3c;img src=x onerror=window.hacked=1&#x3e; "
+    "%3Cscript%3E \\u003cscript\\u003e \\x3cscript\\x3e",
     f"<title></title><textarea></textarea><noembed><xmp><plaintext><img src=x onerror={_RUN}",
 ]
 """For sentences and reasons that a language model writes."""

@@ -1,4 +1,4 @@
-"""Adding papers: uploads are kept, one ingest runs at a time, and the ledger's word on each file is shown."""
+"""Adding papers: uploads are kept, ingests don't overlap, and each file's outcome is shown."""
 
 import gzip
 
@@ -79,7 +79,7 @@ def test_only_one_ingest_runs_at_a_time(service_of, fake, write_papers) -> None:
         add(service, [write_papers("a.jsonl", {"title": "One"})], None)
 
 
-def test_a_library_that_another_one_writes_is_told_and_the_next_try_is_free(
+def test_a_library_in_use_by_another_writer_is_reported_and_can_be_retried(
     service_of, fake, write_papers
 ) -> None:
     file = write_papers("a.jsonl", {"title": "One"})
@@ -110,7 +110,7 @@ def test_the_ingest_goes_on_where_the_reader_leaves(service_of, fake, write_pape
     assert "Left alone" in [paper.title for paper in fake.papers()]
 
 
-def test_a_damaged_archive_is_left_to_the_ingest_to_tell(tmp_path) -> None:
+def test_a_damaged_archive_is_reported_by_the_ingest(tmp_path) -> None:
     assert (
         keep_upload(upload(tmp_path, "a.jsonl.gz", b"no gzip"), tmp_path / "kept").read_bytes()
         == b"no gzip"
@@ -122,14 +122,14 @@ def test_folders_are_read_only_where_reader_and_server_share_a_machine(
 ) -> None:
     (tmp_path / "empty").mkdir()
     afar, near = (Panel(service_of(fake), local=local) for local in (False, True))
-    (told, *_), *more = afar.add(None, str(tmp_path / "empty"), "")
-    assert "Choose files first." in told
+    (message_shown, *_), *more = afar.add(None, str(tmp_path / "empty"), "")
+    assert "Choose files first." in message_shown
     assert not more
     assert "contains no papers" in last(near.add(None, str(tmp_path / "empty"), ""))
     assert "or give a folder" in last(near.add([], " ", ""))
 
 
-def test_a_wrong_year_is_told(service_of, fake, write_papers) -> None:
+def test_a_wrong_year_is_reported(service_of, fake, write_papers) -> None:
     file = str(write_papers("a.jsonl", {"title": "One"}))
     for year, message in {"next": "next is not a year", "12": "1900 and 2200"}.items():
         panel = Panel(service_of(fake), local=True)
@@ -137,10 +137,10 @@ def test_a_wrong_year_is_told(service_of, fake, write_papers) -> None:
 
 
 def last(steps) -> str:
-    """What is said in the end; the button can be pressed again."""
-    *_, (told, _, button) = steps
+    """Return the last message; assert that the button can be pressed again."""
+    *_, (message_shown, _, button) = steps
     assert button["interactive"] is True
-    return told
+    return message_shown
 
 
 def test_the_ledger_is_shown_by_file() -> None:

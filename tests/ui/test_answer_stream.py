@@ -24,12 +24,12 @@ class Interrupted(Assistant):
 
 
 @pytest.mark.parametrize("kind", [Assistant, Interrupted])
-def test_an_answer_stands_whether_or_not_questions_follow(kind, demo_copy, caplog) -> None:
+def test_an_answer_is_complete_with_or_without_follow_up_questions(kind, demo_copy, caplog) -> None:
     with kind.open(home=demo_copy) as assistant, caplog.at_level(logging.WARNING):
         service = Service(assistant, Journal(demo_copy), QuestionQueue(1), RateLimiter(10))
         request = AskRequest("anna", "", 1, False, "run", QUESTION, Scope())
         turns = [view for _, view in answering(service, request)]
     assert turns[-1].answer
-    assert [one.error for one in turns if one.error] == []
+    assert [turn.error for turn in turns if turn.error] == []
     assert bool(turns[-1].follow_ups) is (kind is Assistant)
     assert ("the library is being rebuilt" in caplog.text) is (kind is Interrupted)

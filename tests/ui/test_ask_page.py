@@ -60,7 +60,7 @@ def test_the_first_visit_shows_the_library_and_questions_that_work(server, visit
     assert turn.locator(".refusal").count() == 0
 
 
-def test_a_mark_leads_to_the_very_sentence_and_back(server, visit, shoot) -> None:
+def test_a_marker_leads_to_the_very_sentence_and_back(server, visit, shoot) -> None:
     page = ready(visit(server.url))
     turn = ask(page)
     assert TITLE in turn.inner_text()
@@ -166,7 +166,7 @@ def test_filters_really_filter_and_can_be_taken_away(server, visit, shoot) -> No
     }
 
 
-def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is_gone(
+def test_an_impossible_scope_is_reported_and_a_chip_says_that_its_paper_is_gone(
     server, visit, shoot
 ) -> None:
     page = ready(visit(server.url))
@@ -191,7 +191,7 @@ def test_a_scope_that_can_hold_nothing_is_told_and_a_chip_says_that_its_paper_is
     assert ask(page).locator(".error").count() == 0
 
 
-def test_on_a_phone_questions_and_sources_are_in_reach(server, visit, shoot) -> None:
+def test_questions_and_sources_are_reachable_on_a_phone(server, visit, shoot) -> None:
     page = ready(visit(server.url, {"width": 390, "height": 844}))
     last = page.locator(".try button").last
     last.wait_for()
@@ -232,7 +232,8 @@ def test_a_conversation_outlives_reload_and_restart(server, visit, shoot) -> Non
     assert "#conversation=" in address
     page.reload()
     page.wait_for_selector(".turn:nth-child(2) .under")
-    # Gradio reloads a page by itself once its server is back, which would get into the way of the test's own visit.
+    # Gradio reloads a page by itself once its server is back, which would interfere with the
+    # test's own visit.
     page.goto("about:blank")
     assert server.stop() == 0
     server.start()
@@ -313,7 +314,7 @@ def test_the_conversations_stay_in_reach_of_a_long_one(server, visit) -> None:
     assert page.locator(".talks-list li").count() == 1
 
 
-def test_papers_that_are_named_are_set_side_by_side(server, visit, shoot) -> None:
+def test_named_papers_are_compared(server, visit, shoot) -> None:
     page = ready(visit(server.url))
     turn = ask(page, "How do SparsePO and D2O differ?")
     assert text_of(turn.locator(".chips").first).startswith("only SparsePO and D2O")
@@ -362,7 +363,7 @@ def test_back_and_forward_go_from_conversation_to_conversation(server, visit) ->
     page.wait_for_selector('.asked h2:has-text("newest")')
 
 
-def test_the_chosen_paper_tells_what_it_is_about(server, visit) -> None:
+def test_the_chosen_paper_shows_what_it_is_about(server, visit) -> None:
     page = ready(visit(server.url))
     ask(page)
     page.locator('.card [data-act="only"]').first.click()
@@ -431,15 +432,18 @@ def test_two_readers_do_not_see_each_other(server, visit) -> None:
 
 
 def serious(page: Any, part: str) -> list[tuple[str, list[str]]]:
-    """What axe-core finds in a part of the page that keeps people out."""
+    """Return axe-core's serious findings in a part of the page."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context=part).response["violations"]
-    barriers = [one for one in found if one["impact"] in {"serious", "critical"}]
-    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in barriers]
+    barriers = [violation for violation in found if violation["impact"] in {"serious", "critical"}]
+    return [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in barriers
+    ]
 
 
-def test_errors_are_told_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -> None:
+def test_errors_are_shown_in_the_page(tmp_path, serve, visit, shoot, demo_copy) -> None:
     empty = ready(visit(serve(tmp_path / "nothing-here").url))
     assert "rag ingest" in empty.inner_text(".welcome")
     turn = ask(empty, "What is this?")
@@ -469,7 +473,7 @@ def test_no_file_of_the_server_is_to_be_read(server, visit) -> None:
             assert httpx.get(f"{server.url}{address}").status_code in {403, 404}, address
 
 
-def test_a_damaged_journal_is_said_and_left_alone(demo_copy, serve, visit) -> None:
+def test_a_damaged_journal_is_reported_and_left_alone(demo_copy, serve, visit) -> None:
     (demo_copy / "journal.db").write_bytes(b"not a database" * 100)
     page = visit(serve(demo_copy).url)
     page.wait_for_selector(".ask-page")

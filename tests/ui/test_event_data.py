@@ -1,4 +1,4 @@
-"""Anybody may send anything to the page's events: what it must not be is told, or counts as nothing."""
+"""Events of the page accept any data: invalid values are reported or ignored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_numbers_count_turns(number: Any) -> None:
 @pytest.mark.parametrize(
     "given", [None, 5, [], {}, {"papers": 5, "first_year": "2020", "sources": {"a": 1}}]
 )
-def test_a_scope_that_is_none_restricts_nothing(given: Any) -> None:
+def test_an_invalid_scope_restricts_nothing(given: Any) -> None:
     assert EventValues({"scope": given}).scope == Scope()
 
 

@@ -23,7 +23,7 @@ def refreshed(assistant, controls=OPEN):
     return LibraryBrowser(assistant, local=True).refresh(PAGE, *controls)
 
 
-def test_an_absent_library_is_told_in_words(fake) -> None:
+def test_a_missing_library_is_reported_in_words(fake) -> None:
     shown, *menus = refreshed(fake)
     assert 'role="alert"' in shown
     assert "there is no library in" in shown
@@ -92,8 +92,8 @@ def test_more_papers_come_by_the_page() -> None:
 )
 def test_texts_of_papers_are_only_shown(part) -> None:
     text = (HOSTILE,) if part == "authors" else HOSTILE
-    one = paper(**{part: text}) if part == "title" else paper("Plain", **{part: text})
-    for shown in (feed([Group("", (one,))], 1, PAGE), sheet(one, [one], place)):
+    hostile = paper(**{part: text}) if part == "title" else paper("Plain", **{part: text})
+    for shown in (feed([Group("", (hostile,))], 1, PAGE), sheet(hostile, [hostile], place)):
         assert "<img" not in shown
         assert "<script" not in shown
         assert '"onmouseover' not in shown
@@ -141,15 +141,15 @@ def test_a_paper_is_opened_and_removed(fake, write_papers) -> None:
         ]
     )
     browser = LibraryBrowser(fake, local=False)
-    one = next(fake.papers())
-    shown = browser.open(SimpleNamespace(id=one.id))
+    hostile = next(fake.papers())
+    shown = browser.open(SimpleNamespace(id=hostile.id))
     assert "Robots." in shown
     assert "Two" in shown  # as a similar paper
-    assert str(one.sightings[0].source) not in shown  # folders of the server are its own affair
+    assert str(hostile.sightings[0].source) not in shown  # folders of the server are its own affair
     assert "a.jsonl</bdi>, line 1" in shown
-    assert "no longer in the library" in browser.remove(SimpleNamespace(id=one.id))
+    assert "no longer in the library" in browser.remove(SimpleNamespace(id=hostile.id))
     assert [paper.title for paper in fake.papers()] == ["Two"]
-    assert "there is no paper" in browser.open(SimpleNamespace(id=one.id))
+    assert "there is no paper" in browser.open(SimpleNamespace(id=hostile.id))
     assert "there is no paper" in browser.remove(SimpleNamespace(id="nonsense"))
 
 

@@ -1,4 +1,4 @@
-"""The Ask page with a real, small language model in a process of its own: a preview, then an answer, and quotations."""
+"""The Ask page with a small, real language model: preview, answer and quotations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask(page: Any) -> None:
     page.keyboard.press("Enter")
 
 
-def test_the_best_quotation_stands_until_the_model_has_written(page, shoot) -> None:
+def test_the_best_quotation_is_shown_until_the_model_has_written(page, shoot) -> None:
     ask(page)
     page.wait_for_selector(".preview blockquote")
     quotation = page.locator(".preview blockquote").inner_text()

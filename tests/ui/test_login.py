@@ -45,7 +45,7 @@ def test_a_password_is_asked_for_and_names_own_their_conversations(
     ask(page)
 
 
-def test_wrong_passwords_are_told_and_after_five_one_waits(
+def test_wrong_passwords_are_reported_and_five_of_them_require_a_wait(
     demo_copy, serve, visit, tmp_path, shoot
 ) -> None:
     file = tmp_path / "users"

@@ -24,7 +24,9 @@ class Reader:
 
     def ask(self, question: str, conversation: str, number: int) -> dict[str, Any]:
         """The last state of the turn."""
-        event = next(one for one in self.config["dependencies"] if one["targets"][0][1] == "ask")
+        event = next(
+            event for event in self.config["dependencies"] if event["targets"][0][1] == "ask"
+        )
         sent = {
             "question": question,
             "conversation": conversation,
@@ -61,7 +63,8 @@ class Reader:
 def _patched(value: Any, sent: Any) -> Any:
     """The value, or the last one changed as the server says: it sends only differences."""
     if not (
-        isinstance(sent, list) and all(isinstance(one, list) and len(one) == 3 for one in sent)
+        isinstance(sent, list)
+        and all(isinstance(change, list) and len(change) == 3 for change in sent)
     ):
         return sent
     for action, path, new in sent:
@@ -108,7 +111,7 @@ def test_every_answer_arrives_where_it_belongs(demo_copy, serve) -> None:
     for thread in threads:
         thread.join(280)
     assert wrongs == []
-    # Two are answered at once, so most had to wait, and were told where they stand.
+    # Two are answered at once, so most had to wait and were shown their place in the queue.
     assert any("ahead of yours" in state for reader in readers for state in reader.states)
     from rag.conversations.journal import Journal
 

@@ -1,4 +1,4 @@
-"""The map: where the dots lie, and that a title is only text."""
+"""The map: where the dots are, and that a title is only text."""
 
 import re
 
@@ -8,7 +8,7 @@ from ui.map import LibraryMap, dots, map_html
 OLD = paper("Old", published=(2014, 1, 2))
 NEW = paper("New", published=(2024,))
 NONE = paper("Undated")
-PAPERS = {one.id: one for one in (NEW, NONE, OLD)}
+PAPERS = {paper.id: paper for paper in (NEW, NONE, OLD)}
 POSITIONS = {OLD.id: (-1.0, 5.0), NEW.id: (3.0, 5.0), NONE.id: (1.0, 5.0), "p-gone": (9.0, 9.0)}
 
 
@@ -23,7 +23,7 @@ def test_dots_fill_the_map_and_newer_ones_lie_on_top() -> None:
     assert [dot.found for dot in made] == [False, False, True]
 
 
-def test_every_dot_tells_its_paper_and_one_is_reached_by_tab() -> None:
+def test_every_dot_names_its_paper_and_tab_reaches_a_dot() -> None:
     drawn = map_html(dots(PAPERS, POSITIONS, set()), [])
     assert len(re.findall(r"<circle", drawn)) == 3
     assert drawn.count('tabindex="0"') == 1
@@ -40,8 +40,8 @@ def test_what_is_found_is_listed_too() -> None:
 
 
 def test_a_title_is_only_text() -> None:
-    one = paper(HOSTILE)
-    drawn = map_html(dots({one.id: one}, {one.id: (0.0, 0.0)}, set()), [one])
+    hostile = paper(HOSTILE)
+    drawn = map_html(dots({hostile.id: hostile}, {hostile.id: (0.0, 0.0)}, set()), [hostile])
     assert "<img" not in drawn
     assert '"onmouseover' not in drawn
 

@@ -1,4 +1,4 @@
-"""The library, the map and the evaluation page in a real browser: what they do, how wide they are, what they load."""
+"""The library, map and evaluation pages in a real browser: behaviour, width and requests."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def to(page, tab: str):
 
 
 def barriers(page, part: str) -> list[str]:
-    """What axe-core finds in a part of the page that keeps people out."""
+    """Return axe-core's serious findings in a part of the page."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context={"include": [[part]]}).response["violations"]
     return [
-        f"{one['id']}: {one['nodes'][0]['html']}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
+        f"{violation['id']}: {violation['nodes'][0]['html']}"
+        for violation in found
+        if violation["impact"] in {"serious", "critical"}
     ]
 
 
@@ -63,7 +63,7 @@ def asked(page) -> str:
     """The paper that was handed to the Ask page, which is then shown."""
     away = page.locator(".scope-chips .chip button").last
     away.wait_for()
-    # The chip itself shows a title's formula a moment later; what takes it away has the title as it is.
+    # The chip sets a title's formula a moment later; its remove button has the raw title.
     return away.get_attribute("aria-label").removeprefix("Search without: ")
 
 
@@ -169,7 +169,7 @@ def test_files_are_added_and_a_paper_removed(open_tab, server, shoot, tmp_path) 
     page.get_by_text("49 papers").wait_for()
 
 
-def test_a_paper_that_is_gone_is_told_each_time(open_tab, server) -> None:
+def test_a_removed_paper_is_reported_each_time(open_tab, server) -> None:
     page = open_tab("Library")
     last = page.locator(".lib-card button").last
     last.wait_for()
@@ -182,8 +182,8 @@ def test_a_paper_that_is_gone_is_told_each_time(open_tab, server) -> None:
         page.get_by_role("dialog").wait_for(state="hidden")
 
 
-def told(page) -> str:
-    """The title in the map's tip, its formulas set."""
+def tooltip_title(page) -> str:
+    """Return the title in the map's tooltip, with its formulas set."""
     return page.locator(".map-tip strong").text_content()
 
 
@@ -194,14 +194,14 @@ def shown_title(dot) -> str:
     )
 
 
-def test_the_map_tells_and_asks(open_tab) -> None:
+def test_the_map_shows_titles_and_asks_about_papers(open_tab) -> None:
     page = open_tab("Map")
     dots = page.locator(".map-dot")
     dots.first.wait_for()
-    top = dots.last  # nothing lies over it
+    top = dots.last  # nothing covers it
     title = top.get_attribute("data-title")
     top.hover()
-    assert told(page) == shown_title(top)
+    assert tooltip_title(page) == shown_title(top)
     top.click()
     assert asked(page) == title
     to(page, "Map")
@@ -228,12 +228,12 @@ def test_the_map_is_reached_by_keyboard(open_tab) -> None:
     assert len(seen) > 2
     assert None not in seen
     here = page.evaluate("document.activeElement.dataset.title")
-    assert told(page) == shown_title(page.locator(":focus"))
+    assert tooltip_title(page) == shown_title(page.locator(":focus"))
     page.keyboard.press("Enter")
     assert asked(page) == here
 
 
-def test_a_tap_tells_and_a_second_one_asks(open_tab) -> None:
+def test_a_tap_shows_the_title_and_a_second_tap_asks(open_tab) -> None:
     page = open_tab("Map", "phone")
     page.locator(".map-dot").first.wait_for()
     top = page.locator(".map-dot").last
@@ -242,7 +242,7 @@ def test_a_tap_tells_and_a_second_one_asks(open_tab) -> None:
     spot = box["x"] + box["width"] / 2 + 5, box["y"] + box["height"] / 2
     page.touchscreen.tap(*spot)
     page.locator(".map-tip").wait_for()
-    assert told(page) == shown_title(top)
+    assert tooltip_title(page) == shown_title(top)
     assert not page.locator(".scope-chips .chip").count()
     page.touchscreen.tap(*spot)
     assert asked(page) == top.get_attribute("data-title")

@@ -15,7 +15,7 @@ ALL = [MID, NEW, NONE, YEAR]
 
 
 def titles(groups):
-    return [(group.heading, [one.title for one in group.papers]) for group in groups]
+    return [(group.heading, [paper.title for paper in group.papers]) for group in groups]
 
 
 def test_the_newest_come_first_by_month_and_undated_ones_last() -> None:

@@ -1,4 +1,4 @@
-"""The Ask page with a real vLLM behind it, whose model has random weights: what must hold for any words.
+"""The Ask page with a real vLLM and random weights: properties that hold for any words.
 
 PAPERS_VLLM is the path of a `vllm` command; without it these tests skip.
 """
@@ -26,12 +26,12 @@ QUESTION = "What makes density ratios useful online?"
 def llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMServer]:
     if VLLM is None:
         pytest.skip("needs a vLLM: set PAPERS_VLLM to the path of its command")
-    one = LLMServer(make_model(tmp_path_factory.mktemp("served")))
+    server = LLMServer(make_model(tmp_path_factory.mktemp("served")))
     try:
-        one.start()
-        yield one
+        server.start()
+        yield server
     finally:
-        one.stop()
+        server.stop()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def served(llm: LLMServer, demo_copy: Any, serve: Callable[..., Server]) -> Serv
         RAG_ANSWER__SYNTHESIZER="generated",
         RAG_LLM__ENGINE="server",
         RAG_ANSWER__ON_LLM_FAILURE="error",
-        RAG_ANSWER__SUPPORTED="0",  # else random words, which nothing supports, are left out
+        RAG_ANSWER__SUPPORTED="0",  # else random words would be left out as unsupported
         RAG_LLM__BASE_URL=f"{llm.root}/v1",
         RAG_LLM__MODEL="tiny",
         RAG_LLM__TOKENIZER=str(llm.model),
@@ -78,7 +78,9 @@ def until(holds: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def test_an_answer_streams_and_its_marks_lead_to_their_sentences(served, llm, visit, shoot) -> None:
+def test_an_answer_streams_and_its_markers_lead_to_their_sentences(
+    served, llm, visit, shoot
+) -> None:
     page = ready(visit(served.url))
     shown = speaking(page, llm).locator(".said").all_inner_texts()
     shoot(page, "vllm-streaming")
@@ -104,7 +106,7 @@ def test_stop_frees_the_server(served, llm, visit, shoot) -> None:
     shoot(page, "vllm-stopped")
 
 
-def test_a_server_that_is_killed_is_told_and_what_was_said_stays(served, llm, visit, shoot) -> None:
+def test_a_killed_server_is_reported_and_the_text_so_far_stays(served, llm, visit, shoot) -> None:
     page = ready(visit(served.url))
     turn = speaking(page, llm)
     llm.signal(signal.SIGKILL)

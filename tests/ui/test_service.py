@@ -1,4 +1,4 @@
-"""Who may ask when."""
+"""The queue of questions, the rate limit, and stopping."""
 
 import threading
 
@@ -12,13 +12,13 @@ def test_questions_wait_in_the_order_they_came() -> None:
     queue = QuestionQueue(places=1)
     served: list[int] = []
     places: dict[int, list[int]] = {number: [] for number in range(3)}
-    told = [threading.Event() for _ in range(3)]
+    informed = [threading.Event() for _ in range(3)]
 
     def ask(number: int) -> None:
         with queue.ticket() as ticket:
             for before in ticket.positions():
                 places[number].append(before)
-                told[number].set()
+                informed[number].set()
             served.append(number)
 
     threads = []
@@ -27,7 +27,7 @@ def test_questions_wait_in_the_order_they_came() -> None:
         for number in range(3):
             threads.append(threading.Thread(target=ask, args=(number,)))
             threads[-1].start()
-            assert told[number].wait(10)  # each knows its place before the next comes
+            assert informed[number].wait(10)  # each has its place before the next one arrives
         assert served == []
     for thread in threads:
         thread.join(10)
@@ -36,7 +36,7 @@ def test_questions_wait_in_the_order_they_came() -> None:
     assert all(before == sorted(before, reverse=True) for before in places.values())
 
 
-def test_who_leaves_the_line_gives_the_place_away() -> None:
+def test_leaving_the_queue_frees_the_place() -> None:
     queue = QuestionQueue(places=1)
     with queue.ticket() as first:
         assert list(first.positions()) == []
@@ -56,7 +56,7 @@ def test_several_places_are_served_at_once() -> None:
         assert next(third.positions()) == 2
 
 
-def test_one_question_too_many_is_told_when_to_come_back() -> None:
+def test_a_question_beyond_the_limit_is_refused_with_a_time_to_retry() -> None:
     limiter = RateLimiter(2)
     limiter.take("anna")
     limiter.take("anna")

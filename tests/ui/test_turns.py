@@ -4,7 +4,7 @@ from rag.records import Answer, Excluded
 from ui.turns import TurnView, parts
 
 
-def test_excluded_papers_stand_with_their_reasons() -> None:
+def test_excluded_papers_are_listed_with_their_reasons() -> None:
     reasons = (
         Excluded("p-1", "A title", "It is on <b>bananas</b>."),
         Excluded("p-2", "Another", "It is on apples."),

@@ -9,7 +9,7 @@ from rag.errors import InputError
 from ui.users import Users, keep_user
 
 
-def test_a_user_is_admitted_by_the_own_password_only(tmp_path: Path) -> None:
+def test_a_user_is_admitted_by_their_own_password_only(tmp_path: Path) -> None:
     file = tmp_path / "users"
     keep_user(file, "anna", "correct horse")
     keep_user(file, "ben", "battery staple")

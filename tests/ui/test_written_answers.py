@@ -1,4 +1,4 @@
-"""The Ask page with a language model behind it: a server that speaks its protocol over a real socket."""
+"""The Ask page with a language model: a fake server on a real socket."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_sentences_come_one_by_one_and_a_doubtful_one_says_so(written, visit, sh
         assert "Qwen" in page.inner_text(".welcome")
         page.fill("#question", QUESTION)
         page.keyboard.press("Enter")
-        # The sources are there before the first word, and the first sentence before the second is written.
+        # The sources are shown before the first word, and the first sentence before the second
+        # is written.
         page.wait_for_selector(".card")
         page.wait_for_selector(".said")
         assert page.locator(".said").count() == 1
@@ -117,7 +118,9 @@ def test_an_answer_that_was_left_stays_out_of_the_next_conversation(written, vis
         assert page.locator(".turn").count() == 1
 
 
-def test_a_server_that_is_down_is_told_and_the_papers_still_answer(written, visit, shoot) -> None:
+def test_a_server_that_is_down_is_reported_and_the_papers_still_answer(
+    written, visit, shoot
+) -> None:
     with serving(hangs_up) as server:
         page = ready(visit(written(server.url).url))
         turn = ask(page)

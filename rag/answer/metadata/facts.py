@@ -1,4 +1,4 @@
-"""Statements on metadata: the evidence of each is a fact of a paper, as its source printed it."""
+"""Write statements about metadata; their evidence is facts as the sources printed them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from rag.records import (
 )
 from rag.records.in_words import COUNTED, counted
 
-_EXAMPLES = 5  # papers that are shown with a bare count
+_EXAMPLES = 5  # papers shown with a count, if all papers of the library are counted
 _SOME_CITED = f" ({_EXAMPLES} of them are cited)"
 
 
 def fact(paper: Paper, field: str) -> CatalogFact | None:
-    """Return a fact of the paper, or None where no source gives it."""
+    """Return a fact of the paper, or None if no source gives it."""
     match field:
         case "published" if paper.published:
             return CatalogFact(field, str(paper.published), _printed(paper, paper.published))
@@ -69,7 +69,7 @@ def _printed(paper: Paper, date: PublishedDate) -> str:
 def statements(
     papers: Sequence[Paper], query: MetadataQuery, looked_at: int
 ) -> Iterator[Statement]:
-    """State how many papers there are, where that was asked or there are several; then each with its facts."""
+    """State the number of papers, if asked for or if several; then each paper with its facts."""
     fields = shown_fields(query)
     listed = [_listed(paper, fields, mark) for paper, mark in zip(papers, count(1), strict=False)]
     if query.counted or (len(papers) > 1 and query.filters):
@@ -81,20 +81,25 @@ def statements(
 
 
 def tallied(papers: Sequence[Paper], tally: Tally) -> Iterator[Statement]:
-    """State how many papers each year or month has, latest first, with a few of each or all of those shown."""
+    """State the number of papers per year or month, latest first, and cite papers of each.
+
+    All papers are cited for the extreme periods, at most 5 if all periods are shown.
+    """
     by_period = _by_period(papers, tally)
     dated = sum(map(len, by_period.values()))
     if tally.shown != "all" and by_period:
         extreme = (max if tally.shown == "most" else min)(map(len, by_period.values()))
-        by_period = {name: own for name, own in by_period.items() if len(own) == extreme}
+        by_period = {
+            period: members for period, members in by_period.items() if len(members) == extreme
+        }
     marks = count(1)
-    for period, own in by_period.items():
-        cut = tally.shown == "all" and len(own) > _EXAMPLES
-        shown = own[:_EXAMPLES] if cut else own
+    for period, members in by_period.items():
+        cut = tally.shown == "all" and len(members) > _EXAMPLES
+        shown = members[:_EXAMPLES] if cut else members
         listed = [_listed(paper, ["published"], next(marks)) for paper in shown]
         citations = tuple(citation for statement in listed for citation in statement.citations)
         remark = f" of the {dated} dated ones" if tally.shown != "all" else _SOME_CITED * cut
-        yield Statement(f"{period}: {counted(len(own), 'paper')}{remark}.", citations)
+        yield Statement(f"{period}: {counted(len(members), 'paper')}{remark}.", citations)
 
 
 def _by_period(papers: Sequence[Paper], tally: Tally) -> dict[str, list[Paper]]:
@@ -108,9 +113,9 @@ def _by_period(papers: Sequence[Paper], tally: Tally) -> dict[str, list[Paper]]:
 
 
 def averaged(papers: Sequence[Paper], field: CountField) -> Iterator[Statement]:
-    """State the mean and the median of a field; the papers with the lowest and the highest value are cited."""
+    """State the mean and median of a field; cite the papers with the lowest and highest value."""
     known = sorted(
-        ((int(own.value), paper) for paper in papers if (own := fact(paper, field))),
+        ((int(known_fact.value), paper) for paper in papers if (known_fact := fact(paper, field))),
         key=lambda pair: pair[0],
     )
     if not known:
@@ -130,7 +135,7 @@ def averaged(papers: Sequence[Paper], field: CountField) -> Iterator[Statement]:
 
 
 def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
-    """Say why none of the papers answers what was asked of their metadata, or None where one does."""
+    """Return why no paper has any of the fields asked for, or None if a paper has one."""
     missing = [field for field in asked if not any(fact(paper, field) for paper in papers)]
     if len(missing) < len(asked):
         return None
@@ -139,7 +144,7 @@ def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
 
 
 def shown_fields(query: MetadataQuery) -> tuple[str, ...]:
-    """Return the fields that an answer shows: what was asked, what was filtered or ordered by, and the date."""
+    """Return the fields that an answer shows: asked for, filtered or ordered by, and the date."""
     fields: list[str] = [*query.asked]
     fields += [field for condition in query.conditions for field in _fields_of(condition)]
     fields += [query.order.field] if query.order else []
@@ -161,22 +166,22 @@ def _fields_of(condition: Condition) -> list[str]:
         case InCategory():
             return ["categories"]
         case AnyOf(conditions):
-            return [field for one in conditions for field in _fields_of(one)]
+            return [field for condition in conditions for field in _fields_of(condition)]
     return []
 
 
 def fact_in_words(shown: CatalogFact) -> str:
-    """Say a fact as part of a sentence."""
+    """Write a fact as part of a sentence."""
     if shown.field == "published" and shown.printed != shown.value:
-        # A year that the printed date does not hold was concluded from its page.
+        # A year that is not in the printed date was inferred from its page.
         inferred = ", year inferred" if shown.value[:4] not in shown.printed else ""
         return f"{shown.printed} ({shown.value}{inferred})"
     return shown.printed
 
 
 def _listed(paper: Paper, fields: Sequence[str], mark: int) -> Statement:
-    known = [own for field in fields if (own := fact(paper, field))]
-    # A paper without any such fact is still evidence: its title says what it is.
+    known = [known_fact for field in fields if (known_fact := fact(paper, field))]
+    # A paper without such a fact still needs evidence for its citation: its title.
     evidence = tuple(known) or (CatalogFact("title", paper.title, paper.title),)
     text = "; ".join(map(fact_in_words, known)) or "neither date nor authors are known"
     citation = Citation(mark, paper.id, paper.title, evidence, support=1.0)

@@ -1,4 +1,4 @@
-"""An overview of a library: how many papers, from when, and which subjects their titles share."""
+"""Give an overview of a library: the number of papers, their dates, and common subjects."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rag.records.in_words import counted
 from rag.text.subjects import spread, subjects_of
 
 _SUBJECTS = 8
-_CITED = 5  # papers of each subject
+_CITED = 5  # papers of each subject, at most
 
 
 def overview_reply(pipeline: Pipeline, candidate_ids: Collection[str] | None = None) -> Reply:
-    """State what the library is about, or the papers in `candidate_ids`: its size, years and subjects."""
+    """State the size, dates and subjects of the library, or of the papers in `candidate_ids`."""
     catalog = pipeline.library.catalog
     ids = [
         paper_id
@@ -28,7 +28,7 @@ def overview_reply(pipeline: Pipeline, candidate_ids: Collection[str] | None = N
             (subject.words, [papers[paper_id] for paper_id in sorted(subject.paper_ids)])
             for subject in spread(subjects_of(list(papers.values())))[:_SUBJECTS]
         ]
-        shown = {paper.id: paper for _, own in subjects for paper in own[:_CITED]}
+        shown = {paper.id: paper for _, members in subjects for paper in members[:_CITED]}
         parts = catalog.parts(shown)
     hits = tuple(
         Hit(paper, parts[paper_id].passages[0], 1.0, rank, (Found("catalog", 1.0),))
@@ -43,14 +43,14 @@ def _statements(
 ) -> Iterator[Statement]:
     marks = count(1)
     yield _size(papers, marks)
-    for words, own in subjects:
-        text = f"{words[0].upper()}{words[1:]}: {counted(len(own), 'paper')}"
-        text += f" ({_CITED} of them are cited)." if len(own) > _CITED else "."
-        yield Statement(text, tuple(_by_title(paper, next(marks)) for paper in own[:_CITED]))
+    for words, members in subjects:
+        text = f"{words[0].upper()}{words[1:]}: {counted(len(members), 'paper')}"
+        text += f" ({_CITED} of them are cited)." if len(members) > _CITED else "."
+        yield Statement(text, tuple(_by_title(paper, next(marks)) for paper in members[:_CITED]))
 
 
 def _size(papers: Sequence[Paper], marks: Iterator[int]) -> Statement:
-    """State the number of papers, and the oldest and the newest date with their papers as evidence."""
+    """State the number of papers, and cite the oldest and the newest for the range of dates."""
     dated = sorted(
         ((str(paper.published), paper) for paper in papers if paper.published),
         key=lambda pair: pair[0],

@@ -1,4 +1,4 @@
-"""Questions on the papers themselves: filtered, ordered and counted by metadata, within a topic if there is one."""
+"""Answer questions about papers: filter, order and count by metadata, within a topic if given."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from rag.records import (
 from rag.search import SearchResult
 from rag.text.analysis import analyse
 
-# Words that name a thing: with a capital or digit inside, or hyphens around a single letter (f-DPG).
+# Words that look like names: "GPT-4", "t-SNE", "SparsePO", "Barlow Twins".
 _NAME = re.compile(
     r"\b(?=[\w-]*[A-Z\d])"
     r"(?:[\w-]*[a-z\d-][A-Z\d][\w-]*|[A-Z][A-Z\d][\w-]*|[A-Z]\w+(?: [A-Z\d]\w*)*)"
 )
-_MOST_NAMED = 4
-_RELEVANT = 0.3  # the relevance that the best paper on a topic must have
-_MOST_OF_A_TITLE = 0.7  # of the topic's term weights that a title must hold to be meant by it
+_MOST_NAMED = 4  # names of a topic that are looked up
+_RELEVANT = 0.3  # the minimum relevance of the best paper on a topic
+_MOST_OF_A_TITLE = 0.7  # share of the topic's term weights in a title that the topic means
 
 
 def metadata_reply(
@@ -51,7 +51,7 @@ def metadata_reply(
 ) -> Reply:
     """Answer a metadata query over all papers, or over those in `candidate_ids`.
 
-    A refusal where no paper meets it or no source gives what was asked.
+    The reply is a refusal if no paper meets it, or no source gives what was asked.
     """
     asked, library = query.metadata, pipeline.library
     candidates = [
@@ -73,21 +73,21 @@ def metadata_reply(
 
 
 def filters_of(query: MetadataQuery) -> tuple[Filter, ...]:
-    """Return what narrows the papers, with its words."""
+    """Return the query's filters with their texts."""
     return tuple(Filter(item.id, in_words(item)) for item in query.filters)
 
 
 def _within_topic(
     pipeline: Pipeline, query: Query, met: Sequence[PaperFacts], *, narrowed: bool
 ) -> Reply:
-    """Search for the topic among the papers that meet the conditions."""
+    """Search for the topic in the papers that meet the conditions."""
     asked, config = query.metadata, pipeline.config.answer
     candidate_ids = {paper.id for paper in met} if narrowed else None
     result = pipeline.searcher.search(asked.topic, config.considered, candidate_ids)
     assessment = assess(pipeline.library, asked.topic, result, config)
     if asked.asked and not asked.filters and not asked.counted:
         return _of_named(pipeline.library, asked, result, assessment.asked)
-    # A topic is too short for the answerability model; the best paper's relevance says enough.
+    # A topic is too short for the answerability model, so the best paper's relevance is used.
     answerability = float(assessment.relevance.max(initial=0.0))
     filters = filters_of(asked)
     if answerability < _RELEVANT:
@@ -102,13 +102,15 @@ def _within_topic(
     relevant = [result.hits[row] for row in assessment.listed(config)]
     if asked.order or asked.counted or asked.tally or asked.averaged:
         return _on_topic(asked, met, relevant, result, answerability)
-    said = pipeline.synthesizer.statements(
+    events = pipeline.synthesizer.statements(
         replace(query, search_text=asked.topic),
         result,
         replace(assessment, answerability=answerability),
     )
-    said = _with_facts(said, {hit.paper.id: hit.paper for hit in result.hits}, asked)
-    return Reply(result.hits, result.looked_at, said, answerability=answerability, filters=filters)
+    events = _with_facts(events, {hit.paper.id: hit.paper for hit in result.hits}, asked)
+    return Reply(
+        result.hits, result.looked_at, events, answerability=answerability, filters=filters
+    )
 
 
 def _meeting(
@@ -116,7 +118,7 @@ def _meeting(
 ) -> list[PaperFacts]:
     """Return the papers that meet the query.
 
-    Raises NotFound where it names a paper that there is not, or that has no date.
+    Raises NotFound if it names an unknown paper, or compares with a paper that has no date.
     """
     plain: list[Condition] = []
     excluded: set[str] = set()
@@ -165,11 +167,11 @@ def _on_topic(
     result: SearchResult,
     answerability: float,
 ) -> Reply:
-    """Return the papers on a topic: all of them to be counted, or those that come first."""
+    """Return the papers on a topic: all of them, or the first ones of the order."""
     if query.order is None:
         return _listing(query, relevant, result.hits, result.looked_at, answerability=answerability)
     by_id = {hit.paper.id: hit for hit in relevant}
-    first = [paper.id for paper in top([one for one in met if one.id in by_id], query.order)]
+    first = [paper.id for paper in top([paper for paper in met if paper.id in by_id], query.order)]
     chosen = [by_id[paper_id] for paper_id in first]
     hits = _ranked_first(result.hits, first)
     return _listing(query, chosen, hits, result.looked_at, answerability=answerability)
@@ -186,7 +188,7 @@ def _without_topic(
     if query.asked and not query.filters and not pointed:
         unnamed = "the question names no paper; say which one is meant"
         return Reply((), looked_at, refusal=unnamed, answerability=0.0)
-    if query.order and pointed:  # all of the papers that are meant, in their order
+    if query.order and pointed:  # show all of the chosen papers, sorted
         chosen = top(met, replace(query.order, number=None, place=1))
         query = replace(query, order=None, asked=(query.order.field, *query.asked))
     elif query.order:
@@ -211,7 +213,7 @@ def _without_topic(
 def _of_named(
     library: Library, query: MetadataQuery, result: SearchResult, asked: AskedFor
 ) -> Reply:
-    """State the facts of the paper that the topic names, or of each where it names several."""
+    """State the facts of each paper that the topic names."""
     named = _named(library, query.topic, result.hits, asked)
     papers = [hit.paper for hit in named]
     hits = _ranked_first(result.hits, {paper.id for paper in papers})
@@ -220,23 +222,24 @@ def _of_named(
         reason = f"no paper of this library is called “{query.topic}”"
     if reason:
         return Reply(hits, result.looked_at, refusal=reason, answerability=0.0)
-    said = facts.statements(papers, query, result.looked_at)
-    return Reply(hits, result.looked_at, said, answerability=1.0)
+    events = facts.statements(papers, query, result.looked_at)
+    return Reply(hits, result.looked_at, events, answerability=1.0)
 
 
 def _named(library: Library, topic: str, hits: Sequence[Hit], asked: AskedFor) -> list[Hit]:
-    """Return the papers that a topic names: by a name in their title, or by most of their title's words."""
+    """Return the papers that a topic means, by a name or by most words of the topic."""
     found: dict[str, Hit] = {}
     names = list(dict.fromkeys(match[0] for match in _NAME.finditer(topic)))
     for name in names[:_MOST_NAMED]:
-        whole = re.compile(rf"(?<!\w){re.escape(fold(name))}(?!\w)")
-        # A name in a title is the paper's own; in an abstract it may be anyone's, unless the paper introduces it.
-        meant = [hit for hit in hits if whole.search(fold(hit.paper.title))]
+        pattern = re.compile(rf"(?<!\w){re.escape(fold(name))}(?!\w)")
+        # A name in a title is the paper's own name. An abstract may also mention other papers'
+        # names, so there only a name that the paper introduces counts.
+        meant = [hit for hit in hits if pattern.search(fold(hit.paper.title))]
         meant = meant or [hit for hit in hits if _introduces(hit.paper, name)]
         meant = meant or [hit for hit in hits if hit.paper.id == called(library, name)]
         for hit in meant[:1]:
             found.setdefault(hit.paper.id, hit)
-    # One common word is no title.
+    # A single common word can't identify a title.
     if not found and len(asked.weights) > 1:
         best = max(hits, key=lambda hit: coverage(hit.paper.title, asked), default=None)
         if best and coverage(best.paper.title, asked) >= _MOST_OF_A_TITLE:
@@ -245,7 +248,7 @@ def _named(library: Library, topic: str, hits: Sequence[Hit], asked: AskedFor) -
 
 
 def _introduces(paper: Paper, name: str) -> bool:
-    """Tell whether an abstract names its own subject so: "(GLOW)", "called GLOW", "We propose GLOW"."""
+    """Check whether an abstract introduces a name: "(GLOW)", "called GLOW", "We propose GLOW"."""
     named = re.escape(fold(name))
     verbs = "called|named|dubbed|termed|propose|introduce|present|develop"
     rule = rf"\({named}\)|\b(?:{verbs})\s+{named}(?!\w)"
@@ -263,13 +266,13 @@ def _listing(
     papers: list[Paper] = [hit.paper for hit in chosen]
     if not papers:
         return _refused(query, _why_none(query, ()), looked_at)
-    said: Iterator[Statement] = facts.statements(papers, query, looked_at)
+    events: Iterator[Statement] = facts.statements(papers, query, looked_at)
     if query.tally:
-        said = facts.tallied(papers, query.tally)
+        events = facts.tallied(papers, query.tally)
     elif query.averaged:
-        said = facts.averaged(papers, query.averaged)
+        events = facts.averaged(papers, query.averaged)
     return Reply(
-        tuple(hits), looked_at, said, answerability=answerability, filters=filters_of(query)
+        tuple(hits), looked_at, events, answerability=answerability, filters=filters_of(query)
     )
 
 
@@ -278,7 +281,7 @@ def _refused(query: MetadataQuery, reason: str, looked_at: int) -> Reply:
 
 
 def _why_none(query: MetadataQuery, papers: Sequence[PaperFacts]) -> str:
-    """Say where was looked for papers that there are not."""
+    """Return the reason why no paper was found."""
     for condition in query.conditions:
         if isinstance(condition, ByAuthor) and not condition.known:
             if papers and not any(paper.authors for paper in papers):
@@ -289,23 +292,23 @@ def _why_none(query: MetadataQuery, papers: Sequence[PaperFacts]) -> str:
 
 
 def _ranked_first(hits: Sequence[Hit], paper_ids: Collection[str]) -> tuple[Hit, ...]:
-    """Return the hits with those of these papers first, and new ranks."""
+    """Put the hits of these papers first, and renumber the ranks."""
     order = sorted(hits, key=lambda hit: (hit.paper.id not in paper_ids, hit.rank))
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(order, start=1))
 
 
 def _with_facts(
-    said: Iterator[Said], papers: dict[str, Paper], query: MetadataQuery
+    events: Iterator[Said], papers: dict[str, Paper], query: MetadataQuery
 ) -> Iterator[Said]:
-    """Put before each listed sentence the facts that let its paper through the filter."""
+    """Put before each listed sentence the facts that the query filters by or asks for."""
     fields = [field for field in facts.shown_fields(query) if field != "authors"]
-    for statement in said:
+    for statement in events:
         if not isinstance(statement, Statement) or not statement.title:
             yield statement
             continue
         [citation] = statement.citations
         paper = papers[citation.paper_id]
-        known = [own for field in fields if (own := facts.fact(paper, field))]
+        known = [fact for field in fields if (fact := facts.fact(paper, field))]
         words = "; ".join(map(facts.fact_in_words, known))
         yield _supported(statement, citation, words, known) if known else statement
 

@@ -1,4 +1,4 @@
-"""Papers that meet conditions on their metadata, and which of them come first."""
+"""Select papers by conditions on their metadata, and sort them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from rag.records import (
 def meeting(facts: Sequence[PaperFacts], conditions: Sequence[Condition]) -> list[PaperFacts]:
     """Return the papers that meet every condition, in the order given.
 
-    Conditions on a paper's text or on another paper (`NotAbout`, `NotPaper`, `DatedLike`) must be resolved before.
+    The caller must have resolved conditions on a paper's text or on another paper (`NotAbout`,
+    `NotPaper`, `DatedLike`).
     """
     return [paper for paper in facts if all(_meets(paper, condition) for condition in conditions)]
 
 
 def top(facts: Sequence[PaperFacts], order: Order) -> list[PaperFacts]:
-    """Return the papers that come first by a field, ties included; a paper without the field is no candidate.
+    """Return the first papers by a field, ties included; papers without the field are left out.
 
-    Places are counted without ties: where two papers are newest, the second newest is the one after them.
+    Papers with equal values share a place: if two papers are newest, the next one is second newest.
     """
     known = [paper for paper in facts if _value(paper, order.field) not in (None, ())]
     known.sort(key=lambda paper: _value(paper, order.field), reverse=order.descending)  # type: ignore[arg-type,return-value]
@@ -70,15 +71,16 @@ def _meets(paper: PaperFacts, condition: Condition) -> bool:
         case InCategory(name):
             return name in paper.categories
         case AnyOf(conditions):
-            return any(_meets(paper, one) for one in conditions)
+            return any(_meets(paper, alternative) for alternative in conditions)
         case DatedLike() | NotAbout() | NotPaper():
             raise AssertionError(f"{condition.id} was not resolved")
 
 
 def _in_range(published: Date, dates: DateRange) -> bool:
-    """Tell whether a date is surely in the range, or (`outside`) surely not in it.
+    """Check whether a date is certainly in the range, or (`outside`) certainly not in it.
 
-    A date known to the year stands for all its days: that of "2024" is in 2024, and neither in nor outside March 2024.
+    A date without a day may be any of its days: the date "2024" is in the range 2024, but neither
+    in nor outside March 2024.
     """
     first = _earliest(dates.first) if dates.first else (0, 0, 0)
     last = _latest(dates.last) if dates.last else (9999, 12, 31)
@@ -88,7 +90,7 @@ def _in_range(published: Date, dates: DateRange) -> bool:
 
 
 def _earliest(date: Date) -> Date:
-    return (*date, *(1, 1)[len(date) - 1 :])
+    return (*date, *(1, 1)[len(date) - 1 :])  # month 1, day 1 where they are missing
 
 
 def _latest(date: Date) -> Date:

@@ -1,1 +1,1 @@
-"""What a question asks about the papers themselves."""
+"""Rules that parse what a question asks about the papers' metadata."""

@@ -1,4 +1,4 @@
-"""Rules for numbers of authors, comments and upvotes: "with two to four authors", "by one person"."""
+"""Rules for numbers of authors, comments and upvotes: "two to four authors", "by one person"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOUNS: tuple[tuple[CountField, str], ...] = (
 
 
 def _range(field: CountField, lowest: int | None, highest: int | None) -> Make:
-    """Make a range whose ends are this far from the number that was read; None leaves an end open."""
+    """Make a range with these distances from the number read; None leaves an end open."""
 
     def make(reading: Reading) -> Condition:
         number = reading.number()
@@ -31,12 +31,13 @@ def _between(field: CountField) -> Make:
     return lambda reading: CountRange(field, reading.number("low"), reading.number("high"))
 
 
-def _of(field: CountField, noun: str) -> list[Rule]:
-    """List the rules for what is counted; `noun` is its name in the lexicon and in the examples."""
+def _rules_for(field: CountField, noun: str) -> list[Rule]:
+    """Return the rules for a field; `noun` is its name in the lexicon and in the examples."""
     return [
         Rule(
             f"{noun}.between",
-            f"(?:{{with}} )?(?:{{between}} )?(?P<low>{{number}})(?:\\s?[-–]\\s?| {{to}} | {{or}} )(?P<high>{{number}})[- ]{{{noun}}}",
+            f"(?:{{with}} )?(?:{{between}} )?(?P<low>{{number}})(?:\\s?[-–]\\s?| {{to}} "
+            f"| {{or}} )(?P<high>{{number}})[- ]{{{noun}}}",
             _between(field),
             {
                 f"papers with 2-4 {noun}": CountRange(field, 2, 4),
@@ -54,7 +55,8 @@ def _of(field: CountField, noun: str) -> list[Rule]:
         ),
         Rule(
             f"{noun}.at_least",
-            f"(?:{{with}} )?(?:{{at_least}} (?P<n>{{number}}) {{{noun}}}|(?P<n2>{{number}}) ?(?:{{or_more}} {{{noun}}}|{{{noun}}} {{or_more}}))",
+            f"(?:{{with}} )?(?:{{at_least}} (?P<n>{{number}}) {{{noun}}}"
+            f"|(?P<n2>{{number}}) ?(?:{{or_more}} {{{noun}}}|{{{noun}}} {{or_more}}))",
             lambda reading: CountRange(field, reading.words.number(reading["n"] or reading["n2"])),
             {
                 f"papers with at least 3 {noun}": CountRange(field, 3),
@@ -64,7 +66,8 @@ def _of(field: CountField, noun: str) -> list[Rule]:
         ),
         Rule(
             f"{noun}.at_most",
-            f"(?:{{with}} )?(?:{{at_most}} (?P<n>{{number}}) {{{noun}}}|(?P<n2>{{number}}) (?:{{or_fewer}} {{{noun}}}|{{{noun}}} {{or_fewer}}))",
+            f"(?:{{with}} )?(?:{{at_most}} (?P<n>{{number}}) {{{noun}}}"
+            f"|(?P<n2>{{number}}) (?:{{or_fewer}} {{{noun}}}|{{{noun}}} {{or_fewer}}))",
             lambda reading: CountRange(
                 field, None, reading.words.number(reading["n"] or reading["n2"])
             ),
@@ -99,7 +102,7 @@ def _of(field: CountField, noun: str) -> list[Rule]:
 
 
 RULES = [
-    *(rule for field, noun in _NOUNS for rule in _of(field, noun)),
+    *(rule for field, noun in _NOUNS for rule in _rules_for(field, noun)),
     Rule(
         "authors.people",
         "(?:{published} )?{by} (?:{exactly} )?(?P<n>{number}) {people}",

@@ -1,11 +1,11 @@
-"""Rules for dates and periods: "in March 2024", "January to May 2024", "before 2017", "last year"."""
+"""Rules for dates and periods: "in March 2024", "January to May 2024", "before 2017"."""
 
 from __future__ import annotations
 
 from rag.query.metadata.rules import Make, Reading, Rule
 from rag.records import AnyOf, Condition, DatedLike, DateRange, next_date, previous_date
 
-_RECENT_YEARS = 1  # "recent" papers are at most so old
+_RECENT_YEARS = 1  # the maximum age of "recent" papers
 
 
 def _in(reading: Reading) -> Condition:
@@ -35,6 +35,7 @@ def _before(reading: Reading) -> Condition:
 def _between(reading: Reading) -> Condition | None:
     """Read a period; in "March to May 2024" the first month takes the year of the second."""
     first, last = reading.date("since"), reading.date("until")
+    # A date without a year begins with its month.
     if first[0] < 1000:
         first = (last[0], *first)
     return DateRange(first, last) if first[: len(last)] <= last else None
@@ -55,7 +56,7 @@ def _decade(reading: Reading) -> Condition:
 
 
 def _part(first: int, last: int) -> Make:
-    """Make a rule's reading for the months `first` to `last` of a year."""
+    """Return a function that makes the range from month `first` to month `last` of a year."""
 
     def make(reading: Reading) -> Condition:
         year = int(reading["y"])
@@ -87,6 +88,7 @@ def _last_month(reading: Reading) -> Condition:
 def _last_years(reading: Reading) -> Condition:
     today, number = reading.known.today, reading.number()
     named = reading.match[0].casefold().strip()
+    # 29 February exists in few years, so no day after the 28th is used.
     return DateRange(first=(today.year - number, today.month, min(today.day, 28)), named=named)
 
 
@@ -111,8 +113,8 @@ def _older(reading: Reading) -> Condition:
 
 
 def _in_year(reading: Reading) -> Condition:
-    asked = reading.words.date(reading["date"] or reading["date2"] or reading["date3"])
-    return DateRange(asked, asked)
+    date = reading.words.date(reading["date"] or reading["date2"] or reading["date3"])
+    return DateRange(date, date)
 
 
 RULES = [
@@ -132,7 +134,8 @@ RULES = [
     ),
     Rule(
         "date.between",
-        "(?:{published} )?(?:{in} )?(?:{between} )?(?P<since>{date}|{day_or_month})(?: {to} |\\s?[-–]\\s?)(?P<until>{date})",
+        "(?:{published} )?(?:{in} )?(?:{between} )?(?P<since>{date}|{day_or_month})(?: {to} "
+        "|\\s?[-–]\\s?)(?P<until>{date})",
         _between,
         {
             "papers between 2015 and 2018 on distillation": DateRange((2015,), (2018,)),
@@ -188,7 +191,8 @@ RULES = [
     ),
     Rule(
         "date.since",
-        "(?:{published} )?{since} (?P<date>{date})|(?:{in} )?(?P<date2>{date}) (?:{or_later}|{onwards_at_the_end}(?=\\s*(?:[?.,;]|$)))",
+        "(?:{published} )?{since} (?P<date>{date})|(?:{in} )?(?P<date2>{date}) (?:{or_later}"
+        "|{onwards_at_the_end}(?=\\s*(?:[?.,;]|$)))",
         lambda reading: DateRange(first=reading.words.date(reading["date"] or reading["date2"])),
         {
             "papers since March 2021": DateRange(first=(2021, 3)),
@@ -211,7 +215,8 @@ RULES = [
     ),
     Rule(
         "date.in",
-        "(?:{published} )?(?:back )?(?:{in} (?:{the_year} )?)(?P<date>{date})|(?<!on )(?<!about ){the_year} (?P<date2>{date})",
+        "(?:{published} )?(?:back )?(?:{in} (?:{the_year} )?)(?P<date>{date})"
+        "|(?<!on )(?<!about ){the_year} (?P<date2>{date})",
         _in_year,
         {
             "papers from 2023 on grokking": DateRange((2023,), (2023,)),
@@ -227,7 +232,8 @@ RULES = [
     ),
     Rule(
         "date.of_papers",
-        "(?P<date>{date})(?:'s)? {papers}|{published} (?P<date2>{date})|(?:date|dates) (?:back )?(?:{in}|to) (?P<date3>{date})",
+        "(?P<date>{date})(?:'s)? {papers}|{published} (?P<date2>{date})|(?:date"
+        "|dates) (?:back )?(?:{in}|to) (?P<date3>{date})",
         _in_year,
         {
             "the 2017 papers": DateRange((2017,), (2017,)),
@@ -261,11 +267,11 @@ RULES = [
             f"date.{slot}",
             f"(?:{{in}} )?{{{slot}}}(?: {{in}})? (?P<y>{{year}})",
             _part(first, last),
-            {f"what appeared in {said} of 2021": DateRange((2021, first), (2021, last))},
-            (f"Was {said} of 2021 warm?",),
+            {f"what appeared in {words} of 2021": DateRange((2021, first), (2021, last))},
+            (f"Was {words} of 2021 warm?",),
             needs="paper_cue",
         )
-        for slot, said, first, last in (
+        for slot, words, first, last in (
             ("first_half", "the first half", 1, 6),
             ("second_half", "the second half", 7, 12),
             ("quarter_1", "Q1", 1, 3),

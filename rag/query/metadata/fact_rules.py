@@ -1,4 +1,4 @@
-"""Rules for facts that are asked for, known or missing, for counts by year, means, and what is left out."""
+"""Rules for facts (asked for, known, missing), counts by year, means, and exclusions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Literal
 from rag.query.metadata.rules import Asked, Averaged, Counted, Make, Meaning, Reading, Rule
 from rag.records import Field, NotAbout, NotPaper, Presence, Tally
 
-_KINDS: tuple[tuple[str, Field], ...] = (
+_FIELDS: tuple[tuple[str, Field], ...] = (
     ("facts_date", "published"),
     ("facts_authors", "author_count"),
     ("facts_organisation", "organisation"),
     ("facts_comments", "comments"),
 )
+# The name of a fact, but not the subject of a clause: "the date is ...".
 _FACT = (
     "(?:{facts_date}|{facts_authors}|{facts_organisation}|{facts_comments})(?! (?:are|is|was)\\b)"
 )
@@ -33,7 +34,7 @@ def _presence(known: bool) -> Make:
 
 
 def _field_called(name: str, reading: Reading) -> Field:
-    return next(field for slot, field in _KINDS if reading.words.has(slot, name))
+    return next(field for slot, field in _FIELDS if reading.words.has(slot, name))
 
 
 def _tally(reading: Reading) -> Tally:
@@ -53,14 +54,22 @@ def _average(reading: Reading) -> Averaged:
 
 
 def _without(reading: Reading) -> NotAbout | None:
-    """Read "without X" as a wish, unless papers say just that: "learning without labels" is a subject."""
+    """Read "without X" as an exclusion, unless papers use the phrase "without X".
+
+    "Learning without labels" is a subject.
+    """
     topic = reading["topic"].strip()
-    if any(reading.words.has(slot, topic) for slot, _ in _KINDS):
-        return None  # "without any date": a fact that is missing
+    if any(reading.words.has(slot, topic) for slot, _ in _FIELDS):
+        return None  # "without any date" asks for missing facts
     return None if reading.known.phrase(reading.match[0]) else NotAbout(topic)
 
 
-_TOPIC = "(?P<topic>(?!(?:{in}|with|by|the list)\\b)[\\w-]+(?: (?!(?:{except_stop}|{published}|{in}|with|by|and)\\b)[\\w-]+){0,3})(?=\\s*(?:[?.,;!]|$)|\\s+(?:{published}|{in}|with|by|and)\\b)"
+# One to four words that are excluded, up to the end or the next condition:
+# "not about board games from 2024" excludes "board games".
+_TOPIC = (
+    "(?P<topic>(?!(?:{in}|with|by|the list)\\b)[\\w-]+(?: (?!(?:{except_stop}|{published}|{in}"
+    "|with|by|and)\\b)[\\w-]+){0,3})(?=\\s*(?:[?.,;!]|$)|\\s+(?:{published}|{in}|with|by|and)\\b)"
+)
 RULES = [
     Rule(
         "asked.author_count",
@@ -130,7 +139,8 @@ RULES = [
     ),
     Rule(
         "missing",
-        f"{{lacking}} (?:{{any_of}} )*(?P<fact>{_FACT})(?:,? {{and_or}} (?:{{any_of}} )*(?P<other>{_FACT}))?",
+        f"{{lacking}} (?:{{any_of}} )*(?P<fact>{_FACT})(?:,? {{and_or}} (?:{{any_of}} )*"
+        f"(?P<other>{_FACT}))?",
         _presence(known=False),
         {
             "entries without any date or author count": (
@@ -149,14 +159,17 @@ RULES = [
     ),
     Rule(
         "known",
-        "{having} (?:any|an|known|printed|some) (?:known |printed )?(?P<fact>{facts_date}|authors? counts?|{facts_organisation})(?! (?:are|is|was)\\b)",
+        "{having} (?:any|an|known|printed|some) (?:known |printed )?(?P<fact>{facts_date}"
+        "|authors? counts?|{facts_organisation})(?! (?:are|is|was)\\b)",
         _presence(known=True),
         {"Does any entry give an organisation?": Presence("organisation")},
         ("have any of them converged?",),
     ),
     Rule(
         "tally.extreme",
-        "{which_year}[^?.]*\\b(?P<x>{extreme}) {papers}(?: in)?|(?P<x2>{extreme}) {papers}(?=[^?.]*{each_year})|(?:the )?(?P<x3>busiest|quietest) (?:year|month)",
+        "{which_year}[^?.]*\\b(?P<x>{extreme}) {papers}(?: in)?"
+        "|(?P<x2>{extreme}) {papers}(?=[^?.]*{each_year})|(?:the )?(?P<x3>busiest"
+        "|quietest) (?:year|month)",
         _tally,
         {
             "Which year has the most papers?": Tally("year", "most"),
@@ -174,7 +187,9 @@ RULES = [
     ),
     Rule(
         "average",
-        "(?:the )?{average}(?: (?:number|count) of)? (?P<what>{people}|{comments}|{upvotes})(?: per {papers})?|how many (?P<what2>{people}|{comments}|{upvotes})(?=[^?.]*{on_average})",
+        "(?:the )?{average}(?: (?:number|count) of)? (?P<what>{people}|{comments}"
+        "|{upvotes})(?: per {papers})?|how many (?P<what2>{people}|{comments}"
+        "|{upvotes})(?=[^?.]*{on_average})",
         _average,
         {
             "average number of authors per paper in 2023": Averaged("author_count"),
@@ -224,5 +239,5 @@ RULES = [
 
 
 def is_whether(question: str, pattern: re.Pattern[str] | None) -> bool:
-    """Tell whether a question asks if something holds of a paper: "Was GLOW published before 2020?"."""
+    """Check whether a question is a yes/no question: "Was GLOW published before 2020?"."""
     return pattern is not None and pattern.match(question) is not None

@@ -1,4 +1,4 @@
-"""The words of a language for the rules: named alternations of regular expressions, read from a TOML file."""
+"""The words of a language for the rules: named regular expressions, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.records import Date
 
 _SLOT = re.compile(r"\{([a-z]\w*)\}")
 _YEAR = r"(?:19[5-9]|20[0-4])\d"
-# A name begins with a capital; particles and initials may stand inside it: "Yann LeCun", "Laurens van der Maaten".
+# Capitalised words, with particles between them: "Y. LeCun", "Laurens van der Maaten".
 _NAME = (
     r"(?-i:[A-Z][\w'’.-]*(?: (?:(?:van|von|de|der|den|di|da|la|le|el|bin) )*[A-Z][\w'’.-]*){0,3})"
 )
@@ -20,7 +20,7 @@ _NAME = (
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The words of one language; `words` are regular expressions by name, in small letters but for names."""
+    """The words of one language; `words` maps names to regular expressions."""
 
     language: str
     months: tuple[str, ...]
@@ -29,27 +29,28 @@ class Lexicon:
     words: dict[str, str]
 
     def pattern(self, template: str) -> re.Pattern[str] | None:
-        """Compile a template, whose {names} stand for words; None where the language lacks one of them."""
+        """Compile a template with {names} of words; None if the language lacks one of them."""
         names = set(_SLOT.findall(template))
         if not names <= self.words.keys():
             return None
         filled = _SLOT.sub(lambda slot: self.words[slot[1]], template)
+        # Match complete words: none begins before the match, and none continues behind it.
         return re.compile(rf"(?<![\w-])(?:{filled})(?:(?<!\w)|(?!\w))", re.IGNORECASE)
 
     def has(self, name: str, text: str) -> bool:
-        """Tell whether one of these words is in the text."""
+        """Check whether the text has one of the words with this name."""
         rule = self.pattern(f"{{{name}}}")
         return rule is not None and rule.search(text) is not None
 
     def number(self, word: str) -> int:
-        """Read a number in digits or as a word up to twenty; "a single" is 1."""
+        """Read a number, in digits or as a word up to twenty; "a single" is 1."""
         word = word.casefold()
         if word.isdigit():
             return int(word)
         return self.numbers.index(word) + 1 if word in self.numbers else 1
 
     def date(self, text: str) -> Date:
-        """Read a date that matched {date}, or (without a year) the month and the day of {day_or_month}."""
+        """Read a date that matched {date}; or month and day, without a year, of {day_or_month}."""
         year = re.search(_YEAR, text)
         rest = text.replace(year[0], " ", 1) if year else text
         parts = [int(year[0])] if year else []
@@ -61,27 +62,28 @@ class Lexicon:
         return (*parts, *digits[:2])
 
     def _month(self, word: str) -> int | None:
-        """Return the number of a month by its name or the first three letters of it."""
+        """Return the number of a month by its name or the first three letters."""
         start = word.casefold()[:3]
         found = (number for number, name in enumerate(self.months, 1) if name[:3] == start)
         return next(found, None) if len(word) >= 3 else None
 
 
-_LANGUAGES = {"de": "german"}  # ISO 639-1 codes of the lexica besides the English one
+_LANGUAGES = {"de": "german"}  # by ISO 639-1 code; all other languages use English
 
 
 def lexicon_of(code: str | None) -> Lexicon:
-    """Return the lexicon of a language by its ISO 639-1 code, the English one where there is none."""
+    """Return a language's lexicon by its ISO 639-1 code, the English one by default."""
     return lexicon(_LANGUAGES.get(code or "", "english"))
 
 
 @cache
 def lexicon(language: str = "english") -> Lexicon:
-    """Read the lexicon of a language that is in this folder."""
+    """Read a lexicon from this folder."""
     path = Path(__file__).with_name(f"{language}.toml")
     given = tomllib.loads(path.read_text(encoding="utf-8"))
     months, numbers = tuple(given["months"]), tuple(given["numbers"])
     words = _dates(months, given["ordinal_ending"])
+    # An entry may use the entries above it, so the order of the file matters.
     for name, alternatives in given["words"].items():
         joined = "|".join(alternatives)
         words[name] = f"(?:{_SLOT.sub(lambda slot: words[slot[1]], joined)})"
@@ -93,7 +95,7 @@ def lexicon(language: str = "english") -> Lexicon:
 
 
 def _dates(months: tuple[str, ...], ending: str) -> dict[str, str]:
-    """Build the expressions for dates: a day, a month or a year; and for a day or a month without its year."""
+    """Build the expressions for dates: day, month or year; and day or month without a year."""
     month = rf"(?:(?:{'|'.join(months)}|{'|'.join(name[:3] for name in months)})\.?)(?!\w)"
     day = rf"\d{{1,2}}(?:{ending})?"
     months_and_days = [

@@ -1,10 +1,11 @@
-"""Rules for what comes first: "the three newest", "the second longest author list", "oldest first"."""
+"""Rules for orders: "the three newest", "the second longest author list", "oldest first"."""
 
 from __future__ import annotations
 
 from rag.query.metadata.rules import Limit, Make, NextPlace, Reading, Rule
 from rag.records import CountField, Field, Order
 
+# The parts of "what are the (second) (three) newest (three papers)".
 _PLACE = "(?:(?P<place>{ordinal})[- ])?"
 _LEAD = "(?:{leading} )*"
 _MANY = "(?:(?P<n>{number}) )?"
@@ -12,7 +13,7 @@ _PAPERS = "(?: (?:(?P<m>{number}) )?{papers})?"
 
 
 def _first(field: Field, *, descending: bool) -> Make:
-    """Make an order with the number of papers and the place that were read."""
+    """Return a function that makes an order with the number of papers and the place read."""
 
     def make(reading: Reading) -> Order:
         place = reading["place"].casefold()
@@ -28,20 +29,20 @@ def _all(field: Field, *, descending: bool) -> Make:
 
 
 def _extreme(field: CountField, noun: str, *, descending: bool) -> Rule:
-    """List the rule for the papers with the most or the fewest of what `noun` names in the lexicon."""
+    """Return the rule for papers with the most or fewest of `noun`, a name in the lexicon."""
     most, great = ("most", "greatest") if descending else ("fewest", "smallest")
-    said = "most" if descending else "fewest"
+    extreme = "most" if descending else "fewest"
     example = noun if noun != "people" else "authors"
     return Rule(
-        f"order.{said}_{noun}",
+        f"order.{extreme}_{noun}",
         f"(?:(?P<n>{{number}}) {{papers}} )?(?:(?:with|that have) |{{has_verb}} )?(?:the )?{_PLACE}"
         f"(?:{{{most}}} {{{noun}}}|{{{great}}} {{number_of}} {{{noun}}})(?: (?:wrote|behind)\\b)?",
         _first(field, descending=descending),
         {
-            f"which two papers have the {said} {example}?": Order(field, descending, 2),
-            f"the paper that has drawn the {said} {example}": Order(field, descending),
+            f"which two papers have the {extreme} {example}?": Order(field, descending, 2),
+            f"the paper that has drawn the {extreme} {example}": Order(field, descending),
         },
-        (f"Does {said} of it help?", "Which model has the lowest word error rate?"),
+        (f"Does {extreme} of it help?", "Which model has the lowest word error rate?"),
     )
 
 
@@ -94,7 +95,8 @@ RULES = [
     ),
     Rule(
         "order.latest_papers",
-        f"{_LEAD}{_MANY}{_PLACE}{{latest}} (?:(?P<m>{{number}}) )?(?=(?:[\\w-]+ ){{0,3}}{{papers}}|additions?\\b)",
+        f"{_LEAD}{_MANY}{_PLACE}{{latest}} (?:(?P<m>{{number}}) )?(?=(?:[\\w-]+ ){{0,3}}{{papers}}"
+        f"|additions?\\b)",
         _first("published", descending=True),
         {"the latest diffusion papers": Order("published", True)},
         ("the latest model",),
@@ -124,7 +126,8 @@ RULES = [
     _extreme("upvotes", "upvotes", descending=False),
     Rule(
         "order.longest_list",
-        f"(?:{{has_verb}} )?(?:the )?{_PLACE}{{greatest}} {{author_list}}|{{author_list}} (?:is|was) (?:the )?{{greatest}}",
+        f"(?:{{has_verb}} )?(?:the )?{_PLACE}{{greatest}} {{author_list}}|{{author_list}} (?:is"
+        f"|was) (?:the )?{{greatest}}",
         _first("author_count", descending=True),
         {
             "whose author list is longest?": Order("author_count", True),
@@ -134,7 +137,8 @@ RULES = [
     ),
     Rule(
         "order.shortest_list",
-        f"(?:{{has_verb}} )?(?:the )?{_PLACE}{{smallest}} {{author_list}}|{{author_list}} (?:is|was) (?:the )?{{smallest}}",
+        f"(?:{{has_verb}} )?(?:the )?{_PLACE}{{smallest}} {{author_list}}|{{author_list}} (?:is"
+        f"|was) (?:the )?{{smallest}}",
         _first("author_count", descending=False),
         {"the smallest team": Order("author_count", False)},
         ("the smallest model",),
@@ -155,14 +159,16 @@ RULES = [
     ),
     Rule(
         "order.newer_of_two",
-        "{of_two}{newer_of_two}(?! than)|{newer_of_two}(?: \\w+)* than(?=\\W*$)|{last_of_two}(?=\\W*$|,)",
+        "{of_two}{newer_of_two}(?! than)|{newer_of_two}(?: \\w+)* than(?=\\W*$)"
+        "|{last_of_two}(?=\\W*$|,)",
         _first("published", descending=True),
         {"Which of them is newer?": Order("published", True)},
         ("Is a later layer better than the first?",),
     ),
     Rule(
         "order.older_of_two",
-        "{of_two}{older_of_two}(?! than)|{older_of_two}(?: \\w+)* than(?=\\W*$)|{first_of_two}(?=\\W*$|,)|{before_or_after}(?=\\W*$)",
+        "{of_two}{older_of_two}(?! than)|{older_of_two}(?: \\w+)* than(?=\\W*$)"
+        "|{first_of_two}(?=\\W*$|,)|{before_or_after}(?=\\W*$)",
         _first("published", descending=False),
         {
             "Which one is older, GLOW or LEVI?": Order("published", False),
@@ -193,7 +199,9 @@ RULES = [
     ),
     Rule(
         "limit",
-        "(?:^\\W*|(?:show|list|give|name|find|recommend|suggest) (?:me )?)(?:the )?(?:top )?(?P<n>{number}) {papers}(?= (?:on|about|that|which|studying|dealing)\\b)",
+        "(?:^\\W*|(?:show|list|give|name|find|recommend"
+        "|suggest) (?:me )?)(?:the )?(?:top )?(?P<n>{number}) {papers}(?= (?:on|about|that|which"
+        "|studying|dealing)\\b)",
         lambda reading: Limit(reading.number()),
         {"five papers on diffusion": Limit(5), "show me 3 papers about RL": Limit(3)},
         ("What do the two papers on RL disagree about?", "one paper from 2023"),

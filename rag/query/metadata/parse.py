@@ -1,8 +1,9 @@
-"""A question on the papers themselves becomes a query over their metadata.
+"""Parse a question about papers into a query over their metadata.
 
-"Which papers from 2023 have one author" gives two conditions, "the newest paper on grokking" an order within a topic,
-"how many authors has TULU 3" a field that is asked for. The topic is what no rule read, as it was written: words of
-asking ("which papers have ...") are taken off at its edges only.
+"Which papers from 2023 have one author" gives two conditions, "the newest paper on grokking" an
+order within a topic, "how many authors has TULU 3" a field that is asked for. The topic is the part
+that no rule read, as it was written; question words ("which papers have ...") are removed at its
+edges only.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from rag.records import (
     Tally,
 )
 
-# In the order in which they win where two read the very same words.
+# In order of precedence: the first rule wins where two rules read the same words.
 RULES: tuple[Rule, ...] = (
     *fact_rules.RULES,
     *order_rules.RULES,
@@ -59,12 +60,14 @@ RULES: tuple[Rule, ...] = (
     *date_rules.RULES,
     *people_rules.RULES,
 )
+# Ends of clauses: a dash between spaces, or punctuation.
 _PIECE = re.compile(r"\s+[-–—]+\s+|[?!;:]+|\.(?=\s|$)")
+# At least two words in quotation marks are the topic.
 _QUOTED = re.compile(r"(?<!\w)[\"“'‘]([^\"“”]+?\s[^\"“”]+?)[\"”'’](?!\w)")
 
 
 def parse(question: str, known: Known | None = None, words: Lexicon | None = None) -> MetadataQuery:
-    """Read what a question asks of the papers' metadata; of any other question only the topic, which is all of it."""
+    """Parse what a question asks about metadata; the topic of any other question is all of it."""
     words = words or lexicon()
     spans = find(RULES, question, words, known or Known())
     meanings = [meaning for span in spans for meaning in span.meanings]
@@ -81,7 +84,7 @@ def parse(question: str, known: Known | None = None, words: Lexicon | None = Non
 def parse_follow_up(
     earlier: Sequence[str], question: str, known: Known | None = None, words: Lexicon | None = None
 ) -> MetadataQuery:
-    """Read a question that goes on from earlier ones; its conditions replace those on the same facts."""
+    """Parse a follow-up; its conditions replace earlier conditions on the same facts."""
     words = words or lexicon()
     before, topic = MetadataQuery(""), ""
     for text in earlier:
@@ -91,7 +94,7 @@ def parse_follow_up(
 
 
 def _spelt_out(question: str, words: Lexicon) -> str:
-    """Return "papers from 2023" for a question of nothing but a date, such as "and in 2023?"."""
+    """Return "papers from 2023" for a question that is only a date, such as "and in 2023?"."""
     bare = words.pattern("^\\s*(?:{leading_words} )?(?:{in} )?(?P<date>{date})\\s*\\??\\s*$")
     match = bare.match(question) if bare else None
     return f"papers from {match['date']}" if match else question
@@ -100,15 +103,15 @@ def _spelt_out(question: str, words: Lexicon) -> str:
 def _merged(
     before: MetadataQuery, topic: str, question: str, known: Known | None, words: Lexicon
 ) -> MetadataQuery:
-    """Read a question that may go on from a query, or from a topic where that was no metadata query."""
+    """Parse a question that may continue a query, or a topic if that was no metadata query."""
     own = parse(question, known, words)
     if not own:
         return own
     own = replace(own, topic=own.topic or topic)
     if not (before.conditions and own.conditions):
         return own
-    kinds = {_kind(condition) for condition in own.conditions}
-    kept = [condition for condition in before.conditions if _kind(condition) not in kinds]
+    facts = {_fact_of(condition) for condition in own.conditions}
+    kept = [condition for condition in before.conditions if _fact_of(condition) not in facts]
     return replace(
         own,
         conditions=(*kept, *own.conditions),
@@ -119,17 +122,17 @@ def _merged(
 
 
 def topic_of(question: str, spans: Iterable[Span], words: Lexicon) -> str:
-    """Return what no rule read of a question, less words of asking at the edges of its pieces."""
+    """Return the parts of a question that no rule read, without question words at their edges."""
     pieces = []
-    for stretch, followed in uncovered(question, _with_known_first(question, list(spans))):
-        parts = _PIECE.split(stretch)
+    for unread, followed in uncovered(question, _with_known_first(question, list(spans))):
+        parts = _PIECE.split(unread)
         for number, part in enumerate(parts):
             pieces.append(_trimmed(part, words, followed=followed and number == len(parts) - 1))
     return " ".join(piece for piece in pieces if piece)
 
 
 def _with_known_first(question: str, spans: list[Span]) -> list[Span]:
-    """Cover what a question says to come first, where it asks for the next: "TÜLU 3 has the most. What is second?"."""
+    """Exclude the given first paper from the topic: "TÜLU 3 has the most. What is second?"."""
     asks_next = any(isinstance(meaning, NextPlace) for span in spans for meaning in span.meanings)
     first = next(
         (span for span in spans if isinstance(span.meanings[:1] and span.meanings[0], Order)), None
@@ -140,14 +143,16 @@ def _with_known_first(question: str, spans: list[Span]) -> list[Span]:
 
 
 def _trimmed(piece: str, words: Lexicon, *, followed: bool) -> str:
-    """Return a piece without words of asking at its edges; behind "on" or "about" nothing but the end is cut."""
+    """Remove question words at the edges of a piece; after "on" or "about" only at its end."""
     if quoted := _QUOTED.search(piece):
         return quoted[1].strip()
     text = piece.strip(" \t\n,.-–—&+()\"“”'‘’") + " "
     opens = words.pattern("{topic_opens}(?=\\s)")
     filler, ends = words.pattern("(?:{fillers}|'s)(?=[\\s,.]|$)"), words.pattern("{topic_ends}")
-    assert opens and filler and ends, "every lexicon has these words"
-    protected = False
+    assert opens is not None, "every lexicon has these words"
+    assert filler is not None, "every lexicon has these words"
+    assert ends is not None, "every lexicon has these words"
+    protected = False  # after "on" or "about" every word belongs to the topic
     while text.strip():
         if match := opens.match(text):
             text, protected = text[match.end() :].lstrip(" ,"), True
@@ -168,7 +173,7 @@ def _trimmed(piece: str, words: Lexicon, *, followed: bool) -> str:
 
 
 def _without_end(text: str, ends: re.Pattern[str]) -> str:
-    """Cut words off the end for as long as `ends` matches the last one."""
+    """Remove words from the end as long as `ends` matches the last word."""
     while match := re.search(r"(?<![\w-])[\w'’-]+\W*$", text):
         if not ends.fullmatch(re.sub(r"\W+$", "", match[0])):
             break
@@ -184,7 +189,7 @@ def _papers_at_end(words: Lexicon) -> re.Pattern[str]:
 
 def _assembled(meanings: Sequence[Meaning], conditions: tuple[Condition, ...]) -> MetadataQuery:
     orders = [meaning for meaning in meanings if isinstance(meaning, Order)]
-    averaged = next((one.field for one in meanings if isinstance(one, Averaged)), None)
+    averaged = next((item.field for item in meanings if isinstance(item, Averaged)), None)
     order = None if averaged else next(iter(orders), None)
     if order and any(isinstance(meaning, NextPlace) for meaning in meanings):
         order = replace(order, place=order.place + 1)
@@ -204,7 +209,7 @@ def _assembled(meanings: Sequence[Meaning], conditions: tuple[Condition, ...]) -
 
 
 def _conditions(spans: Sequence[Span], question: str, words: Lexicon) -> Iterator[Condition]:
-    """Yield the conditions; two with nothing but "or" between them become one that either meets."""
+    """Yield the conditions; two with only "or" between them become one `AnyOf`."""
     either = re.compile(
         r"\s*,?\s*or\s+(?:(?:those|papers|ones|are|is|that|which|have|has)\s+)*", re.IGNORECASE
     )
@@ -231,7 +236,7 @@ def _is_condition(meaning: Meaning) -> TypeGuard[Condition]:
 
 
 def _facts_of_the_topic(query: MetadataQuery) -> MetadataQuery:
-    """Ask for the facts of a paper that a question puts conditions on: "Was GLOW published before 2020?"."""
+    """Ask for the facts that a yes/no question checks: "Was GLOW published before 2020?"."""
     fields: list[Field] = []
     for condition in query.conditions:
         match condition:
@@ -248,6 +253,6 @@ def _facts_of_the_topic(query: MetadataQuery) -> MetadataQuery:
     return replace(query, conditions=(), asked=tuple(dict.fromkeys([*query.asked, *fields])))
 
 
-def _kind(condition: Condition) -> str:
-    """Name the fact that a condition is on."""
+def _fact_of(condition: Condition) -> str:
+    """Return the fact that a condition is about, such as "published"."""
     return condition.id.partition(":")[0]

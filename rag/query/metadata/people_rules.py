@@ -1,4 +1,4 @@
-"""Rules for who a paper is by, and for its category: "by Yann LeCun", "from OpenBMB", "cs.RO papers"."""
+"""Rules for authors, organisations and categories: "by Yann LeCun", "from OpenBMB", "cs.RO"."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from rag.query.metadata.rules import Meaning, Reading, Rule
 from rag.records import ByAuthor, ByOrganisation, InCategory
 
-_LEAST = 3  # letters of a name that is looked for inside a longer one
+_LEAST = 3  # letters of a family name without a first name
 
 
 def _organisation(reading: Reading) -> Meaning | None:
-    """Read the longest beginning of a name that an organisation of the library has."""
+    """Read the longest beginning of the name that an organisation of the library has."""
     known = list(reading.known.organisations())
     words = reading["name"].split()
     for end in range(len(words), 0, -1):
@@ -24,14 +24,14 @@ def _organisation(reading: Reading) -> Meaning | None:
 
 
 def _names_organisation(name: str, organisation: str) -> bool:
-    """Tell whether a name is an organisation's, or a word of it that only a name can be (OpenBMB)."""
-    whole = fold(name) == fold(organisation)
+    """Check whether a name is the organisation's, or a distinctive word of it (OpenBMB)."""
+    equal = fold(name) == fold(organisation)
     distinctive = re.search(r"\w[A-Z]", name) is not None
-    return whole or (distinctive and fold(name) in map(fold, organisation.split()))
+    return equal or (distinctive and fold(name) in map(fold, organisation.split()))
 
 
 def _author(reading: Reading) -> Meaning | None:
-    """Read a name that authors of the library have, or that can only be a person's."""
+    """Read a name that authors of the library have, or that must be a person's."""
     name = reading["name"].rstrip(".,'’")
     if _organisation(reading) is not None:
         return None
@@ -43,7 +43,7 @@ def _author(reading: Reading) -> Meaning | None:
 
 
 def people_called(name: str, authors: Iterable[str]) -> tuple[str, ...]:
-    """Return the authors that a name may mean: by whole name, by initials, or by a family name alone."""
+    """Return the authors that a name may mean: by full name, initials, or family name alone."""
     wanted = fold(name).replace(".", " ").split()
     return tuple(sorted({author for author in authors if _may_mean(wanted, author)}))
 
@@ -55,7 +55,7 @@ def _may_mean(wanted: list[str], author: str) -> bool:
     firsts, known = wanted[:-1], given[:-1]
     if not firsts:
         return len(wanted[-1]) >= _LEAST
-    # "Y. LeCun" is "Yann LeCun", and so the other way round; middle names may be left out.
+    # "Y. LeCun" may be "Yann LeCun", and vice versa; middle names may be missing.
     return bool(known) and (known[0].startswith(firsts[0]) or firsts[0].startswith(known[0]))
 
 
@@ -68,7 +68,8 @@ def fold(text: str) -> str:
 RULES = [
     Rule(
         "organisation",
-        "(?:{papers} )?(?:{published} )?{from_organisation} (?P<name>{name}(?: (?:(?:of|for|and|the) )+{name})*)",
+        "(?:{papers} )?(?:{published} )?{from_organisation} (?P<name>{name}(?: (?:(?:of|for|and"
+        "|the) )+{name})*)",
         _organisation,
         {
             "papers by OpenBMB": ByOrganisation("OpenBMB"),

@@ -1,8 +1,8 @@
-"""Rules that read metadata questions, and the order in which their readings win.
+"""Rules that read metadata questions, and their precedence.
 
-A rule finds spans of a question and says what they mean. Overlaps are resolved in one place: the longest span wins, of
-equal ones the rule that comes first in the table. Each rule holds sentences that it must read and near misses that it
-must leave alone; one test runs them all.
+A rule finds spans of a question and gives their meanings. `find` resolves all overlaps: the longest
+span wins; of equally long spans, the first rule of the table wins. Each rule has example sentences
+that it must read, and near misses that it must not read; one test runs them all.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Averaged:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most so many papers are wanted."""
+    """At most `number` papers are wanted."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class NextPlace:
-    """The paper after the first ones of an order."""
+    """The question asks for the paper after the first one of an order."""
 
 
 Meaning = Condition | Order | Asked | Counted | Tally | Averaged | Limit | NextPlace
@@ -52,7 +52,10 @@ Meaning = Condition | Order | Asked | Counted | Tally | Averaged | Limit | NextP
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a library knows, by which names in a question are recognised; `today` is what "last year" counts from."""
+    """The library's values, by which names in a question are recognised.
+
+    `phrase` checks whether papers use a phrase. `today` is the date from which "last year" counts.
+    """
 
     organisations: Callable[[], Iterable[str]] = tuple
     authors: Callable[[], Iterable[str]] = tuple
@@ -62,14 +65,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A match of a rule with what it was read from."""
+    """A match of a rule, with the lexicon and the library's values."""
 
     match: re.Match[str]
     words: Lexicon
     known: Known
 
     def __getitem__(self, group: str) -> str:
-        """Return the text of a group, "" where it is not in the match."""
+        """Return the text of a group, or "" if the match does not have it."""
         return self.match.groupdict().get(group) or ""
 
     def number(self, group: str = "n") -> int:
@@ -88,8 +91,9 @@ Make = Callable[[Reading], Meaning | Sequence[Meaning] | None]
 class Rule:
     """A pattern over the lexicon, what it makes, and its examples.
 
-    `reads` has sentences with all that they must give, in this rule's part; `leaves` sentences in which the rule must
-    find nothing. Where `needs` names words, the question must have one of them.
+    `reads` maps example sentences to everything that this rule must read in them. `leaves` are
+    sentences in which the rule must find nothing. If `needs` names words of the lexicon, the
+    question must have one of them.
     """
 
     name: str
@@ -102,7 +106,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch `start:end` of a question that a rule read, and what it means."""
+    """A part `start:end` of a question that a rule read, and its meanings."""
 
     start: int
     end: int
@@ -111,10 +115,10 @@ class Span:
 
 
 def find(rules: Sequence[Rule], question: str, words: Lexicon, known: Known) -> tuple[Span, ...]:
-    """Return the readings of a question that do not overlap, from left to right."""
+    """Return the spans that rules read in a question, without overlaps, from left to right."""
     chosen: list[Span] = []
     candidates = [span for rule in rules for span in matches(rule, question, words, known)]
-    # sorted() is stable: of spans of one length the rule that comes first wins, and in a rule the span on the left.
+    # sorted() is stable: of spans of equal length the first rule wins, then the leftmost span.
     for span in sorted(candidates, key=lambda span: span.start - span.end):
         if all(span.end <= other.start or other.end <= span.start for other in chosen):
             chosen.append(span)
@@ -122,7 +126,7 @@ def find(rules: Sequence[Rule], question: str, words: Lexicon, known: Known) -> 
 
 
 def matches(rule: Rule, question: str, words: Lexicon, known: Known) -> Iterator[Span]:
-    """Yield what one rule reads in a question."""
+    """Yield the spans that one rule reads in a question."""
     pattern = words.pattern(rule.pattern)
     if pattern is None or (rule.needs and not words.has(rule.needs, question)):
         return
@@ -134,9 +138,9 @@ def matches(rule: Rule, question: str, words: Lexicon, known: Known) -> Iterator
 
 
 def uncovered(question: str, spans: Collection[Span]) -> Iterator[tuple[str, bool]]:
-    """Yield the stretches of a question that no rule read, and whether a span follows each."""
-    at = 0
+    """Yield the parts of a question that no rule read, and whether a span follows each."""
+    start = 0
     for span in sorted(spans, key=lambda span: span.start):
-        yield question[at : span.start], True
-        at = span.end
-    yield question[at:], False
+        yield question[start : span.start], True
+        start = span.end
+    yield question[start:], False

@@ -9,7 +9,9 @@ PREMISES = Path(__file__).resolve().parents[3] / "evals" / "demo" / "premises.js
 
 
 def noticed(answer) -> bool:
-    return any("seems to contradict an assumption of the question" in one for one in answer.notices)
+    return any(
+        "seems to contradict an assumption of the question" in notice for notice in answer.notices
+    )
 
 
 @pytest.mark.parametrize(

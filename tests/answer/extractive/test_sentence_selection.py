@@ -16,7 +16,7 @@ def sentences(text: str) -> list[Sentence]:
 
 def quoted(scores: list[float], most: int) -> list[list[str]]:
     known = dict(zip(sentences(TEXT), scores, strict=True))
-    return [[TEXT[one.start : one.end] for one in group] for group in chosen(TEXT, known, most)]
+    return [[TEXT[span.start : span.end] for span in group] for group in chosen(TEXT, known, most)]
 
 
 def test_the_best_sentence_comes_first_and_the_rest_in_the_papers_order() -> None:
@@ -93,7 +93,10 @@ def test_two_papers_that_say_the_same_are_both_named_but_quoted_once(fake, write
         "Warm starts",
         "Warm starts revisited",
     }
-    assert [one.text for citation in answer.citations for one in citation.evidence] == [said, said]
+    assert [piece.text for citation in answer.citations for piece in citation.evidence] == [
+        said,
+        said,
+    ]
 
 
 def test_joined_sentences_are_each_a_piece_of_evidence(fake, write_papers) -> None:
@@ -105,7 +108,7 @@ def test_joined_sentences_are_each_a_piece_of_evidence(fake, write_papers) -> No
     ]
     fake.ingest(write_papers("a.jsonl", *rows))
     [first, *_] = fake.ask("what doubles the reward of every agent?").citations
-    assert [one.text for one in first.evidence if isinstance(one, TextSpan)] == [
+    assert [piece.text for piece in first.evidence if isinstance(piece, TextSpan)] == [
         "GLOW is an explorer of mazes.",
         "It doubles the reward of every agent.",
     ]

@@ -1,4 +1,4 @@
-"""A draft becomes sentences, each with its own evidence: marks are checked, corrected, or reported as missing."""
+"""Drafts become sentences with evidence: markers are checked, corrected or reported missing."""
 
 from itertools import count
 
@@ -28,11 +28,12 @@ def checker(given=GIVEN, **settings) -> Checker:
 
 def cited(statement) -> list[tuple[int, str, list[str]]]:
     return [
-        (one.mark, one.title, [span.text for span in one.evidence]) for one in statement.citations
+        (citation.mark, citation.title, [span.text for span in citation.evidence])
+        for citation in statement.citations
     ]
 
 
-def test_the_marks_of_a_draft_are_those_of_its_last_sentence() -> None:
+def test_the_markers_of_a_draft_are_those_of_its_last_sentence() -> None:
     drafts = list(sentences_of(Draft("One is here. Two is there.", (2, 3))))
     assert drafts == [Draft("One is here.", ()), Draft("Two is there.", (2, 3))]
 
@@ -52,13 +53,13 @@ def test_an_earlier_sentence_is_attributed_where_the_excerpts_support_it() -> No
     assert cited(third) == [(2, "GLOW", ["GLOW explores with density ratios."])]
 
 
-def test_a_mark_on_the_wrong_neighbour_is_corrected() -> None:
+def test_a_marker_on_the_wrong_neighbour_is_corrected() -> None:
     [said] = checker().statements(Draft("GLOW explores with density ratios.", (2,)))
     assert cited(said) == [(1, "GLOW", ["GLOW explores with density ratios."])]
     assert said.doubts == ()
 
 
-def test_a_sentence_with_weak_support_keeps_its_mark_and_is_in_doubt() -> None:
+def test_a_sentence_with_weak_support_keeps_its_marker_and_is_in_doubt() -> None:
     [said] = checker().statements(Draft(WEAK, (2,)))
     assert cited(said) == [(1, "GLOW", ["Costs are rather low here."])]
     weak, number = said.doubts
@@ -67,16 +68,16 @@ def test_a_sentence_with_weak_support_keeps_its_mark_and_is_in_doubt() -> None:
 
 
 def test_a_sentence_that_another_part_of_the_cited_paper_supports_is_no_doubt() -> None:
-    """The third sentence of GLOW is in no excerpt: the paper as a whole supports it, and its sentence is evidence."""
+    """GLOW's third sentence is in no excerpt, but the full paper supports it."""
     [said] = checker([excerpt(GLOW, 1)]).statements(Draft("GLOW truncates large ratios.", (1,)))
     assert cited(said) == [(1, "GLOW", ["GLOW truncates large ratios."])]
     assert said.citations[0].support == 1.0
     assert said.doubts == ()
 
 
-def test_a_mark_that_adds_nothing_is_left_out() -> None:
+def test_a_marker_that_adds_nothing_is_left_out() -> None:
     [said] = checker().statements(Draft("GLOW explores with density ratios.", (1, 3)))
-    assert [one.title for one in said.citations] == ["GLOW"]
+    assert [citation.title for citation in said.citations] == ["GLOW"]
 
 
 def test_two_excerpts_of_one_paper_are_one_citation_with_two_spans() -> None:
@@ -113,8 +114,8 @@ def test_a_sentence_that_its_grammar_ended_is_withheld_with_a_notice(bound, said
     made = checker(bound=bound)
     assert len(list(made.statements(Draft(long, ())))) == said
     assert [
-        one.text.startswith("1 sentence was withheld: longer than 45 words")
-        for one in made.closing()
+        notice.text.startswith("1 sentence was withheld: longer than 45 words")
+        for notice in made.closing()
     ] == ([True] if bound else [])
 
 
@@ -125,11 +126,11 @@ def test_a_sentence_just_below_the_limit_is_kept() -> None:
 
 
 def test_a_line_of_a_list_that_is_in_doubt_gives_way_to_the_papers_own_sentences() -> None:
-    one = checker(by_paper=True)
-    [said] = one.statements(Draft(UNSUPPORTED, (3,)))
+    made = checker(by_paper=True)
+    [said] = made.statements(Draft(UNSUPPORTED, (3,)))
     assert said.text == "CDR labels pairs of preferences. Its reward is a log ratio of models."
     assert (said.title, said.doubts, said.citations[0].support) == ("CDR", (), 1.0)
-    [notice] = one.closing()
+    [notice] = made.closing()
     assert notice.text.startswith("1 sentence was replaced by the paper's own")
 
 
@@ -139,19 +140,19 @@ def test_a_line_of_a_list_that_only_repeats_a_title_gives_way_too() -> None:
 
 
 def test_a_sentence_with_hardly_any_support_is_left_out() -> None:
-    one = checker()
-    assert list(one.statement(Draft(UNSUPPORTED, (1,)))) == []
-    [notice] = one.closing()
+    made = checker()
+    assert list(made.statement(Draft(UNSUPPORTED, (1,)))) == []
+    [notice] = made.closing()
     assert notice.text.startswith("1 sentence was left out")
 
 
 def test_a_list_has_each_of_its_papers_though_the_model_leaves_some_out() -> None:
-    one = checker(by_paper=True)
-    assert len(list(one.statement(Draft("GLOW explores with density ratios.", (1,))))) == 1
-    [missing] = one.missing()
+    made = checker(by_paper=True)
+    assert len(list(made.statement(Draft("GLOW explores with density ratios.", (1,))))) == 1
+    [missing] = made.missing()
     assert missing.text == "CDR labels pairs of preferences. Its reward is a log ratio of models."
     assert (missing.title, missing.citations[0].mark) == ("CDR", 2)
-    assert list(one.missing()) == []
+    assert list(made.missing()) == []
 
 
 def test_other_answers_need_not_cite_every_paper() -> None:
@@ -159,6 +160,6 @@ def test_other_answers_need_not_cite_every_paper() -> None:
 
 
 def test_nothing_is_said_twice() -> None:
-    one = checker()
+    made = checker()
     draft = Draft("GLOW explores with density ratios.", (1,))
-    assert len([*one.statement(draft), *one.statement(draft)]) == 1
+    assert len([*made.statement(draft), *made.statement(draft)]) == 1

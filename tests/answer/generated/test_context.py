@@ -1,4 +1,4 @@
-"""What a language model is given: the best sentences of the best papers, numbered below their titles."""
+"""The context of a language model: the best sentences, numbered below their papers' titles."""
 
 import pytest
 
@@ -23,7 +23,7 @@ ASKED = "How are density ratios used?"
 
 
 def rows(excerpts) -> list[tuple[str, tuple[int, ...]]]:
-    return [(one.hit.paper.title, one.rows) for one in excerpts]
+    return [(excerpt.hit.paper.title, excerpt.rows) for excerpt in excerpts]
 
 
 def test_sentences_are_ranked_by_their_own_score_and_their_papers_relevance() -> None:
@@ -77,20 +77,20 @@ def test_papers_are_arranged_by_their_best_sentence_and_sentences_in_their_order
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ([2], [(1, 2)]),  # "It truncates ..." comes with what "it" is
-        ([2, 1], [(1,), (2,)]),  # unless that is given by itself
+        ([2], [(1, 2)]),  # "It truncates ..." is joined to the sentence that says what "it" is
+        ([2, 1], [(1,), (2,)]),  # unless that sentence is given separately
         ([3], [(3,)]),
     ],
 )
 def test_a_sentence_that_points_back_is_joined_to_the_one_before_unless_that_is_given(
     given, wanted
 ) -> None:
-    assert [one.rows for one in arranged([excerpt(GLOW, row) for row in given])] == wanted
+    assert [chosen.rows for chosen in arranged([excerpt(GLOW, row) for row in given])] == wanted
 
 
 def test_the_title_is_nothing_to_point_back_to() -> None:
-    leaning = paper("GLOW", "It explores with density ratios.", "Costs are rather low here.")
-    assert [one.rows for one in arranged([excerpt(leaning, 1)])] == [(1,)]
+    referring = paper("GLOW", "It explores with density ratios.", "Costs are rather low here.")
+    assert [chosen.rows for chosen in arranged([excerpt(referring, 1)])] == [(1,)]
 
 
 def test_excerpts_are_numbered_below_their_papers_titles() -> None:

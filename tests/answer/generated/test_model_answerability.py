@@ -1,4 +1,4 @@
-"""Do the papers answer? A model that was measured is asked first, and its certainty joins what the search knows."""
+"""Answerability: a measured model's yes or no is combined with the signals of the search."""
 
 import math
 
@@ -26,7 +26,10 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def asking(demo_home, tiny, monkeypatch):
-    """`asking(judges, writes, variable=value)` gives the events and the requests, by whether they ask for a token."""
+    """Return a function `asking(judges, writes, variable=value)`.
+
+    It returns the events, the requests for one token, and all requests.
+    """
 
     def ask(judges, writes=WRITES, question=QUESTION, **variables):
         settings = {**SERVED, "RAG_LLM__MODEL": MODEL, "RAG_LLM__TOKENIZER": tiny}
@@ -40,7 +43,11 @@ def asking(demo_home, tiny, monkeypatch):
             monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
             with Assistant.open(home=demo_home) as assistant:
                 events = list(assistant.ask_stream(question))
-        return events, [one for one in server.requests if "logprobs" in one], server.requests
+        return (
+            events,
+            [request for request in server.requests if "logprobs" in request],
+            server.requests,
+        )
 
     return ask
 
@@ -53,18 +60,18 @@ def test_a_model_that_was_not_measured_is_not_asked(asking) -> None:
     events, judged, all_of_them = asking(errs(500, "unasked"), LLM__MODEL="Qwen/Qwen3-8B")
     assert judged == []
     assert refusal_allowed(all_of_them[0])
-    assert not any(isinstance(one, Judged) for one in events)
+    assert not any(isinstance(event, Judged) for event in events)
     assert events[-1].answer.refusal is None
 
 
-def test_its_yes_joins_the_calibrated_answerability(asking, demo) -> None:
+def test_the_models_yes_is_combined_with_the_calibrated_answerability(asking, demo) -> None:
     """weights . (logit of the calibrated, ln 0.8 - ln 0.1) + bias, as a probability."""
     joined = measured(MODEL).joined
     calibrated = demo.ask(QUESTION).answerability
     events, judged, all_of_them = asking(
         likely({"Yes": math.log(0.7), " yes": math.log(0.1), "no": math.log(0.1)})
     )
-    [said] = [one for one in events if isinstance(one, Judged)]
+    [said] = [event for event in events if isinstance(event, Judged)]
     first, second = joined.weights
     wanted = first * math.log(calibrated / (1 - calibrated)) + second * math.log(8) + joined.bias
     assert said.answerability == pytest.approx(1 / (1 + math.exp(-wanted)))
@@ -83,7 +90,7 @@ def test_it_reads_what_the_answer_is_written_from(asking) -> None:
     assert asked["content"].endswith("Write yes or no.")
 
 
-def test_its_no_declines_and_nothing_is_written(asking) -> None:
+def test_the_models_no_declines_and_nothing_is_written(asking) -> None:
     events, _, all_of_them = asking(likely({"no": math.log(0.95), "yes": math.log(0.05)}))
     answer = events[-1].answer
     assert answer.refusal
@@ -93,7 +100,7 @@ def test_its_no_declines_and_nothing_is_written(asking) -> None:
 
 
 @pytest.mark.parametrize("said", ["Not found. [1] Not found.", "The answer is Not found. [1]"])
-def test_a_refusal_after_its_yes_gives_way_to_the_papers_own_sentences(asking, said) -> None:
+def test_a_refusal_after_a_yes_is_replaced_by_the_papers_own_sentences(asking, said) -> None:
     events, _, _ = asking(likely({"yes": -0.01}), says(said))
     answer = events[-1].answer
     assert answer.refusal is None
@@ -101,7 +108,7 @@ def test_a_refusal_after_its_yes_gives_way_to_the_papers_own_sentences(asking, s
     assert answer.notices[-1] == "What follows are the papers' own sentences."
 
 
-def test_its_yes_answers_what_the_search_alone_would_decline(asking, demo) -> None:
+def test_the_models_yes_answers_what_the_search_alone_would_decline(asking, demo) -> None:
     events, judged, _ = asking(likely({"yes": -0.01}), question=PARTLY, ANSWER__ANSWERABILITY=0.99)
     assert demo.ask(PARTLY).answerability < 0.99
     assert judged
@@ -124,9 +131,9 @@ def test_without_probabilities_the_calibrated_answerability_decides_and_the_mode
         says("yes"), question=PARTLY, ANSWER__ANSWERABILITY=answerability
     )
     assert len(judged) == 1
-    assert not any(isinstance(one, Judged) for one in events)
+    assert not any(isinstance(event, Judged) for event in events)
     assert bool(events[-1].answer.refusal) == declined
-    assert [refusal_allowed(one) for one in all_of_them[1:]] == ([] if declined else [True])
+    assert [refusal_allowed(request) for request in all_of_them[1:]] == ([] if declined else [True])
 
 
 def test_a_model_is_known_by_a_part_of_its_name() -> None:

@@ -1,4 +1,4 @@
-"""Where papers are asked for, the model screens the candidates side by side, then lists those that it includes."""
+"""Questions for papers: the model screens candidates in parallel and lists the included ones."""
 
 import json
 import os
@@ -89,16 +89,16 @@ def prompts(server) -> list[str]:
 def test_candidates_are_screened_and_the_included_ones_listed(screening) -> None:
     assistant, server = screening(by_title)
     answer = assistant.ask(QUESTION)
-    assert [(one.title, one.text) for one in answer.statements] == [
+    assert [(statement.title, statement.text) for statement in answer.statements] == [
         (ONLINE, "Coverability is enough to make density ratios useful online."),
         (CDR, "The reward is a log ratio."),
     ]
-    assert [one.mark for one in answer.citations] == [1, 2]
+    assert [citation.mark for citation in answer.citations] == [1, 2]
     assert answer.text.startswith(f"{ONLINE}: Coverability")
     assert answer.notices == ("The language model screened 8 papers and excluded 6 of them.",)
     assert len(answer.excluded) == 6
-    assert all(one.reason == f"This is on {one.title.split()[0]}." for one in answer.excluded)
-    assert not {one.paper_id for one in answer.excluded} & {
+    assert all(paper.reason == f"This is on {paper.title.split()[0]}." for paper in answer.excluded)
+    assert not {paper.paper_id for paper in answer.excluded} & {
         hit.paper.id for hit in answer.near_misses
     }
     assert answer.usage["prompt_tokens"] == 9 * 7
@@ -106,13 +106,14 @@ def test_candidates_are_screened_and_the_included_ones_listed(screening) -> None
     assert 'entry "[1]" "\\n" entry "[2]"\n' in listing["structured_outputs"]["grammar"]
     assert listing["messages"][1]["content"].startswith(f"{ONLINE}\n[1] ")
     assert all(
-        '\\"include\\"' in one["structured_outputs"]["grammar"] for one in server.requests[:-1]
+        '\\"include\\"' in request["structured_outputs"]["grammar"]
+        for request in server.requests[:-1]
     )
 
 
-def test_the_cost_is_told_before_and_the_progress_while(screening) -> None:
+def test_the_cost_is_reported_before_and_the_progress_during_the_screening(screening) -> None:
     assistant, server = screening(by_title)
-    stages = [one.text for one in assistant.ask_stream(QUESTION) if isinstance(one, Stage)]
+    stages = [event.text for event in assistant.ask_stream(QUESTION) if isinstance(event, Stage)]
     counter = Counters(assistant.config.llm).best()
     tokens = sum(counter.count([Message("user", prompt)]) for prompt in prompts(server))
     assert stages[-9] == f"8 papers will be screened, about {round(tokens, -2):,} tokens"
@@ -131,7 +132,7 @@ def test_as_many_requests_at_a_time_as_configured(screening) -> None:
 
 
 @pytest.mark.parametrize("late", [ONLINE, "GLOW"])
-def test_the_order_is_that_of_the_candidates_whatever_comes_first(screening, late) -> None:
+def test_the_order_is_that_of_the_candidates_for_any_order_of_replies(screening, late) -> None:
     quick, _ = screening(by_title)
     wanted = quick.ask(QUESTION)
 
@@ -159,10 +160,10 @@ def test_the_order_is_that_of_the_candidates_whatever_comes_first(screening, lat
         says('{"reason": ' * 20_000 + "}"),
     ],
 )
-def test_without_a_clear_verdict_a_paper_is_included_and_that_is_told(screening, act) -> None:
+def test_without_a_clear_verdict_a_paper_is_included_with_a_notice(screening, act) -> None:
     assistant, server = screening(lambda name: act if name == CDR else verdict(name == ONLINE))
     answer = assistant.ask(QUESTION)
-    assert CDR not in {one.title for one in answer.excluded}
+    assert CDR not in {paper.title for paper in answer.excluded}
     assert CDR in server.requests[-1]["messages"][1]["content"]
     assert answer.notices == (
         "The language model screened 8 papers and excluded 6 of them.",
@@ -178,8 +179,8 @@ def test_a_server_without_a_grammar_may_wrap_the_object(screening) -> None:
         lambda name: verdict(True) if name == ONLINE else wrapped, LLM__FORM="none"
     )
     answer = assistant.ask(QUESTION)
-    assert {one.reason for one in answer.excluded} == {"No [31m word."}
-    assert not any("structured_outputs" in one for one in server.requests)
+    assert {paper.reason for paper in answer.excluded} == {"No [31m word."}
+    assert not any("structured_outputs" in request for request in server.requests)
 
 
 def test_a_server_that_goes_away_is_not_asked_for_all(screening) -> None:
@@ -192,7 +193,7 @@ def test_a_server_that_goes_away_is_not_asked_for_all(screening) -> None:
 
 
 @pytest.mark.parametrize("act", [hangs_up, stalls('{"reason": "')])
-def test_or_its_failure_ends_the_answer(screening, act) -> None:
+def test_a_failed_screening_ends_the_answer_where_configured(screening, act) -> None:
     assistant, _ = screening(lambda _: act, ANSWER__ON_LLM_FAILURE="error")
     started = time.monotonic()
     with pytest.raises(LLMError, match="broke off|sent nothing for 2 s"):
@@ -203,9 +204,9 @@ def test_or_its_failure_ends_the_answer(screening, act) -> None:
 def test_a_failure_after_the_screening_leaves_no_cited_paper_among_the_excluded(screening) -> None:
     assistant, _ = screening(lambda name: verdict(name == ONLINE), hangs_up)
     answer = assistant.ask(QUESTION)
-    cited = {one.paper_id for one in answer.citations}
+    cited = {citation.paper_id for citation in answer.citations}
     assert len(cited) > 1
-    assert not cited & {one.paper_id for one in answer.excluded}
+    assert not cited & {paper.paper_id for paper in answer.excluded}
 
 
 def test_none_is_included(screening) -> None:
@@ -236,7 +237,7 @@ def test_closing_the_answer_stops_the_requests(screening) -> None:
         lambda name: by_title(name) if name == ONLINE else on_and_on, LLM__SCREENED=40
     )
     events = assistant.ask_stream(QUESTION)
-    next(one for one in events if isinstance(one, Stage) and one.text == "screened 1 of 40")
+    next(event for event in events if isinstance(event, Stage) and event.text == "screened 1 of 40")
     deadline = time.monotonic() + 5
     while len(server.requests) < 5:
         assert time.monotonic() < deadline
@@ -253,7 +254,7 @@ def test_filters_of_the_catalog_don_t_hide_that_papers_are_asked_for(screening) 
     assert answer.filters
     assert answer.excluded
     assert all(f"Question: {asked}\n" in prompt for prompt in prompts(server))
-    assert all(isinstance(one.evidence[-1], CatalogFact) for one in answer.citations)
+    assert all(isinstance(citation.evidence[-1], CatalogFact) for citation in answer.citations)
 
 
 def test_a_terminal_shows_the_cost_and_who_was_excluded(screening) -> None:
@@ -274,12 +275,12 @@ def test_a_long_paper_is_screened_by_its_first_sentences(screening) -> None:
     assistant, server = screening(by_title, LLM__CONTEXT=544, LLM__MAX_TOKENS=64)
     events = list(assistant.ask_stream(QUESTION))
     counter = Counters(assistant.config.llm).best()
-    assert all(counter.count([Message("user", one)]) <= 544 - 256 for one in prompts(server))
-    assert all(one.endswith((".", "?")) for one in prompts(server))
+    assert all(counter.count([Message("user", prompt)]) <= 544 - 256 for prompt in prompts(server))
+    assert all(prompt.endswith((".", "?")) for prompt in prompts(server))
     assert any(
-        "only the first sentences were screened" in one.text
-        for one in events
-        if isinstance(one, Notice)
+        "only the first sentences were screened" in event.text
+        for event in events
+        if isinstance(event, Notice)
     )
-    assert any(isinstance(one, Excluded) for one in events)
-    assert any(isinstance(one, Statement) for one in events)
+    assert any(isinstance(event, Excluded) for event in events)
+    assert any(isinstance(event, Statement) for event in events)

@@ -1,4 +1,4 @@
-"""Answers that a model writes: valid marks, exact evidence, doubts in plain sight, a way on when the server fails."""
+"""Written answers: valid markers, exact evidence, visible doubts and a fallback on failure."""
 
 import re
 
@@ -87,12 +87,12 @@ def test_a_comparison_says_sentences_of_each_paper_one_by_one(asking) -> None:
         3,
     ]
     assert requests[0]["messages"][0]["content"].startswith("You compare papers")
-    # What the papers do not say gives way to what they do.
-    assert [one.title for one in answer.citations] == titles
+    # A sentence without support is replaced by the papers' own sentences.
+    assert [citation.title for citation in answer.citations] == titles
     assert "Bananas" not in answer.text
 
 
-def test_doubts_are_in_plain_sight(asking) -> None:
+def test_doubts_are_shown(asking) -> None:
     answer, _ = asking(
         says("Coverability makes online density ratios cost 77 cents. [1] No mark here.")
     )
@@ -101,7 +101,7 @@ def test_doubts_are_in_plain_sight(asking) -> None:
     assert second == "No mark here. (check: it cites no paper)"
 
 
-def test_where_the_papers_support_nothing_of_it_they_speak_for_themselves(asking) -> None:
+def test_an_unsupported_answer_is_replaced_by_quotations(asking) -> None:
     answer, _ = asking(says("Bananas cost 77 cents in every shop. [1]"))
     assert "Bananas" not in answer.text
     assert answer.citations
@@ -122,7 +122,7 @@ def test_the_model_is_asked_what_the_reader_asked(demo_home, tiny, monkeypatch) 
         assert prompt(server.requests).endswith("Question: What is it about?")
 
 
-def test_marks_that_resolve_to_nothing_are_dropped_and_told(asking) -> None:
+def test_invalid_markers_are_dropped_with_a_notice(asking) -> None:
     answer, requests = asking(says("Density ratios help. [1][99]"), LLM__FORM="none")
     assert "[99]" not in answer.text
     assert answer.notices == ("1 citation number that matched no sentence was dropped.",)
@@ -144,14 +144,16 @@ def test_a_cut_off_answer_withholds_its_tail(asking) -> None:
 
 
 @pytest.mark.parametrize("act", [hangs_up, stalls("Density ratios help. [1] And")])
-def test_when_the_server_fails_the_papers_speak_and_it_is_told(asking, act) -> None:
+def test_a_failed_server_is_reported_and_the_papers_are_quoted(asking, act) -> None:
     answer, _ = asking(act)
     assert "The language model failed" in answer.notices[0]
     assert "some well-covering exploratory distribution" in answer.text
-    assert [one.mark for one in answer.citations] == list(range(1, len(answer.citations) + 1))
+    assert [citation.mark for citation in answer.citations] == list(
+        range(1, len(answer.citations) + 1)
+    )
 
 
-def test_or_the_failure_ends_the_answer(asking) -> None:
+def test_a_failure_ends_the_answer_where_configured(asking) -> None:
     with pytest.raises(LLMError, match="sent nothing for 1 s"):
         asking(stalls("Density"), ANSWER__ON_LLM_FAILURE="error")
 
@@ -167,16 +169,17 @@ def test_only_whole_sentences_that_fit_are_given(asking) -> None:
         for most in (600, 300)
     )
     given, of_all = (
-        one[1]["content"].partition("\n\nQuestion:")[0].splitlines() for one in (few, whole)
+        messages[1]["content"].partition("\n\nQuestion:")[0].splitlines()
+        for messages in (few, whole)
     )
     bare = [re.sub(r"^\[\d+\] ", "", line) for line in of_all]
     assert 1 < len(given) < len(of_all)
     assert all(re.sub(r"^\[\d+\] ", "", line) in bare for line in given)
     counter = Counters(load_config().llm).best()
-    assert counter.count([Message(one["role"], one["content"]) for one in few]) <= 300
+    assert counter.count([Message(request["role"], request["content"]) for request in few]) <= 300
 
 
-def test_of_a_list_papers_that_do_not_fit_the_context_are_left_out_and_it_is_told(asking) -> None:
+def test_papers_of_a_list_that_do_not_fit_the_context_are_left_out_with_a_notice(asking) -> None:
     said = says("- Density ratios help. [1]")
     left_out = "1 paper was left out, to fit the model's context (llm.context)."
     whole, _ = asking(said, question=LIST)
@@ -190,7 +193,7 @@ def test_a_context_too_small_for_a_sentence(asking) -> None:
         asking(says("x"), LLM__CONTEXT=256, LLM__MAX_TOKENS=200, ANSWER__ON_LLM_FAILURE="error")
 
 
-def test_without_the_tokenizer_the_estimate_is_told(asking, tmp_path) -> None:
+def test_without_the_tokenizer_the_estimate_is_reported(asking, tmp_path) -> None:
     answer, _ = asking(says("Density ratios help. [1]"), LLM__TOKENIZER=tmp_path / "none")
     assert "estimated" in answer.notices[0]
 
@@ -239,7 +242,7 @@ def test_statements_stream_as_they_close(demo_home, tiny, monkeypatch) -> None:
         with Assistant.open(home=demo_home) as assistant:
             events = assistant.ask_stream(QUESTION)
             assert (
-                next(one for one in events if isinstance(one, Statement)).text
+                next(event for event in events if isinstance(event, Statement)).text
                 == "Density ratios help."
             )
             events.close()
@@ -253,10 +256,10 @@ def test_the_best_quotation_is_shown_before_the_model_is_asked(
         monkeypatch.setenv("RAG_LLM__BASE_URL", server.url)
         with Assistant.open(home=demo_home) as assistant:
             events = assistant.ask_stream(QUESTION)
-            preview = next(one for one in events if isinstance(one, Preview))
+            preview = next(event for event in events if isinstance(event, Preview))
             assert "coverability" in preview.statement.text
             assert server.requests == []
-            assert [one.text for one in events if isinstance(one, Statement)] == [
+            assert [event.text for event in events if isinstance(event, Statement)] == [
                 "Density ratios help."
             ]
 
@@ -268,10 +271,10 @@ def test_a_list_is_written_five_papers_to_a_request(asking) -> None:
     answer, requests = asking(
         *acts, question="papers about language models", ANSWER__CONSIDERED=7, **lenient
     )
-    assert [prompt([one]).count("\n[") for one in requests] == [5, 2]
-    assert [one.mark for one in answer.citations] == [1, 2, 3, 4, 5, 6, 7]
-    assert len({one.paper_id for one in answer.citations}) == 7
-    assert all("Not found" not in one["structured_outputs"]["grammar"] for one in requests)
+    assert [prompt([request]).count("\n[") for request in requests] == [5, 2]
+    assert [citation.mark for citation in answer.citations] == [1, 2, 3, 4, 5, 6, 7]
+    assert len({citation.paper_id for citation in answer.citations}) == 7
+    assert all("Not found" not in request["structured_outputs"]["grammar"] for request in requests)
     assert answer.usage["prompt_tokens"] == 14
 
 
@@ -285,15 +288,19 @@ def test_findings_of_several_papers_have_an_answer_first_and_then_a_line_for_eac
     )
     assert answer.statements[0].text == "Language models are trained on text."
     assert answer.statements[0].title is None
-    of_papers = [one.title for one in answer.statements if one.title]
-    assert sorted(of_papers) == sorted(one.paper.title for one in answer.hits)
-    assert [one["structured_outputs"]["grammar"].count("entry ") for one in requests] == [0, 6, 3]
+    of_papers = [statement.title for statement in answer.statements if statement.title]
+    assert sorted(of_papers) == sorted(hit.paper.title for hit in answer.hits)
+    assert [request["structured_outputs"]["grammar"].count("entry ") for request in requests] == [
+        0,
+        6,
+        3,
+    ]
 
 
 def test_of_chosen_papers_the_model_is_asked_by_the_measure_of_those(
     demo_home, tiny, monkeypatch
 ) -> None:
-    """Of a few papers the best one's relevance counts, as for quotations, and not the measure of whole libraries."""
+    """For a few papers, the best relevance decides, not the calibration for whole libraries."""
     monkeypatch.setenv("RAG_LLM__TOKENIZER", str(tiny))
     monkeypatch.setenv("RAG_ANSWER__ANSWERABILITY", "1.0")
     with serving(says("Density ratios help. [1]")) as server:

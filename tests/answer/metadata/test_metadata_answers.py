@@ -42,9 +42,9 @@ def test_facts_with_their_evidence(demo, question, titles, said) -> None:
     assert said in answer.text
     cited = {citation.title for citation in answer.citations}
     assert len(cited) == len(titles)
-    assert all(any(one.startswith(title) for one in cited) for title in titles)
+    assert all(any(name.startswith(title) for name in cited) for title in titles)
     for citation in answer.citations:
-        assert any(isinstance(one, CatalogFact) for one in citation.evidence)
+        assert any(isinstance(piece, CatalogFact) for piece in citation.evidence)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,8 @@ def test_facts_with_their_evidence(demo, question, titles, said) -> None:
             r"^On average 5\.\d authors, median \d, from 1 to 10, over",
         ),
         (
-            "What is the oldest paper other than Preserving Statistical Validity in Adaptive Data Analysis?",
+            "What is the oldest paper other than "
+            "Preserving Statistical Validity in Adaptive Data Analysis?",
             "The Z-loss",
         ),
         ("Was DistillSpec published before 2020?", "2023-10-12"),
@@ -100,7 +101,7 @@ def test_filters_are_shown_and_can_be_left_out(demo) -> None:
         ),
     ],
 )
-def test_what_no_source_tells(demo, question, reason) -> None:
+def test_what_no_source_states(demo, question, reason) -> None:
     answer = demo.ask(question)
     assert answer.refusal is not None
     assert answer.refusal.startswith(reason)
@@ -136,7 +137,7 @@ def test_no_fact_of_the_wrong_paper(demo, question, reason) -> None:
     assert answer.answerability < 0.5
 
 
-def test_accents_do_not_part_a_name_from_its_paper(fake, write_papers) -> None:
+def test_a_name_without_its_accents_finds_its_paper(fake, write_papers) -> None:
     fake.ingest(
         write_papers(
             "a.jsonl", {"title": "TÜLU 3: Open Recipes", "abstract": "x.", "author_count": 23}
@@ -179,7 +180,7 @@ def test_an_inferred_year_says_so(daily) -> None:
     )
 
 
-def test_a_printed_date_of_another_source_does_not_belie_the_date(
+def test_a_printed_date_of_another_source_does_not_contradict_the_date(
     fake, write_papers, tmp_path
 ) -> None:
     fake.ingest(
