@@ -68,8 +68,8 @@ class Asker:
     ) -> Iterator[Event]:
         """Answer as events; the last one is `Finished`.
 
-        `filters` lets the question narrow the papers ("from 2023"); without, all its words are searched for. `scope`
-        narrows them further. Raises InputError, LibraryError, ModelError.
+        `filters` lets the question narrow the papers ("from 2023"); without, all its words are
+        searched for. `scope` narrows them further. Raises InputError, LibraryError, ModelError.
         """
         started = time.perf_counter()
         asked = checked_question(question, self.config.answer.max_question_characters)
@@ -82,7 +82,7 @@ class Asker:
         yield Stage(f"searching {number} papers")
         reply = self._reply(query, scope, candidate_ids)
         notices = [*query.notices]
-        if query.language:
+        if query.language and query.metadata.topic:  # else no text was searched
             reply, notice = _in_a_foreign_language(reply, query.language)
             notices += notice
         if reply.refusal is None:
@@ -116,13 +116,16 @@ class Asker:
         pipeline = Pipeline(self.searcher, self.synthesizer, self.config)
         if query.intent is Intent.GREETING:
             return Reply((), 0, refusal="no question was asked", answerability=0.0)
+        if query.missing:
+            reason = f"no paper of this library has the id {query.missing}"
+            return Reply((), self.library.catalog.count(), refusal=reason, answerability=0.0)
         if candidate_ids is not None and not candidate_ids:
             limits = ", ".join([*scope.filters, *filter(None, [query.papers_in_words])])
             reason = f"no paper of the library is within the scope ({limits})"
             return Reply((), 0, refusal=reason, answerability=0.0)
         if query.intent is Intent.OVERVIEW:
             return overview_reply(pipeline, candidate_ids)
-        if query.metadata:
+        if query.intent is Intent.METADATA:
             return metadata_reply(pipeline, query, candidate_ids)
         named = set(query.paper_ids) & (candidate_ids or frozenset())
         if len(named) > 1 and query.compared:
@@ -166,7 +169,7 @@ class Asker:
             made_by=progress.made_by,
             statements=() if refusal else tuple(progress.statements),
             scope=scope,
-            # Where the model failed after its screening, the papers' own sentences may come from any of them.
+            # If the model failed after its screening, quotations may come from any paper.
             excluded=tuple(paper for paper in progress.excluded if paper.paper_id not in cited),
             intent=query.intent,
         )

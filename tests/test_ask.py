@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rag.answer.metadata.facts import fact
 from rag.assistant import Assistant
 from rag.errors import InputError
-from rag.records import Answer, Finished, SourcesFound, Stage, Statement, TextSpan, Turn
+from rag.records import Answer, Finished, Scope, SourcesFound, Stage, Statement, TextSpan, Turn
 
 QUESTION = "which papers study density ratios in RL?"
 
@@ -71,7 +71,9 @@ def test_an_empty_library_declines(fake, tmp_path) -> None:
     (tmp_path / "a.jsonl").write_text("{broken\n")
     fake.ingest([tmp_path / "a.jsonl"])
     answer = fake.ask("what of density ratios?")
-    assert answer.refusal == "none of the 0 papers mentions “density”, “ratios”"
+    assert (
+        answer.refusal == "none of the 0 papers mentions “density”, “ratios” in title or abstract"
+    )
     assert answer.hits == ()
 
 
@@ -165,3 +167,83 @@ def test_a_question_on_a_removed_paper_is_declined(demo_copy) -> None:
             answer = assistant.ask(question, [asked])
             assert "no paper of the library is within the scope" in answer.refusal
             assert "Barlow Twins" in answer.text
+
+
+def test_a_greeting_gets_help(demo) -> None:
+    answer = demo.ask("hello")
+    assert answer.intent == "greeting"
+    assert answer.text.startswith("Hello. I answer questions over the 48 papers")
+    assert answer.citations == ()
+
+
+def test_an_overview_names_subjects_with_their_papers(demo) -> None:
+    answer = demo.ask("what is in my library?")
+    assert answer.intent == "overview"
+    assert answer.text.startswith("The library holds 48 papers, published from 2014-11-10 to ")
+    assert "Reinforcement learning: 5 papers. [3][4][5][6][7]" in answer.text
+    assert all(citation.evidence for citation in answer.citations)
+
+
+def test_a_paper_is_named_by_its_arxiv_id_or_doi(fake, write_papers) -> None:
+    rows = [
+        {"title": "One", "abstract": "Rats run fast.", "arxiv_id": "2602.06036"},
+        {"title": "Two", "abstract": "Cats run fast.", "doi": "10.1000/xyz.1"},
+    ]
+    fake.ingest(write_papers("a.jsonl", *rows))
+    for name, title in (
+        ("2602.06036", "One"),
+        ("https://arxiv.org/abs/2602.06036v2", "One"),
+        ("10.1000/xyz.1", "Two"),
+    ):
+        answer = fake.ask(f"what does {name} say?")
+        assert {citation.title for citation in answer.citations} == {title}
+        assert answer.intent == "summary"
+    assert fake.ask("what does 2602.99999 say?").refusal == (
+        "no paper of this library has the id 2602.99999"
+    )
+
+
+def test_a_removed_filter_leaves_the_topic(demo) -> None:
+    question = "papers from 2023 on reinforcement learning"
+    narrow = demo.ask(question)
+    wide = demo.ask(question, scope=Scope(without=tuple(f.id for f in narrow.applied_filters)))
+    assert wide.refusal is None
+    assert wide.looked_at == 48
+    assert {hit.paper.id for hit in wide.sources} > {hit.paper.id for hit in narrow.sources}
+
+
+def test_at_most_so_many_papers(demo) -> None:
+    assert len(demo.ask("three papers on reinforcement learning").sources) == 3
+
+
+def test_papers_about_something_are_left_out(demo) -> None:
+    answer = demo.ask("papers on diffusion but not distillation")
+    assert answer.filters == ("not about distillation",)
+    assert answer.sources
+    assert all("distil" not in hit.paper.text.casefold() for hit in answer.sources)
+
+
+def test_authors_and_categories(fake, write_papers) -> None:
+    rows = [
+        {"title": "One", "abstract": "Rats.", "authors": ["Jürgen Schmidhuber", "Wei Chen"]},
+        {"title": "Two", "abstract": "Cats.", "authors": ["Wu Chen"], "categories": ["cs.RO"]},
+    ]
+    fake.ingest(write_papers("a.jsonl", *rows))
+
+    def cited(question: str) -> list[str]:
+        return sorted({citation.title for citation in fake.ask(question).citations})
+
+    assert cited("papers by Jurgen Schmidhuber") == ["One"]
+    assert cited("papers by J. Schmidhuber") == ["One"]
+    assert cited("papers by Chen") == ["One", "Two"]
+    assert fake.ask("papers by Chen").notices == ("“Chen” may be Wei Chen or Wu Chen.",)
+    assert cited("cs.RO papers") == ["Two"]
+    assert fake.ask("papers by Ada Lovelace").refusal == (
+        "no paper of this library has an author named Ada Lovelace"
+    )
+
+
+def test_metadata_is_asked_in_german(demo) -> None:
+    answer = demo.ask("die drei neuesten Artikel")
+    assert [item.id for item in answer.applied_filters] == ["order:published:descending:3:1"]
+    assert answer.notices == ()

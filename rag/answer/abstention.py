@@ -26,7 +26,9 @@ def reason_to_decline(assessment: Assessment, looked_at: int, threshold: float) 
     )
     if asked.unknown:
         words = ", ".join(f"“{term}”" for term in asked.unknown)
-        return f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words}"
+        return (
+            f"{nothing} {'mention' if looked_at == 1 else 'mentions'} {words} in title or abstract"
+        )
     if assessment.lacking:
         details = ", ".join(f"“{word}”" for word in assessment.lacking)
         return f"the nearest paper does not mention {details}"

@@ -147,6 +147,8 @@ class Assessment:
 
         True for a single hit.
         """
+        if not self.order:
+            return False
         first, *others = (float(self.relevance[row]) for row in self.order[:2])
         # odds(other) < share * odds(first), without the divisions
         return all(other * (1 - first) < share * first * (1 - other) for other in others)

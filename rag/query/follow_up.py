@@ -113,6 +113,7 @@ class Standalone:
     papers: tuple[NamedPaper, ...] = ()
     papers_in_words: str = ""
     compared: bool = False
+    missing: str = ""
 
     @classmethod
     def unchanged(cls, question: str) -> Standalone:

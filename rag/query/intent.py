@@ -29,9 +29,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(
-    r"\b(?:compare|compared|comparison|versus|vs|differ|difference|differences|against|both|agree"
+    r"\b(?:compare|compared|comparison|versus|vs|differ|difference|differences|both|agree"
     r"|disagree|opposite|contrast|unlike|in common|takes? on|each (?:side|say|of)"
-    r"|(?:two|three) (?:papers|studies|takes|works|methods))\b",
+    r"|(?:two|three) (?:papers|studies|takes|works|methods))\b"
+    # "DMD2 against distillation: which is faster?", but not "what does it reach against X?".
+    r"|^\W*(?!(?:what|which|who|how|does|do|is|are|did|against)\b)(?:[\w-]+ ){1,4}against (?:[\w-]+ ?){1,4}[:,?]",
     re.IGNORECASE,
 )
 # "Which is newer", "which appeared first", "which has more authors".
@@ -78,9 +80,10 @@ _COLLECTION = r"(?:the|this|my|your|our) (?:whole |entire )?(?:library|collectio
 # "What is in my library?", "which topics do you cover?", "overview of the collection".
 _OVERVIEW = re.compile(
     rf"\W*(?:please )?(?:what(?:'s| is| are)? (?:in )?{_COLLECTION}(?: about| on)?"
-    rf"|(?:what|which) (?:topics|subjects|areas|themes|fields) (?:does|do|are)"
-    rf" (?:{_COLLECTION}|you|it|there|covered)"
-    rf"(?: (?:cover|have|contain|in {_COLLECTION}|covered|about))*"
+    rf"|(?:what|which)(?: are)?(?: the)?(?: main| most common| major)?"
+    rf" (?:topics|subjects|areas|themes|fields)(?: (?:does|do|are))?"
+    rf"(?: (?:{_COLLECTION}|you|it|there|covered))?"
+    rf"(?: (?:cover|have|contain|(?:in|of) {_COLLECTION}|covered|about))*"
     rf"|(?:give (?:me )?|show (?:me )?)?(?:an? )?overview(?: of {_COLLECTION})?"
     rf"|summari[sz]e {_COLLECTION}"
     rf"|what (?:is|are) (?:there )?in {_COLLECTION})\W*",

@@ -23,7 +23,7 @@ from rag.query.intent import (
     without_courtesy,
 )
 from rag.query.language import foreign
-from rag.query.metadata.lexicon import Lexicon, lexicon_of
+from rag.query.metadata.lexicon import Lexicon, language_of_papers, lexicon_of
 from rag.query.metadata.parse import parse, parse_follow_up
 from rag.query.metadata.rules import Known
 from rag.query.named_papers import by_external_id, compared_papers, named, without_names
@@ -32,6 +32,7 @@ from rag.query.spelling import misspelt
 from rag.records import (
     NAMED_PAPERS,
     ByAuthor,
+    Intent,
     MetadataQuery,
     NamedPaper,
     Query,
@@ -77,12 +78,16 @@ class QuestionReader:
             metadata, new_notices = self._metadata(standalone, lexicon_of(language))
             notices += [*new_notices, *_of_authors(metadata)]
         topic = metadata.topic if metadata else standalone.search_text
+        about_whole_paper = asks_about_whole_paper(standalone.search_text)
+        intent = intent_of(asked, metadata)
+        if about_whole_paper and len(standalone.papers or scope.papers) == 1 and not metadata:
+            intent = Intent.SUMMARY
         return Query(
             text=question,
             shown=standalone.shown,
             question=standalone.question,
             search_text=standalone.search_text,
-            intent=intent_of(asked, metadata),
+            intent=intent,
             metadata=metadata.without(removed),
             papers=standalone.papers,
             papers_in_words=standalone.papers_in_words,
@@ -90,15 +95,21 @@ class QuestionReader:
             pointed=bool(standalone.papers or (scope.papers and not metadata.topic)),
             papers_wanted=asks_for_papers(standalone.search_text),
             quantity=asks_for_number(topic),
-            whole_paper=asks_about_whole_paper(standalone.search_text),
+            whole_paper=about_whole_paper,
             compared=standalone.compared,
+            missing=standalone.missing,
             language=language if self.config.embedder.english_only else None,
             notices=tuple(notices),
         )
 
     def _language(self, question: str) -> str | None:
-        """Return a question's language code, or None if it is English or the rules read it."""
-        return None if parse(question) else foreign(self.library, question)
+        """Return a question's language code, or None if it is English or the rules read it.
+
+        A short question may be in a language that only its word for papers gives away.
+        """
+        if parse(question):
+            return None
+        return language_of_papers(question) or foreign(self.library, question)
 
     def _standalone(
         self, question: str, history: Sequence[Turn], scope: Scope
@@ -133,8 +144,8 @@ class QuestionReader:
         if papers:
             text = without_names(standalone.search_text, (paper.name for paper in papers))
             return self._restricted(replace(standalone, search_text=text), papers)
-        for name, _ in by_id:
-            raise InputError(f"no paper of this library has the id {name}; rag papers lists them")
+        if by_id:
+            return replace(standalone, missing=by_id[0][0])
         text = standalone.search_text
         comparing = asks_to_compare(text) or asks_which(text)
         if standalone.papers and comparing:

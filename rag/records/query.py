@@ -302,6 +302,7 @@ class Query:
     papers_wanted: bool = False
     quantity: bool = False
     whole_paper: bool = False
+    missing: str = ""
     language: str | None = None
     notices: tuple[str, ...] = ()
 

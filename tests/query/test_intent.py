@@ -2,7 +2,14 @@
 
 import pytest
 
-from rag.query.intent import asks_for_number, asks_for_papers, asks_to_compare
+from rag.query.intent import (
+    asks_for_number,
+    asks_for_papers,
+    asks_to_compare,
+    intent_of,
+    without_courtesy,
+)
+from rag.records import Intent, MetadataQuery
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,29 @@ def test_a_question_that_one_paper_answers_far_better_is_answered_from_it_alone(
     assert len({citation.title for citation in answer.citations}) == 1
     listed = demo.ask("f-divergences in place of reverse KL for alignment")
     assert len({citation.title for citation in listed.citations}) > 1
+
+
+@pytest.mark.parametrize(
+    ("question", "intent"),
+    [
+        ("What does it reach against X?", Intent.FACT),
+        ("DMD2 against distillation: which is faster?", Intent.COMPARISON),
+        ("How do GLOW and MEMO differ?", Intent.COMPARISON),
+        ("which papers study density ratios?", Intent.LIST),
+        ("Who defends chatbots against jailbreaks?", Intent.FACT),
+        ("hello!", Intent.GREETING),
+        ("Thanks a lot!", Intent.GREETING),
+        ("what can you do?", Intent.GREETING),
+        ("What is in my library?", Intent.OVERVIEW),
+        ("what are the main topics in this collection?", Intent.OVERVIEW),
+        ("give me an overview", Intent.OVERVIEW),
+        ("What is a library good for?", Intent.FACT),
+    ],
+)
+def test_what_a_question_wants(question, intent) -> None:
+    assert intent_of(question, MetadataQuery(question)) is intent
+
+
+def test_thanks_before_a_question_are_no_part_of_it() -> None:
+    assert without_courtesy("thanks! what should I read first?") == "what should I read first?"
+    assert without_courtesy("thanks!") == "thanks!"

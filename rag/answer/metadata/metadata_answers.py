@@ -14,6 +14,7 @@ from rag.errors import NotFound
 from rag.library import Library, PaperFacts
 from rag.query import called, fold
 from rag.records import (
+    FIELD_NAMES,
     ByAuthor,
     CatalogFact,
     Citation,
@@ -91,7 +92,10 @@ def _within_topic(
     answerability = float(assessment.relevance.max(initial=0.0))
     filters = filters_of(asked)
     if answerability < _RELEVANT:
-        reason = f"none of the {result.looked_at} papers is on “{asked.topic}”"
+        papers = f"none of the {result.looked_at} papers is"
+        if result.looked_at == 1:
+            papers = "the one paper that was searched is not"
+        reason = f"{papers} on “{asked.topic}”"
         return Reply(
             result.hits,
             result.looked_at,
@@ -287,6 +291,8 @@ def _why_none(query: MetadataQuery, papers: Sequence[PaperFacts]) -> str:
             if papers and not any(paper.authors for paper in papers):
                 return "no paper of this library lists the names of its authors"
             return f"no paper of this library has an author named {condition.name}"
+    if query.order and not query.conditions:
+        return f"no source gives the {FIELD_NAMES[query.order.field]} of any paper"
     wanted = ", ".join(map(in_words, query.filters)) or query.topic
     return f"no paper meets “{wanted}”, of {len(papers)} looked at"
 

@@ -56,7 +56,7 @@ def _rules_for(field: CountField, noun: str) -> list[Rule]:
         Rule(
             f"{noun}.at_least",
             f"(?:{{with}} )?(?:{{at_least}} (?P<n>{{number}}) {{{noun}}}"
-            f"|(?P<n2>{{number}}) ?(?:{{or_more}} {{{noun}}}|{{{noun}}} {{or_more}}))",
+            f"|(?P<n2>{{number}}) ?(?:{{or_more}} {{{noun}}}|{{{noun}}} {{or_more}}(?! than)))",
             lambda reading: CountRange(field, reading.words.number(reading["n"] or reading["n2"])),
             {
                 f"papers with at least 3 {noun}": CountRange(field, 3),
@@ -67,7 +67,7 @@ def _rules_for(field: CountField, noun: str) -> list[Rule]:
         Rule(
             f"{noun}.at_most",
             f"(?:{{with}} )?(?:{{at_most}} (?P<n>{{number}}) {{{noun}}}"
-            f"|(?P<n2>{{number}}) (?:{{or_fewer}} {{{noun}}}|{{{noun}}} {{or_fewer}}))",
+            f"|(?P<n2>{{number}}) (?:{{or_fewer}} {{{noun}}}|{{{noun}}} {{or_fewer}}(?! than)))",
             lambda reading: CountRange(
                 field, None, reading.words.number(reading["n"] or reading["n2"])
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -27,9 +27,15 @@ class Lexicon:
     numbers: tuple[str, ...]
     ordinals: tuple[str, ...]
     words: dict[str, str]
+    _compiled: dict[str, re.Pattern[str] | None] = field(default_factory=dict, repr=False)
 
     def pattern(self, template: str) -> re.Pattern[str] | None:
         """Compile a template with {names} of words; None if the language lacks one of them."""
+        if template not in self._compiled:
+            self._compiled[template] = self._compile(template)
+        return self._compiled[template]
+
+    def _compile(self, template: str) -> re.Pattern[str] | None:
         names = set(_SLOT.findall(template))
         if not names <= self.words.keys():
             return None
@@ -74,6 +80,14 @@ _LANGUAGES = {"de": "german"}  # by ISO 639-1 code; all other languages use Engl
 def lexicon_of(code: str | None) -> Lexicon:
     """Return a language's lexicon by its ISO 639-1 code, the English one by default."""
     return lexicon(_LANGUAGES.get(code or "", "english"))
+
+
+def language_of_papers(question: str) -> str | None:
+    """Return the language whose word for papers, and no English one, a question has; or None."""
+    if lexicon().has("papers", question):
+        return None
+    codes = (code for code, name in _LANGUAGES.items() if lexicon(name).has("papers", question))
+    return next(codes, None)
 
 
 @cache

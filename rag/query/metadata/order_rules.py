@@ -9,7 +9,8 @@ from rag.records import CountField, Field, Order
 _PLACE = "(?:(?P<place>{ordinal})[- ])?"
 _LEAD = "(?:{leading} )*"
 _MANY = "(?:(?P<n>{number}) )?"
-_PAPERS = "(?: (?:(?P<m>{number}) )?{papers})?"
+_PAPERS = "(?: (?:(?P<m>{number}) )?(?:(?P<several>{several_papers})|{papers}))?"
+_SEVERAL = 5  # "the newest papers" without a number
 
 
 def _first(field: Field, *, descending: bool) -> Make:
@@ -19,7 +20,8 @@ def _first(field: Field, *, descending: bool) -> Make:
         place = reading["place"].casefold()
         at = reading.words.ordinals.index(place) + 1 if place else 1
         many = reading["n"] or reading["m"]
-        return Order(field, descending, reading.words.number(many) if many else 1, at)
+        default = _SEVERAL if reading["several"] else 1
+        return Order(field, descending, reading.words.number(many) if many else default, at)
 
     return make
 
@@ -78,6 +80,7 @@ RULES = [
         {
             "what's the newest paper on GRPO?": Order("published", True),
             "the three newest papers": Order("published", True, 3),
+            "the newest papers on RL": Order("published", True, 5),
             "newest three papers on distillation": Order("published", True, 3),
             "the second newest paper on RL": Order("published", True, place=2),
         },

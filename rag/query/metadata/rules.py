@@ -84,6 +84,7 @@ class Reading:
         return self.words.date(self[group])
 
 
+_DATES = ("{date}", "{full_date}", "{year}")
 Make = Callable[[Reading], Meaning | Sequence[Meaning] | None]
 
 
@@ -127,6 +128,8 @@ def find(rules: Sequence[Rule], question: str, words: Lexicon, known: Known) -> 
 
 def matches(rule: Rule, question: str, words: Lexicon, known: Known) -> Iterator[Span]:
     """Yield the spans that one rule reads in a question."""
+    if any(slot in rule.pattern for slot in _DATES) and not re.search(r"\d", question):
+        return  # most questions have no digit, and dates have the longest patterns
     pattern = words.pattern(rule.pattern)
     if pattern is None or (rule.needs and not words.has(rule.needs, question)):
         return

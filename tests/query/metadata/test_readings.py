@@ -193,7 +193,7 @@ def ids(query: MetadataQuery) -> list[str]:
             "",
             ["published:2026-05-28..", "upvotes:21.."],
         ),
-        ("the most upvoted papers on agents", "agents", ["order:upvotes:descending:1:1"]),
+        ("the most upvoted papers on agents", "agents", ["order:upvotes:descending:5:1"]),
         ("the five most upvoted papers", "", ["order:upvotes:descending:5:1"]),
         ("papers with at most 5 comments", "", ["comments:..5"]),
         ("papers with 10 or more upvotes on RL", "RL", ["upvotes:10.."]),
