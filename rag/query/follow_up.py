@@ -150,7 +150,7 @@ def rewrite(
         return pointed
     if not is_follow_up(question):
         return Standalone.unchanged(question)
-    earlier = _earlier(history)
+    earlier = _earlier(history, longest)
     topic = _topic(earlier, longest - len(question) - 2)
     if not topic:
         return Standalone(question, question, question, earlier)
@@ -190,13 +190,13 @@ def _points_back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:
     return None if match is None or _SUBJECT.search(question, 0, match.start()) else match
 
 
-def _earlier(history: Sequence[Turn]) -> tuple[str, ...]:
+def _earlier(history: Sequence[Turn], longest: int) -> tuple[str, ...]:
     """Return the user's turns, starting at the last standalone question."""
     asked: list[str] = []
     for turn in reversed(history):
         if turn.role == "user":
-            asked.insert(0, turn.text.strip())
-            if not is_follow_up(turn.text.strip()):
+            asked.insert(0, turn.text.strip()[:longest])
+            if not is_follow_up(turn.text.strip()[:longest]):
                 break
     return tuple(asked)
 

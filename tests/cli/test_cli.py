@@ -243,6 +243,7 @@ def test_a_chat(rag, demo_home, monkeypatch) -> None:
     assert "5,000 characters" in ran.err
 
 
+@pytest.mark.slow
 def test_the_demo(rag, tmp_path, model_cache) -> None:
     ran = rag("demo", "--home", tmp_path)
     assert ran.code == 0
@@ -339,6 +340,7 @@ def test_places_of_unknown_users(rag) -> None:
     one_line(rag("ingest", "~nosuchuser/x"), "no such user")
 
 
+@pytest.mark.slow
 def test_a_terminal_that_knows_no_umlaut(demo_home) -> None:
     command = [
         sys.executable,

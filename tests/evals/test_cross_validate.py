@@ -24,6 +24,8 @@ from evals.suites.suite import Loaded
 from rag.errors import InputError
 from rag.resources import shipped
 
+pytestmark = pytest.mark.slow
+
 CASES = [
     Case(f"{kind}-{n}", kind, "?")
     for kind, count in (("fact", 30), ("unanswerable", 12))

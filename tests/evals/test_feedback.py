@@ -10,6 +10,8 @@ from rag.conversations.journal import Journal
 from rag.errors import InputError
 from rag.records import Scope
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "which papers study density ratios in RL?"
 
 

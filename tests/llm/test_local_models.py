@@ -22,6 +22,8 @@ from rag.llm.local_models import GGUF, LARGE, MODELS, SMALL
 from tests.models.local import reply, serving
 from tests.models.test_weights import COMMIT, Fetcher
 
+pytestmark = pytest.mark.slow
+
 CONTENT = os.urandom(300_000)
 PARTS = {"tiny_llm_part1": CONTENT[:200_000], "tiny_llm_part2": CONTENT[200_000:]}
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

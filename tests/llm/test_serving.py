@@ -23,6 +23,8 @@ from tests.llm.fake import SERVED
 from tests.llm.served import FLAGS, VARIABLES, VLLM, free_port
 from tests.llm.tiny import make_model
 
+pytestmark = pytest.mark.slow
+
 # A server with a child, like vLLM's engine; `--die` fails as vLLM does, `--deaf` ignores a
 # request to stop.
 STAND_IN = f"""#!{sys.executable}

@@ -32,6 +32,8 @@ from rag.models import hub, weights
 from rag.models.weights import WeightFile, WeightFiles, fetch
 from tests.models.local import reply, serving, write_bert
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).resolve().parents[2]
 FILES = {"model.safetensors": os.urandom(300_000), "tokenizer.json": b'{"small": true}'}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
