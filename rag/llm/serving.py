@@ -1,6 +1,6 @@
 """`rag llm serve`: run vLLM for the model of the profile, and stop all its processes at the end.
 
-vLLM is installed in a separate environment (README.md), so it is only started as a command.
+vLLM is installed in a separate environment (docs/guide.md), so it is only started as a command.
 """
 
 from __future__ import annotations
