@@ -192,7 +192,8 @@ def ask(
 
 def _in_a_foreign_language(reply: Reply, code: str) -> tuple[Reply, list[str]]:
     """Return an answer with a warning, or a refusal that gives the true reason."""
-    unread = f"the question seems to be in another language ({code}), and the embedder reads English only"
+    unread = f"the question seems to be in another language ({code})"
+    unread += ", and the embedder reads English only"
     if reply.refusal is None:
         found = "papers were found by names and words that they share with it."
         return reply, [f"{unread[0].upper()}{unread[1:]}: {found}"]

@@ -158,7 +158,7 @@ def rebuild(
     """Rebuild the indexes from the catalog."""
     with opened(home, profile) as assistant:
         assistant.rebuild(embed=embed)
-            number = assistant.status().papers
+        number = assistant.status().papers
         typer.echo(f"rebuilt the indexes of {number} paper{'' if number == 1 else 's'}")
 
 

@@ -33,7 +33,8 @@ _COMPARISON = re.compile(
     r"|disagree|opposite|contrast|unlike|in common|takes? on|each (?:side|say|of)"
     r"|(?:two|three) (?:papers|studies|takes|works|methods))\b"
     # "DMD2 against distillation: which is faster?", but not "what does it reach against X?".
-    r"|^\W*(?!(?:what|which|who|how|does|do|is|are|did|against)\b)(?:[\w-]+ ){1,4}against (?:[\w-]+ ?){1,4}[:,?]",
+    r"|^\W*(?!(?:what|which|who|how|does|do|is|are|did|against)\b)"
+    r"(?:[\w-]+ ){1,4}against (?:[\w-]+ ?){1,4}[:,?]",
     re.IGNORECASE,
 )
 # "Which is newer", "which appeared first", "which has more authors".
