@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rag.answer.synthesizer import Synthesizer
 from rag.config import Config
@@ -37,3 +37,14 @@ class Reply:
     answerability: float = 1.0
     filters: tuple[Filter, ...] = ()
     near_misses: tuple[Hit, ...] = ()
+
+
+def in_a_foreign_language(reply: Reply, code: str) -> tuple[Reply, list[str]]:
+    """Return an answer with a warning, or a refusal that gives the true reason."""
+    unread = f"the question seems to be in another language ({code})"
+    unread += ", and the embedder reads English only"
+    if reply.refusal is None:
+        found = "papers were found by names and words that they share with it."
+        return reply, [f"{unread[0].upper()}{unread[1:]}: {found}"]
+    fix = "ask in English, or set embedder.kind to a model that reads the language"
+    return replace(reply, refusal=f"{unread}; {fix}"), []

@@ -23,65 +23,72 @@ _Question = Annotated[str, typer.Argument(metavar="QUESTION", show_default=False
 _DEMO_QUESTION = "which papers study density ratios in RL?"
 
 
+# Options of `rag ask`.
+_History = Annotated[
+    Path | None,
+    typer.Option("--history", metavar="FILE", help="Earlier turns: a JSON list of {role, text}."),
+]
+_NoFilters = Annotated[
+    bool,
+    typer.Option(
+        "--no-filters",
+        help="Search for all words; do not filter or order the papers by any of them.",
+    ),
+]
+_FromYear = Annotated[
+    int | None,
+    typer.Option("--from-year", metavar="YEAR", help="Only papers of this year or later."),
+]
+_ToYear = Annotated[
+    int | None,
+    typer.Option("--to-year", metavar="YEAR", help="Only papers of this year or earlier."),
+]
+_Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="FILE", help="Only papers from this file; may be repeated."),
+]
+_Organisations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--organisation",
+        metavar="NAME",
+        help="Only papers by this organisation; may be repeated.",
+    ),
+]
+_PaperIds = Annotated[
+    list[str] | None,
+    typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated."),
+]
+_ExportTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="FILE", help="Also write the answer to a .md, .bib or .json file."
+    ),
+]
+_ShowAll = Annotated[bool, typer.Option("--all", help="Print all papers of a long list.")]
+_Save = Annotated[
+    Path | None,
+    typer.Option(
+        "--save",
+        metavar="FILE",
+        help="Save the answer with its passages, prompts and settings, for rag replay.",
+    ),
+]
+
+
 @app.command()
 def ask(
     question: _Question,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            "--history", metavar="FILE", help="Earlier turns: a JSON list of {role, text}."
-        ),
-    ] = None,
-    no_filters: Annotated[
-        bool,
-        typer.Option(
-            "--no-filters",
-            help="Search for all words; do not filter or order the papers by any of them.",
-        ),
-    ] = False,
-    from_year: Annotated[
-        int | None,
-        typer.Option("--from-year", metavar="YEAR", help="Only papers of this year or later."),
-    ] = None,
-    to_year: Annotated[
-        int | None,
-        typer.Option("--to-year", metavar="YEAR", help="Only papers of this year or earlier."),
-    ] = None,
-    sources: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source", metavar="FILE", help="Only papers from this file; may be repeated."
-        ),
-    ] = None,
-    organisations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--organisation",
-            metavar="NAME",
-            help="Only papers by this organisation; may be repeated.",
-        ),
-    ] = None,
-    paper_ids: Annotated[
-        list[str] | None,
-        typer.Option("--paper", metavar="ID", help="Only this paper; may be repeated."),
-    ] = None,
-    export_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--export", metavar="FILE", help="Also write the answer to a .md, .bib or .json file."
-        ),
-    ] = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Print all papers of a long list.")
-    ] = False,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            "--save",
-            metavar="FILE",
-            help="Save the answer with its passages, prompts and settings, for rag replay.",
-        ),
-    ] = None,
+    history: _History = None,
+    no_filters: _NoFilters = False,
+    from_year: _FromYear = None,
+    to_year: _ToYear = None,
+    sources: _Sources = None,
+    organisations: _Organisations = None,
+    paper_ids: _PaperIds = None,
+    export_to: _ExportTo = None,
+    show_all: _ShowAll = False,
+    save: _Save = None,
     quotes: Quotes = False,
     home: Home = None,
     profile: Profile = None,

@@ -212,7 +212,7 @@ def test_ingest_status_show_remove_rebuild(rag, tmp_path, write_papers, model_ca
     identity = json.loads(rag("search", "--home", home, "--json", "density").out)[0]["paper_id"]
     assert "They are useful." in rag("show", "--home", home, identity).out
     assert rag("remove", "--home", home, identity).out == "removed Density Ratios\n"
-    assert rag("rebuild", "--home", home).out == "rebuilt the indexes of 1 papers\n"
+    assert rag("rebuild", "--home", home).out == "rebuilt the indexes of 1 paper\n"
     assert len(rag("papers", "--home", home).out.splitlines()) == 1
 
 

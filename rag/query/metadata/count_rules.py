@@ -32,7 +32,7 @@ def _between(field: CountField) -> Make:
 
 
 def _rules_for(field: CountField, noun: str) -> list[Rule]:
-    """Return the rules for a field; `noun` is its name in the lexicon and in the examples."""
+    """Return the rules for a field's values; `noun` is its name in the lexicon and in examples."""
     return [
         Rule(
             f"{noun}.between",
@@ -53,6 +53,22 @@ def _rules_for(field: CountField, noun: str) -> list[Rule]:
             {f"papers but not with 4 {noun}": CountRange(field, 4, 4, outside=True)},
             ("not with 4 layers",),
         ),
+        Rule(
+            f"{noun}.exactly",
+            f"(?:{{with}} )?(?:{{exactly}} )?(?P<n>{{number}})[- ]{{{noun}}}",
+            _range(field, 0, 0),
+            {
+                f"papers with exactly three {noun}": CountRange(field, 3, 3),
+                f"which papers have just one {noun[:-1]}?": CountRange(field, 1, 1),
+            },
+            ("a single gradient step", "three models"),
+        ),
+    ]
+
+
+def _rules_for_bounds(field: CountField, noun: str) -> list[Rule]:
+    """Return the rules for a field's lower and upper bounds."""
+    return [
         Rule(
             f"{noun}.at_least",
             f"(?:{{with}} )?(?:{{at_least}} (?P<n>{{number}}) {{{noun}}}"
@@ -88,21 +104,12 @@ def _rules_for(field: CountField, noun: str) -> list[Rule]:
             {f"papers with fewer than three {noun}": CountRange(field, None, 2)},
             ("fewer than ten layers",),
         ),
-        Rule(
-            f"{noun}.exactly",
-            f"(?:{{with}} )?(?:{{exactly}} )?(?P<n>{{number}})[- ]{{{noun}}}",
-            _range(field, 0, 0),
-            {
-                f"papers with exactly three {noun}": CountRange(field, 3, 3),
-                f"which papers have just one {noun[:-1]}?": CountRange(field, 1, 1),
-            },
-            ("a single gradient step", "three models"),
-        ),
     ]
 
 
 RULES = [
     *(rule for field, noun in _NOUNS for rule in _rules_for(field, noun)),
+    *(rule for field, noun in _NOUNS for rule in _rules_for_bounds(field, noun)),
     Rule(
         "authors.people",
         "(?:{published} )?{by} (?:{exactly} )?(?P<n>{number}) {people}",
