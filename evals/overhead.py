@@ -1,10 +1,12 @@
 """Measure the time that our pipeline adds to a bare client, and the hits of the prefix cache.
 
     python -m evals.overhead --profile gpu      # start the vLLM server of the profile first
+    python -m evals.overhead --profile local    # llama.cpp, which it starts itself
 
 Both sides take turns and send the same prompt, with the same papers and the same output grammar.
 Temperature 0 makes the answers equal. Our pipeline also counts tokens, streams, splits the text
-into sentences and checks each sentence.
+into sentences and checks each sentence. With llama.cpp the time is that of the request which
+writes the answer: whether the papers answer is asked in a request of its own.
 """
 
 from __future__ import annotations
@@ -47,13 +49,14 @@ class TimedLLM(LLM):
         self.sent: Sequence[Message] = ()
         self.form: Form | None = None
         self.tokens = config.max_tokens
-        self.first = 0.0
+        self.started = self.first = 0.0
 
     def stream(
         self, messages: Sequence[Message], form: Form | None = None, max_tokens: int | None = None
     ) -> Generator[str | Reading | Ended, None, None]:
         """Stream as the client does, and record the request."""
         self.sent, self.form, self.first = messages, form, 0.0
+        self.started = time.perf_counter()
         self.tokens = max_tokens or self.config.max_tokens
         for piece in super().stream(messages, form, max_tokens):
             if isinstance(piece, str):
@@ -62,13 +65,15 @@ class TimedLLM(LLM):
 
 
 def time_pipeline(assistant: Assistant, llm: TimedLLM) -> Timing:
-    """Ask the assistant, and measure the time after the search."""
+    """Ask the assistant, and measure the time after the search, or of llama.cpp's last request."""
     started, tokens = 0.0, None
     for event in assistant.ask_stream(QUESTION):
         if isinstance(event, SourcesFound):
             started = time.perf_counter()
         elif isinstance(event, Written):
             tokens = event.completion_tokens
+    if llm.config.engine == "llama.cpp":
+        started = llm.started
     return Timing(llm.first - started, time.perf_counter() - started, tokens)
 
 
@@ -86,9 +91,10 @@ def time_bare_client(client: Any, llm: TimedLLM) -> Timing:
 
 def request(llm: TimedLLM) -> dict[str, Any]:
     """Return the last request as arguments of the OpenAI API."""
-    extra: dict[str, Any] = (
-        {"structured_outputs": {"grammar": llm.form.grammar}} if llm.form else {}
-    )
+    extra: dict[str, Any] = {}
+    if llm.form:
+        grammar = {"grammar": llm.form.grammar}
+        extra = grammar if llm.dialect == "grammar" else {"structured_outputs": grammar}
     if llm.config.template_options:
         extra["chat_template_kwargs"] = llm.config.template_options
     return {
@@ -133,9 +139,8 @@ def main() -> None:
         Assistant.open(home=home, profile=options.profile) as assistant,
     ):
         assistant.ingest([shipped("sample.jsonl")])
-        config = assistant.config.llm.model_copy(
-            update={"temperature": 0.0, "form": "structured_outputs"}
-        )
+        form = "grammar" if assistant.config.llm.engine == "llama.cpp" else "structured_outputs"
+        config = assistant.config.llm.model_copy(update={"temperature": 0.0, "form": form})
         assert isinstance(assistant.synthesizer, Generated), "the profile has no language model"
         llm = TimedLLM(config, assistant.synthesizer.llm.endpoint)
         # `synthesizer` is a cached property: the entry in __dict__ replaces its value.
@@ -149,8 +154,8 @@ def main() -> None:
                 (time_pipeline(assistant, llm), time_bare_client(client, llm))
                 for _ in range(options.rounds)
             ]
+            _report(pairs)
             prompt, cached = count_cached_tokens(client, llm)
-    _report(pairs)
     print(  # noqa: T201
         f"prefix cache: {cached} of {prompt} prompt tokens of a second question, same passages"
     )
