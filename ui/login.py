@@ -1,7 +1,8 @@
 """Login and logout, with a limit of wrong passwords per minute.
 
-Gradio stores the sessions and protects its events. Its own login page is replaced because it can't
-show the message that the user has to wait.
+Gradio asks `Sessions.user` for every request to a page or an event, and refuses those of nobody
+(its `auth_dependency`). The login page is ours, because Gradio's can't say that the user has to
+wait.
 """
 
 from __future__ import annotations
@@ -30,6 +31,29 @@ _LONGEST = 4096  # bytes of a form
 _WRONG = "The name or the password is wrong."
 
 
+class Sessions:
+    """Who is logged in, by the token in a cookie; sessions end with the server."""
+
+    cookie = "papers-session"
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def user(self, request: Request) -> str | None:
+        """Return the name of the user that sent a request, or None."""
+        return self._names.get(request.cookies.get(self.cookie, ""))
+
+    def start(self, name: str) -> str:
+        """Start a session, and return its token."""
+        token = secrets.token_urlsafe(24)
+        self._names[token] = name
+        return token
+
+    def end(self, request: Request) -> None:
+        """End the session of a request, if it has one."""
+        self._names.pop(request.cookies.get(self.cookie, ""), None)
+
+
 class LoginMiddleware:
     """ASGI middleware around Gradio's application.
 
@@ -37,8 +61,8 @@ class LoginMiddleware:
     user has logged in.
     """
 
-    def __init__(self, app: ASGIApp, users: Users) -> None:
-        self._app, self._users = app, users
+    def __init__(self, app: ASGIApp, users: Users, sessions: Sessions) -> None:
+        self._app, self._users, self._sessions = app, users, sessions
         self._addresses = RateLimiter(_WRONG_A_MINUTE, "wrong passwords")
         self._names = RateLimiter(_WRONG_A_MINUTE, "wrong passwords")
 
@@ -50,10 +74,10 @@ class LoginMiddleware:
     async def _answer(self, request: Request) -> Response | None:
         path = request.scope["path"].rstrip("/")
         if path == "/logout":
-            return _end_session(request)
+            return self._log_out(request)
         if path == "/login" and request.method == "POST":
             return await self._log_in(request)
-        if path in ("", "/login") and _token(request) not in request.app.tokens:
+        if path in ("", "/login") and self._sessions.user(request) is None:
             return _page()
         return RedirectResponse("./", 303) if path == "/login" else None
 
@@ -66,7 +90,19 @@ class LoginMiddleware:
             valid = await run_in_threadpool(self._verify, name, password, _address(request))
         except InputError as error:
             return _page(str(error), name, 429)
-        return _start_session(request, name) if valid else _page(_WRONG, name, 401)
+        return self._welcome(request, name) if valid else _page(_WRONG, name, 401)
+
+    def _welcome(self, request: Request, name: str) -> Response:
+        response = RedirectResponse("./", 303)
+        token, secure = self._sessions.start(name), request.url.scheme == "https"
+        response.set_cookie(Sessions.cookie, token, httponly=True, samesite="lax", secure=secure)
+        return response
+
+    def _log_out(self, request: Request) -> Response:
+        self._sessions.end(request)
+        response = RedirectResponse("./", 303)
+        response.delete_cookie(Sessions.cookie)
+        return response
 
     def _verify(self, name: str, password: str, address: str) -> bool:
         """Check a password. Raises InputError if the name or the address has to wait."""
@@ -90,22 +126,6 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _start_session(request: Request, name: str) -> Response:
-    token = secrets.token_urlsafe(24)
-    request.app.tokens[token] = name
-    response = RedirectResponse("./", 303)
-    secure = request.url.scheme == "https"
-    response.set_cookie(_cookie(request), token, httponly=True, samesite="lax", secure=secure)
-    return response
-
-
-def _end_session(request: Request) -> Response:
-    request.app.tokens.pop(_token(request), None)
-    response = RedirectResponse("./", 303)
-    response.delete_cookie(_cookie(request))
-    return response
-
-
 def _page(problem: str = "", name: str = "", status: int = 200) -> Response:
     values: dict[str, Any] = {"problem": problem, "name": name, "css": _css()}
     return HTMLResponse(draw("login", values), status, {"cache-control": "no-store"})
@@ -114,15 +134,6 @@ def _page(problem: str = "", name: str = "", status: int = 200) -> Response:
 @cache
 def _css() -> Markup:
     return Markup((Path(__file__).parent / "static" / "page.css").read_text(encoding="utf-8"))
-
-
-def _cookie(request: Request) -> str:
-    """Return the name of the cookie in which Gradio expects the session's token."""
-    return f"access-token-unsecure-{request.app.cookie_id}"
-
-
-def _token(request: Request) -> str:
-    return request.cookies.get(_cookie(request), "")
 
 
 def _address(request: Request) -> str:

@@ -22,7 +22,7 @@ from rag.assistant import Assistant
 from rag.conversations.journal import Journal
 from rag.errors import InputError, RagError
 from ui.app import build
-from ui.login import LoginMiddleware
+from ui.login import LoginMiddleware, Sessions
 from ui.service import QuestionQueue, RateLimiter, Service
 from ui.users import Users
 
@@ -124,13 +124,15 @@ def _warm(service: Service) -> None:
 
 
 def _launch(blocks: gr.Blocks, address: Address, users: Users | None, assistant: Assistant) -> str:
+    sessions = Sessions()
+    login = [Middleware(LoginMiddleware, users=users, sessions=sessions)] if users else []
     options: dict[str, Any] = {
         "server_name": address.host,
         "server_port": address.port,
         "share": address.share,
         "inbrowser": address.browser,
-        "auth": users.verify if users else None,
-        "app_kwargs": {"middleware": [Middleware(LoginMiddleware, users=users)] if users else []},
+        "auth_dependency": sessions.user if users else None,
+        "app_kwargs": {"middleware": login},
         "theme": _theme(),
         "css_paths": sorted((HERE / "static").glob("*.css")),
         "head": '<meta name="viewport" content="width=device-width, initial-scale=1">',
