@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rag.query.intent import without_courtesy
 from rag.query.metadata.lexicon import lexicon
-from rag.query.metadata.parse import topic_of
+from rag.query.metadata.parse import parse, topic_of
 from rag.query.spelling import correct
 from rag.records import NamedPaper, Turn
 
@@ -74,8 +75,8 @@ _AUTHORS = re.compile(r"\b(?:they|their)\b", re.IGNORECASE)
 # an earlier turn.
 _SUBJECT = re.compile(r"(?<=\s)[A-Z]\w+|\w[A-Z\d]|(?:\S+ ){4,}\S+(?:,| and| or| but) ")
 _GOES_ON = re.compile(
-    r"\s*(?:and|but|so|or|also|then|what about|how about|what of|why|why not|in|on|for|with"
-    r"|without|by|of|at|since|after|before|from)\b",
+    r"\s*(?:no,? i meant|i meant|and|but|so|or|also|then|what about|how about|what of|why|why not"
+    r"|in|on|for|with|without|by|of|at|since|after|before|from)\b",
     re.IGNORECASE,
 )
 # "New topic: how do they balance ...".
@@ -179,9 +180,18 @@ def is_follow_up(question: str) -> bool:
         return True
     if _GOES_ON.match(question) and not _OPENS.match(question):
         return True
+    if _is_condition_alone(question):
+        return True
     # "How fast?" has no subject, "What is GLOW?" has one.
     short = len(question.split()) <= _FEW_WORDS and question.rstrip().endswith("?")
     return short and question[1:].islower()
+
+
+def _is_condition_alone(question: str) -> bool:
+    """Check whether a question is a condition or an order and names no papers: "from 2023"."""
+    query, words = parse(question), lexicon()
+    narrows = bool(query.filters) and not (query.topic or query.asked or query.counted)
+    return narrows and not words.has("a_paper_cue", question) and not words.has("leading", question)
 
 
 def _points_back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:
@@ -195,8 +205,8 @@ def _earlier(history: Sequence[Turn], longest: int) -> tuple[str, ...]:
     asked: list[str] = []
     for turn in reversed(history):
         if turn.role == "user":
-            asked.insert(0, turn.text.strip()[:longest])
-            if not is_follow_up(turn.text.strip()[:longest]):
+            asked.insert(0, without_courtesy(turn.text.strip()[:longest]))
+            if not is_follow_up(without_courtesy(turn.text.strip()[:longest])):
                 break
     return tuple(asked)
 
@@ -207,10 +217,15 @@ def _topic(earlier: Sequence[str], longest: int) -> str:
     Follow-ups between them are left out, so that a topic doesn't grow with the conversation.
     """
     texts = list(dict.fromkeys([*earlier[:1], *earlier[-1:]]))
-    topics = [topic_of(text, (), lexicon()) for text in texts]
+    topics = [_topic_of_turn(text) for text in texts]
     while topics and sum(map(len, topics)) + len(topics) - 1 > longest:
         topics.pop()
     return " ".join(topic for topic in topics if topic)
+
+
+def _topic_of_turn(text: str) -> str:
+    query = parse(text)
+    return query.topic if query else topic_of(text, (), lexicon())
 
 
 def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:

@@ -50,6 +50,9 @@ def _forms(word: str) -> Iterator[str]:
     """Yield the word, and its base form: "embed" for "embedder"."""
     yield word
     yield re.sub(r"([^aeiou])\1(?:er|ed|ing)s?$", r"\1", word)
+    # British spelling, where the list has the American one: "summarise", "behaviour", "analyse".
+    yield re.sub(r"([iy])s(e[srd]?|ing|ations?)$", r"\1z\2", word)
+    yield re.sub(r"our(s|al|ed|ing|s?)$", r"or\1", word)
 
 
 @cache

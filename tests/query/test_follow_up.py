@@ -178,3 +178,21 @@ def test_a_refused_follow_up_is_nothing_to_refer_to() -> None:
     standalone = rewrite("how many authors has the second one?", history, 1000)
     assert [named.paper_id for named in standalone.papers] == ["p-2"]
     assert "compare" not in standalone.shown
+
+
+def test_the_topic_leaves_out_conditions_and_thanks() -> None:
+    asked = ["the 4 newest papers on hallucination", "thanks! and for images?"]
+    meant = rewrite("how fast is it?", [Turn("user", text) for text in asked], 4000)
+    assert meant.shown == "hallucination images: how fast is it?"
+
+
+@pytest.mark.parametrize(
+    "question", ["sorted by date", "with one author", "newest first", "no, I meant 2022"]
+)
+def test_a_condition_alone_is_a_follow_up(question) -> None:
+    assert is_follow_up(question)
+
+
+@pytest.mark.parametrize("question", ["papers with one author", "is there anything from 2022?"])
+def test_a_condition_on_papers_is_a_question_of_its_own(question) -> None:
+    assert not is_follow_up(question)

@@ -146,12 +146,13 @@ def unknown(papers: Sequence[Paper], asked: Sequence[Field]) -> str | None:
 def shown_fields(query: MetadataQuery) -> tuple[str, ...]:
     """Return the fields that an answer shows: asked for, filtered or ordered by, and the date."""
     fields: list[str] = [*query.asked]
-    fields += [field for condition in query.conditions for field in _fields_of(condition)]
+    fields += [field for condition in query.conditions for field in fields_of(condition)]
     fields += [query.order.field] if query.order else []
     return tuple(dict.fromkeys([*fields, "published"]))
 
 
-def _fields_of(condition: Condition) -> list[str]:
+def fields_of(condition: Condition) -> list[str]:
+    """Return the fields that a condition is on and that an answer can show."""
     match condition:
         case DateRange() | DatedLike():
             return ["published"]
@@ -166,7 +167,7 @@ def _fields_of(condition: Condition) -> list[str]:
         case InCategory():
             return ["categories"]
         case AnyOf(conditions):
-            return [field for condition in conditions for field in _fields_of(condition)]
+            return [field for condition in conditions for field in fields_of(condition)]
     return []
 
 

@@ -291,8 +291,10 @@ def _why_none(query: MetadataQuery, papers: Sequence[PaperFacts]) -> str:
             if papers and not any(paper.authors for paper in papers):
                 return "no paper of this library lists the names of its authors"
             return f"no paper of this library has an author named {condition.name}"
-    if query.order and not query.conditions:
-        return f"no source gives the {FIELD_NAMES[query.order.field]} of any paper"
+    fields = [field for condition in query.conditions for field in facts.fields_of(condition)]
+    for field in [*fields, *([query.order.field] if query.order else [])]:
+        if papers and not any(getattr(paper, field, None) for paper in papers):
+            return f"no source gives the {FIELD_NAMES[field]} of any paper"
     wanted = ", ".join(map(in_words, query.filters)) or query.topic
     return f"no paper meets “{wanted}”, of {len(papers)} looked at"
 

@@ -50,9 +50,14 @@ def _all_years(text: str) -> list[str]:
     return [word for word in text.replace(",", " ").split() if word.isdigit()]
 
 
-def _decade(reading: Reading) -> Condition:
-    first = int(reading["decade"]) * 10
-    return DateRange((first,), (first + 9,))
+def _part_of_decade(first: int, last: int) -> Make:
+    """Return a function that makes the years `first` to `last` of a decade, each 0 to 9."""
+
+    def make(reading: Reading) -> Condition:
+        decade = int(reading["decade"]) * 10
+        return DateRange((decade + first,), (decade + last,))
+
+    return make
 
 
 def _part(first: int, last: int) -> Make:
@@ -255,9 +260,29 @@ RULES = [
         needs="paper_cue",
     ),
     Rule(
+        "date.early_decade",
+        "(?:{in} )?(?:the )?{early} (?P<decade>19[5-9]|20[0-4]){decade_ending}",
+        lambda reading: DateRange(
+            (int(reading["decade"]) * 10,), (int(reading["decade"]) * 10 + 4,)
+        ),
+        {"word embeddings in the early 2010s": DateRange((2010,), (2014,))},
+        ("Was the early 2010s model better?",),
+        needs="paper_cue",
+    ),
+    Rule(
+        "date.late_decade",
+        "(?:{in} )?(?:the )?{late} (?P<decade>19[5-9]|20[0-4]){decade_ending}",
+        lambda reading: DateRange(
+            (int(reading["decade"]) * 10 + 5,), (int(reading["decade"]) * 10 + 9,)
+        ),
+        {"papers from the late 2010s": DateRange((2015,), (2019,))},
+        ("Was the late 2010s model better?",),
+        needs="paper_cue",
+    ),
+    Rule(
         "date.decade",
         "(?:{in} )?(?:the )?(?P<decade>19[5-9]|20[0-4]){decade_ending}",
-        _decade,
+        _part_of_decade(0, 9),
         {"what do you have from the 1990s?": DateRange((1990,), (1999,))},
         ("Did the 1990s bring better nets?",),
         needs="paper_cue",

@@ -51,6 +51,9 @@ class Lexicon:
     def number(self, word: str) -> int:
         """Read a number, in digits or as a word up to twenty; "a single" is 1."""
         word = word.casefold()
+        dozen = self.pattern("{dozen}")
+        if dozen and dozen.fullmatch(word):
+            return 12
         if word.isdigit():
             return int(word)
         return self.numbers.index(word) + 1 if word in self.numbers else 1
@@ -101,7 +104,7 @@ def lexicon(language: str = "english") -> Lexicon:
     for name, alternatives in given["words"].items():
         joined = "|".join(alternatives)
         words[name] = f"(?:{_SLOT.sub(lambda slot: words[slot[1]], joined)})"
-    numerals = [*numbers, *given["words"].get("a_single", ())]
+    numerals = [*numbers, *given["words"].get("a_single", ()), *given["words"].get("dozen", ())]
     words["number"] = rf"(?:(?<![\d,.])\d{{1,4}}|{'|'.join(numerals)})"
     words["ordinal"] = f"(?:{'|'.join(given['ordinals'])})"
     words["name"] = _NAME

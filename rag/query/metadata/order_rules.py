@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rag.query.metadata.rules import Limit, Make, NextPlace, Reading, Rule
 from rag.records import CountField, Field, Order
 
@@ -24,6 +26,12 @@ def _first(field: Field, *, descending: bool) -> Make:
         return Order(field, descending, reading.words.number(many) if many else default, at)
 
     return make
+
+
+def _limit(reading: Reading) -> Limit | None:
+    """Read a limit, unless another sentence asks something of just these papers."""
+    another = re.search(r"[.?!]\s+\w", reading.match.string)
+    return None if another else Limit(reading.number())
 
 
 def _all(field: Field, *, descending: bool) -> Make:
@@ -205,8 +213,11 @@ RULES = [
         "(?:^\\W*|(?:show|list|give|name|find|recommend"
         "|suggest) (?:me )?)(?:the )?(?:top )?(?P<n>{number}) {papers}(?= (?:on|about|that|which"
         "|studying|dealing)\\b)",
-        lambda reading: Limit(reading.number()),
+        _limit,
         {"five papers on diffusion": Limit(5), "show me 3 papers about RL": Limit(3)},
-        ("What do the two papers on RL disagree about?", "one paper from 2023"),
+        (
+            "What do the two papers on RL disagree about?",
+            "Two papers on RL. How do they differ?",
+        ),
     ),
 ]

@@ -108,7 +108,7 @@ def _merged(
     if not own:
         return own
     own = replace(own, topic=own.topic or topic)
-    if not (before.conditions and own.conditions):
+    if not before.conditions or (own.asked and not own.conditions):
         return own
     facts = {_fact_of(condition) for condition in own.conditions}
     kept = [condition for condition in before.conditions if _fact_of(condition) not in facts]

@@ -84,6 +84,7 @@ class Reading:
         return self.words.date(self[group])
 
 
+_KEYWORDS = 9  # words that are typed into a search at most
 _DATES = ("{date}", "{full_date}", "{year}")
 Make = Callable[[Reading], Meaning | Sequence[Meaning] | None]
 
@@ -131,13 +132,24 @@ def matches(rule: Rule, question: str, words: Lexicon, known: Known) -> Iterator
     if any(slot in rule.pattern for slot in _DATES) and not re.search(r"\d", question):
         return  # most questions have no digit, and dates have the longest patterns
     pattern = words.pattern(rule.pattern)
-    if pattern is None or (rule.needs and not words.has(rule.needs, question)):
+    if pattern is None or (rule.needs and not _is_about_papers(rule.needs, question, words)):
         return
     for match in pattern.finditer(question):
         made = rule.make(Reading(match, words, known))
         if made is not None and match[0]:
             meanings = tuple(made) if isinstance(made, Sequence) else (made,)
             yield Span(match.start(), match.end(), rule.name, meanings)
+
+
+def _is_about_papers(cue: str, question: str, words: Lexicon) -> bool:
+    """Check whether a question has the words of a cue, or is keywords as for a search engine."""
+    return words.has(cue, question) or _is_keywords(question, words)
+
+
+def _is_keywords(question: str, words: Lexicon) -> bool:
+    """Check whether a question is a few words that are no sentence: "vision transformers, 2022"."""
+    few = len(question.split()) <= _KEYWORDS and not re.search(r"[.?!]", question)
+    return few and not words.has("sentence_words", question)
 
 
 def uncovered(question: str, spans: Collection[Span]) -> Iterator[tuple[str, bool]]:

@@ -279,6 +279,28 @@ def ids(query: MetadataQuery) -> list[str]:
             ["organisation:Google DeepMind", "published:2023.."],
         ),
         ("What came out in December 2024?", "", ["published:2024-12..2024-12"]),
+        # Keywords, as for a search engine.
+        ("vision transformers, 2022-2023", "vision transformers", ["published:2022..2023"]),
+        ("Q3 2021 contrastive learning", "contrastive learning", ["published:2021-07..2021-09"]),
+        (
+            "reinforcement learning from human feedback, but not from 2023",
+            "reinforcement learning from human feedback",
+            ["published:!2023..2023"],
+        ),
+        ("image segmentation but not medical", "image segmentation", ["not-about:medical"]),
+        (
+            "language models, excluding anything about translation",
+            "language models",
+            ["not-about:translation"],
+        ),
+        ("machine translation pre-2016", "machine translation", ["published:..2015"]),
+        (
+            "What has been done on distillation in the last three years?",
+            "distillation",
+            ["published:2023-11-28.."],
+        ),
+        ("whats new this month in agents", "agents", ["published:2026-11..2026-11"]),
+        ("papers with a dozen or more authors", "", ["author_count:12.."]),
     ],
 )
 def test_what_is_asked_of_metadata(question, topic, read) -> None:
@@ -381,6 +403,13 @@ def test_german_is_a_lexicon_of_its_own(question, topic, read) -> None:
             "Barlow Twins",
             ["asked:published"],
         ),
+        (
+            ["papers on RL from 2022"],
+            "and the newest of them?",
+            "RL",
+            ["published:2022..2022", "order:published:descending:1:1"],
+        ),
+        (["papers on RL from 2021"], "no, I meant 2022", "RL", ["published:2022..2022"]),
         ([], "papers from 2023", "", ["published:2023..2023"]),
     ],
 )
