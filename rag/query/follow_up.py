@@ -191,7 +191,7 @@ def _is_condition_alone(question: str) -> bool:
     """Check whether a question is a condition or an order and names no papers: "from 2023"."""
     query, words = parse(question), lexicon()
     narrows = bool(query.filters) and not (query.topic or query.asked or query.counted)
-    return narrows and not words.has("a_paper_cue", question) and not words.has("leading", question)
+    return narrows and not words.has("a_paper_cue", question)
 
 
 def _points_back(rule: re.Pattern[str], question: str) -> re.Match[str] | None:

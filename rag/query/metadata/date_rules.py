@@ -136,6 +136,7 @@ RULES = [
         },
         ("Is the model not from scratch but from 3 others?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.between",
@@ -155,6 +156,7 @@ RULES = [
             "How did cases from January to March 2020 spread?",
         ),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.years",
@@ -181,6 +183,7 @@ RULES = [
         },
         ("Until 2015 error rates fell; why?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.before",
@@ -193,6 +196,7 @@ RULES = [
         },
         ("Were patients admitted before 2017 treated?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.since",
@@ -206,6 +210,7 @@ RULES = [
         },
         ("papers on counting since it is hard",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.after",
@@ -217,6 +222,7 @@ RULES = [
         },
         ("Did mortality rise after 2014?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.in",
@@ -268,6 +274,7 @@ RULES = [
         {"word embeddings in the early 2010s": DateRange((2010,), (2014,))},
         ("Was the early 2010s model better?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.late_decade",
@@ -278,6 +285,7 @@ RULES = [
         {"papers from the late 2010s": DateRange((2015,), (2019,))},
         ("Was the late 2010s model better?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.decade",
@@ -286,6 +294,7 @@ RULES = [
         {"what do you have from the 1990s?": DateRange((1990,), (1999,))},
         ("Did the 1990s bring better nets?",),
         needs="paper_cue",
+        keywords=True,
     ),
     *(
         Rule(
@@ -295,6 +304,7 @@ RULES = [
             {f"what appeared in {words} of 2021": DateRange((2021, first), (2021, last))},
             (f"Was {words} of 2021 warm?",),
             needs="paper_cue",
+            keywords=True,
         )
         for slot, words, first, last in (
             ("first_half", "the first half", 1, 6),
@@ -312,6 +322,7 @@ RULES = [
         {"papers from this year on RL": DateRange((2026,), (2026,), named="from this year")},
         ("Is it warm this year?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.last_year",
@@ -320,6 +331,7 @@ RULES = [
         {"which papers appeared last year?": DateRange((2025,), (2025,), named="last year")},
         ("Did scores fall last year?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.this_month",
@@ -328,6 +340,7 @@ RULES = [
         {"papers posted this month": DateRange((2026, 11), (2026, 11), named="this month")},
         ("Is it warm this month?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.last_month",
@@ -336,6 +349,7 @@ RULES = [
         {"papers posted last month": DateRange((2026, 10), (2026, 10), named="last month")},
         ("Did scores fall last month?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.last_years",
@@ -348,6 +362,7 @@ RULES = [
         },
         ("Did scores fall over the last two years?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.last_months",
@@ -360,6 +375,7 @@ RULES = [
         },
         ("Did scores fall over the past 3 months?",),
         needs="paper_cue",
+        keywords=True,
     ),
     Rule(
         "date.recent",

@@ -222,6 +222,7 @@ RULES = [
         },
         ("It is not about the weights", "papers but not from 2023"),
         needs="list_cue",
+        keywords=True,
     ),
     Rule(
         "without",

@@ -95,7 +95,8 @@ class Rule:
 
     `reads` maps example sentences to everything that this rule must read in them. `leaves` are
     sentences in which the rule must find nothing. If `needs` names words of the lexicon, the
-    question must have one of them.
+    question must have one of them; or, with `keywords`, it must be no sentence and begin or end
+    with the match.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Rule:
     reads: Mapping[str, object]
     leaves: tuple[str, ...]
     needs: str = ""
+    keywords: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +134,27 @@ def matches(rule: Rule, question: str, words: Lexicon, known: Known) -> Iterator
     if any(slot in rule.pattern for slot in _DATES) and not re.search(r"\d", question):
         return  # most questions have no digit, and dates have the longest patterns
     pattern = words.pattern(rule.pattern)
-    if pattern is None or (rule.needs and not _is_about_papers(rule.needs, question, words)):
+    if pattern is None:
+        return
+    has_cue = not rule.needs or words.has(rule.needs, question)
+    if not has_cue and not (rule.keywords and _is_keywords(question, words)):
         return
     for match in pattern.finditer(question):
         made = rule.make(Reading(match, words, known))
-        if made is not None and match[0]:
+        if made is not None and match[0] and (has_cue or _is_at_an_end(match)):
             meanings = tuple(made) if isinstance(made, Sequence) else (made,)
             yield Span(match.start(), match.end(), rule.name, meanings)
 
 
-def _is_about_papers(cue: str, question: str, words: Lexicon) -> bool:
-    """Check whether a question has the words of a cue, or is keywords as for a search engine."""
-    return words.has(cue, question) or _is_keywords(question, words)
+def _is_at_an_end(match: re.Match[str]) -> bool:
+    """Check whether nothing but punctuation is before a match, or after it."""
+    outside = (match.string[: match.start()], match.string[match.end() :])
+    return any(not re.search(r"\w", text) for text in outside)
 
 
 def _is_keywords(question: str, words: Lexicon) -> bool:
     """Check whether a question is a few words that are no sentence: "vision transformers, 2022"."""
-    few = len(question.split()) <= _KEYWORDS and not re.search(r"[.?!]", question)
+    few = len(question.split()) <= _KEYWORDS and not re.search(r"[.?!:]", question)
     return few and not words.has("sentence_words", question)
 
 

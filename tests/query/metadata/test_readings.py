@@ -301,6 +301,8 @@ def ids(query: MetadataQuery) -> list[str]:
         ),
         ("whats new this month in agents", "agents", ["published:2026-11..2026-11"]),
         ("papers with a dozen or more authors", "", ["author_count:12.."]),
+        ("what percentage of papers have one author", "", ["author_count:1..1"]),
+        ("how many are there?", "", ["counted"]),
     ],
 )
 def test_what_is_asked_of_metadata(question, topic, read) -> None:
@@ -335,6 +337,12 @@ def test_what_is_asked_of_metadata(question, topic, read) -> None:
         "papers on time to first token",
         "papers on numbers and counts in language models",
         "What does it reach against X?",
+        "the year 2000 problem and legacy code",
+        "training very deep networks without skip connections",
+        "generalization before 2000 training steps",
+        "temporal splits: train before 2019, test after 2020",
+        "models with knowledge cutoff in 2023",
+        "data from 2015 to 2020 on air quality",
     ],
 )
 def test_what_is_asked_of_the_texts(question) -> None:
