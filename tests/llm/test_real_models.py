@@ -123,7 +123,7 @@ def test_real_questions_get_whole_sentences_with_valid_markers(opened) -> None:
                 text = opened.paper(citation.paper_id).text
                 assert all(text[span.start : span.end] == span.text for span in citation.evidence)
     assert said >= _QUESTIONS // 2
-    assert failed <= _QUESTIONS // 10
+    assert failed <= max(2, _QUESTIONS // 10)
     expected = "grammar" if opened.config.llm.engine == "llama.cpp" else "structured_outputs"
     assert answer.made_by.endswith(f"form {expected}")
 
