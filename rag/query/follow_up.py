@@ -101,15 +101,17 @@ _FEW_WORDS = 3
 class Standalone:
     """A question that needs no turn before it.
 
-    `shown` is what a reader sees, `question` what a language model gets, `search_text` the words to
-    search for. `earlier` holds the questions that it continues. `papers` (empty: all) are the only
-    papers to use, and `papers_in_words` describes them; `compared` means that the question compares
-    them.
+    `shown` is what a reader sees, `question` what a language model gets. `own_text` has the
+    question's own words to search for, `topic` those of the questions in `earlier`, which it
+    continues. `papers` (empty: all) are the only papers to use, and `papers_in_words` describes
+    them; `compared` means that the question compares them. `missing` is an id of a paper that the
+    library does not have.
     """
 
     shown: str
     question: str
-    search_text: str
+    own_text: str
+    topic: str = ""
     earlier: tuple[str, ...] = ()
     papers: tuple[NamedPaper, ...] = ()
     papers_in_words: str = ""
@@ -121,6 +123,11 @@ class Standalone:
         """Return a question that is already standalone."""
         return cls(question, question, question)
 
+    @property
+    def search_text(self) -> str:
+        """The words to search for."""
+        return f"{self.topic} {self.own_text}".strip()
+
     def unrestricted(self) -> Standalone:
         """Return the question about all papers."""
         return replace(self, papers=(), papers_in_words="", compared=False)
@@ -131,7 +138,8 @@ class Standalone:
             self,
             shown=correct(self.shown, word, meant),
             question=correct(self.question, word, meant),
-            search_text=correct(self.search_text, word, meant),
+            own_text=correct(self.own_text, word, meant),
+            topic=correct(self.topic, word, meant),
             earlier=tuple(correct(text, word, meant) for text in self.earlier),
         )
 
@@ -153,10 +161,8 @@ def rewrite(
         return Standalone.unchanged(question)
     earlier = _earlier(history, longest)
     topic = _topic(earlier, longest - len(question) - 2)
-    if not topic:
-        return Standalone(question, question, question, earlier)
-    joined = f"{topic}: {question}"
-    return Standalone(joined, joined, f"{topic} {question}", earlier)
+    joined = f"{topic}: {question}" if topic else question
+    return Standalone(joined, joined, question, topic, earlier)
 
 
 def _answered(history: Sequence[Turn]) -> list[Turn]:
@@ -237,14 +243,17 @@ def _pointed(question: str, history: Sequence[Turn]) -> Standalone | None:
         before, after = question[: match.start()], question[match.end() :]
         shown = f"{before}“{title}”{_possessive(match[0])}{after}"
         # The words that refer to the paper ("the second one") are not words to search for.
-        search_text = " ".join(f"{before} {after}".split())
+        own_text = " ".join(f"{before} {after}".split())
         paper = NamedPaper(paper_id, title)
-        return Standalone(shown, shown, search_text, (), (paper,), f"only “{title}”")
+        return Standalone(
+            shown, shown, own_text, papers=(paper,), papers_in_words=f"only “{title}”"
+        )
     some = _SOME.search(question) or (_THEY.search(question) and _FACTS.search(question))
     if len(titles) > 1 and some:
         words = f"only the {len(titles)} papers of the last answer"
         papers = tuple(NamedPaper(paper_id, title) for paper_id, title in titles.items())
-        return Standalone(f"{question} ({words})", question, question, (), papers, words)
+        shown = f"{question} ({words})"
+        return Standalone(shown, question, question, papers=papers, papers_in_words=words)
     return None
 
 

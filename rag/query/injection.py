@@ -11,7 +11,7 @@ _LEADS = r"^\W*(?:(?:and|then|now|please|first|also|but|ok(?:ay)?|so)\W+)*"
 _OVERRIDES = re.compile(
     rf"{_LEADS}(?:"
     r"(?:ignore|disregard|forget|override|bypass)\b.*\b(?:above|previous|prior|earlier|before"
-    r"|instructions?|rules?|prompt|documents?|papers|everything|t(?:old))\b"
+    r"|instructions?|rules?|prompt|documents?|papers|everything)\b"
     r"|(?:system|assistant|developer|admin)(?: (?:override|message|prompt|note|command))?:"
     r"|(?:new|updated|further|important) (?:system |developer )?(?:instructions?|rules?|orders?)\b"
     r"|from now on\b|you are now\b"

@@ -142,8 +142,8 @@ class QuestionReader:
         by_id = by_external_id(self.library, standalone.question)
         papers = tuple(NamedPaper(paper_id, name) for name, paper_id in by_id if paper_id)
         if papers:
-            text = without_names(standalone.search_text, (paper.name for paper in papers))
-            return self._restricted(replace(standalone, search_text=text), papers)
+            text = without_names(standalone.own_text, (paper.name for paper in papers))
+            return self._restricted(replace(standalone, own_text=text), papers)
         if by_id:
             return replace(standalone, missing=by_id[0][0])
         text = standalone.search_text
@@ -190,9 +190,7 @@ class QuestionReader:
         catalog = self.library.catalog
         known = Known(catalog.organisations, catalog.authors, self._is_phrase)
         # The names of compared papers select the papers; they are not part of what is asked.
-        text = without_names(
-            self._own_text(standalone), (paper.name for paper in standalone.papers)
-        )
+        text = without_names(standalone.own_text, (paper.name for paper in standalone.papers))
         query = parse_follow_up(standalone.earlier, text, known, words)
         if query or self.model is None:
             # The accuracy of the rules is measured, so the model only gets what they can't read.
@@ -201,12 +199,6 @@ class QuestionReader:
             return self.model.query(standalone.question, catalog.organisations), []
         except LLMError as error:
             return query, self._by_rules_instead(error)
-
-    def _own_text(self, standalone: Standalone) -> str:
-        """Return the words of a follow-up without those of earlier questions."""
-        if not standalone.earlier:
-            return standalone.search_text
-        return standalone.question.partition(": ")[2] or standalone.question
 
     def _is_phrase(self, words: str) -> bool:
         """Check whether papers of the library use this phrase."""

@@ -16,14 +16,6 @@ def _outside(reading: Reading) -> Condition:
     return DateRange(reading.date(), reading.date(), outside=True)
 
 
-def _since(reading: Reading) -> Condition:
-    return DateRange(first=reading.date())
-
-
-def _until(reading: Reading) -> Condition:
-    return DateRange(last=reading.date())
-
-
 def _after(reading: Reading) -> Condition:
     return DateRange(first=next_date(reading.date()))
 

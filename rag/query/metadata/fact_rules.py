@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from rag.query.metadata.rules import Asked, Averaged, Counted, Make, Meaning, Reading, Rule
@@ -18,7 +17,6 @@ _FIELDS: tuple[tuple[str, Field], ...] = (
 _FACT = (
     "(?:{facts_date}|{facts_authors}|{facts_organisation}|{facts_comments})(?! (?:are|is|was)\\b)"
 )
-_FEW = ("fewest", "least", "quietest", "smallest", "lowest")
 
 
 def _ask(field: Field) -> Make:
@@ -42,7 +40,7 @@ def _tally(reading: Reading) -> Tally:
     by_month = reading.words.has("months_word", reading.match.string[reading.match.start() :])
     shown: Literal["all", "most", "fewest"] = "all"
     if extreme:
-        shown = "fewest" if extreme.startswith(_FEW) else "most"
+        shown = "fewest" if reading.words.has("least", extreme) else "most"
     return Tally("month" if by_month else "year", shown)
 
 
@@ -67,7 +65,7 @@ def _without(reading: Reading) -> NotAbout | None:
 # One to four words that are excluded, up to the end or the next condition:
 # "not about board games from 2024" excludes "board games".
 _TOPIC = (
-    "(?P<topic>(?!(?:{in}|with|by|the list)\\b)[\\w-]+(?: (?!(?:{except_stop}|{published}|{in}"
+    "(?P<topic>(?!(?:{in}|with|by)\\b)[\\w-]+(?: (?!(?:{except_stop}|{published}|{in}"
     "|with|by|and)\\b)[\\w-]+){0,3})(?=\\s*(?:[?.,;!]|$)|\\s+(?:{published}|{in}|with|by|and)\\b)"
 )
 RULES = [
@@ -237,8 +235,3 @@ RULES = [
         needs="list_cue",
     ),
 ]
-
-
-def is_whether(question: str, pattern: re.Pattern[str] | None) -> bool:
-    """Check whether a question is a yes/no question: "Was GLOW published before 2020?"."""
-    return pattern is not None and pattern.match(question) is not None
